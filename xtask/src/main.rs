@@ -1,1 +1,121 @@
-fn main() {}
+//! `cargo xtask <subcommand>`: everything this repository can do to itself.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool: the screen is its output"
+)]
+
+mod ci;
+mod deny;
+mod docs;
+mod interop;
+mod lint;
+mod outcome;
+mod peers;
+mod process;
+mod report;
+mod test;
+mod tidy;
+mod workspace;
+
+use outcome::Outcome;
+use std::process::ExitCode;
+
+/// One subcommand: what to type, what it does, the function that does it.
+struct Subcommand {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "test",
+        arguments: "[crate | filter]...",
+        about: "unit, integration and doc tests; needs nothing but Rust",
+        run: test::run,
+    },
+    Subcommand {
+        name: "ci",
+        arguments: "",
+        about: "every gate but the tests, in order, with a summary",
+        run: ci::run,
+    },
+    Subcommand {
+        name: "fmt",
+        arguments: "",
+        about: "rustfmt finds nothing to change",
+        run: lint::format,
+    },
+    Subcommand {
+        name: "clippy",
+        arguments: "",
+        about: "clippy on every target, warnings are errors",
+        run: lint::clippy,
+    },
+    Subcommand {
+        name: "tidy",
+        arguments: "",
+        about: "layering, file sizes, lint inheritance and the other house rules",
+        run: tidy::run,
+    },
+    Subcommand {
+        name: "docs",
+        arguments: "",
+        about: "API documentation, warnings are errors",
+        run: docs::run,
+    },
+    Subcommand {
+        name: "deny",
+        arguments: "",
+        about: "banned and doubled crates, licences, sources, advisories",
+        run: deny::run,
+    },
+    Subcommand {
+        name: "interop",
+        arguments: "[--self-test] [case]...",
+        about: "both sides against grpc-go's interop programs",
+        run: interop::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        usage();
+        return ExitCode::FAILURE;
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        usage();
+        return ExitCode::SUCCESS;
+    }
+    let Some(subcommand) = SUBCOMMANDS.iter().find(|known| known.name == name) else {
+        println!("no subcommand {name:?}\n");
+        usage();
+        return ExitCode::FAILURE;
+    };
+    match (subcommand.run)(rest) {
+        Outcome::Passed => ExitCode::SUCCESS,
+        Outcome::Skipped(why) => {
+            println!("{name}: skipped: {why}");
+            ExitCode::SUCCESS
+        }
+        Outcome::Failed(why) => {
+            println!("{name}: FAILED: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() {
+    println!("cargo xtask <subcommand>\n");
+    for known in SUBCOMMANDS {
+        println!("  {:<8} {}", known.name, known.about);
+        if !known.arguments.is_empty() {
+            println!("           {}", known.arguments);
+        }
+    }
+    println!(
+        "\nThe two you need: `cargo xtask test`, and `cargo xtask ci` before a change is sent."
+    );
+}

@@ -1,0 +1,214 @@
+//! Child processes with a time bound: nothing this tool starts may outlive its bound.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Between two looks at a child.
+const POLL: Duration = Duration::from_millis(5);
+
+/// What a captured command left behind.
+pub(crate) struct Captured {
+    /// `None` when the time bound ended it.
+    pub(crate) status: Option<ExitStatus>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Captured {
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// How it ended, in words.
+    pub(crate) fn ending(&self) -> String {
+        self.status.map_or_else(
+            || "still running at its time bound".to_owned(),
+            |status| status.to_string(),
+        )
+    }
+}
+
+/// Cargo as this tool was started by it, so that a `+toolchain` stays the same all the way down.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs `command` with its output on our screen, after saying what runs.
+///
+/// Errors: it could not be started, it failed, or it was still running after `bound` (then it and its children are killed).
+pub(crate) fn run(command: &mut Command, bound: Duration) -> Result<(), String> {
+    let line = command_line(command);
+    println!("$ {line}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("{line}: cannot start: {error}"))?;
+    match wait(&mut child, bound) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(format!("{line}: {status}")),
+        Ok(None) => {
+            kill_tree(&mut child);
+            Err(format!("{line}: not done after {} s", bound.as_secs()))
+        }
+        Err(error) => Err(format!("{line}: {error}")),
+    }
+}
+
+/// Runs `command` and keeps what it printed; past `bound` it and its children are killed.
+pub(crate) fn capture(command: &mut Command, bound: Duration) -> io::Result<Captured> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let status = wait(&mut child, bound)?;
+    if status.is_none() {
+        kill_tree(&mut child);
+    }
+    Ok(Captured {
+        status,
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+    })
+}
+
+/// Whether a program of this name can be started; `probe` is an argument that makes it end at once.
+pub(crate) fn exists(program: impl AsRef<OsStr>, probe: &str) -> bool {
+    capture(Command::new(program).arg(probe), Duration::from_secs(30))
+        .is_ok_and(|captured| captured.succeeded())
+}
+
+/// Ends a child and everything below it, by id, and waits for it.
+pub(crate) fn kill_tree(child: &mut Child) {
+    for pid in descendants(child.id()) {
+        // The one way to signal a process without `unsafe`; a process that is gone already is fine.
+        let _ = Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .stderr(Stdio::null())
+            .status();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// The command as one would type it.
+pub(crate) fn command_line(command: &Command) -> String {
+    let mut words = Vec::new();
+    for (key, value) in command.get_envs() {
+        if let Some(value) = value {
+            words.push(format!(
+                "{}={:?}",
+                key.to_string_lossy(),
+                value.to_string_lossy()
+            ));
+        }
+    }
+    let program = std::path::Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    words.push(name.to_string_lossy().into_owned());
+    words.extend(
+        command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned()),
+    );
+    words.join(" ")
+}
+
+fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>> {
+    let end = Instant::now() + bound;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= end {
+            return Ok(None);
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Every process below `root`, deepest last; empty where there is no /proc.
+fn descendants(root: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let parents: Vec<(u32, u32)> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid: u32| Some((pid, parent(pid)?)))
+        .collect();
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&above) = found.get(next) {
+        found.extend(
+            parents
+                .iter()
+                .filter(|(_, parent)| *parent == above)
+                .map(|(pid, _)| *pid),
+        );
+        next += 1;
+    }
+    found.remove(0);
+    found
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, also ") ": what follows the last one is state, then parent.
+    let (_, after) = stat.rsplit_once(") ")?;
+    after.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_of_a_captured_command_is_kept() {
+        let captured = capture(
+            Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]),
+            Duration::from_secs(10),
+        )
+        .unwrap();
+        assert_eq!(captured.stdout, "out\n");
+        assert_eq!(captured.stderr, "err\n");
+        assert!(!captured.succeeded());
+        assert!(captured.ending().contains('3'));
+    }
+
+    #[test]
+    fn a_command_past_its_bound_dies_with_its_children() {
+        let begin = Instant::now();
+        // The grandchild holds the pipe: the drain ends only if it dies too.
+        let captured = capture(
+            Command::new("sh").args(["-c", "sleep 60 & wait"]),
+            Duration::from_millis(200),
+        )
+        .unwrap();
+        assert!(captured.status.is_none());
+        assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn the_command_line_shows_variables_and_arguments() {
+        let mut command = Command::new("/somewhere/bin/go");
+        command.env("GOFLAGS", "-mod=mod").args(["install", "x"]);
+        assert_eq!(command_line(&command), "GOFLAGS=\"-mod=mod\" go install x");
+    }
+}
