@@ -1,1 +1,22 @@
-//! Under construction.
+#![doc = include_str!("../README.md")]
+
+mod code;
+mod codec;
+mod deadline;
+mod frame;
+mod metadata;
+mod method;
+pub mod protocol;
+mod response;
+mod status;
+
+pub use code::Code;
+#[cfg(feature = "prost")]
+pub use codec::ProstCodec;
+pub use codec::{Codec, CodecError, Decoder, Encoder, RawCodec};
+pub use deadline::{Deadline, Inherited, Timeout, TimeoutError};
+pub use frame::{Frame, FrameDecoder, FrameEncoder, FrameError, Payload};
+pub use metadata::{Metadata, MetadataError, MetadataValue};
+pub use method::{Idempotency, Method, MethodDescriptor, ServiceDescriptor, Shape};
+pub use response::{Response, Trailers};
+pub use status::{Origin, Stage, Status};

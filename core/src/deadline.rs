@@ -1,0 +1,216 @@
+//! Deadlines as points in time, and as the span that travels in `grpc-timeout`.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use crate::metadata::Metadata;
+
+/// When an RPC must have ended, on this machine's clock.
+///
+/// Nothing here reads the clock: `now` comes in as a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// This long after `now`; a span that the clock cannot hold gives a deadline far away.
+    pub fn after(now: Instant, span: Duration) -> Self {
+        let mut span = span;
+        loop {
+            if let Some(instant) = now.checked_add(span) {
+                return Self(instant);
+            }
+            span /= 2;
+        }
+    }
+
+    /// At this instant.
+    pub const fn at(instant: Instant) -> Self {
+        Self(instant)
+    }
+
+    /// The instant itself.
+    pub const fn instant(self) -> Instant {
+        self.0
+    }
+
+    /// The time left; zero once it has passed.
+    pub fn remaining(self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
+    }
+
+    /// Whether it has passed.
+    pub fn is_expired(self, now: Instant) -> bool {
+        self.0 <= now
+    }
+
+    /// The earlier of two deadlines, either of which may be missing.
+    pub fn earliest(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// What a call made inside a handler takes over from the RPC that is being handled.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Inherited {
+    /// The call ends no later than this.
+    pub deadline: Option<Deadline>,
+    /// Metadata that travels on, such as the trace context.
+    pub metadata: Metadata,
+}
+
+impl Inherited {
+    /// Nothing inherited.
+    pub const fn new() -> Self {
+        Self {
+            deadline: None,
+            metadata: Metadata::new(),
+        }
+    }
+}
+
+/// A span of time in the form of the `grpc-timeout` field: up to eight digits and a unit.
+///
+/// Shape: `100m`, the units being `H M S m u n`. Writing picks the finest unit that fits and
+/// rounds up, so a deadline never shrinks on the wire; 99,999,999 hours are the most.
+/// Source: gRPC over HTTP/2, "Timeout".
+/// ```
+/// use std::time::Duration;
+/// use trunkline_core::Timeout;
+///
+/// assert_eq!(Timeout::new(Duration::from_millis(100)).to_string(), "100000u");
+/// let timeout: Timeout = "2S".parse()?;
+/// assert_eq!(timeout.duration(), Duration::from_secs(2));
+/// # Ok::<(), trunkline_core::TimeoutError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timeout(Duration);
+
+/// Units with their length in nanoseconds, finest first.
+const UNITS: [(u8, u64); 6] = [
+    (b'n', 1),
+    (b'u', 1_000),
+    (b'm', 1_000_000),
+    (b'S', 1_000_000_000),
+    (b'M', 60 * 1_000_000_000),
+    (b'H', 3_600 * 1_000_000_000),
+];
+const MAX_DIGITS: usize = 8;
+const MAX_VALUE: u32 = 99_999_999;
+
+impl Timeout {
+    /// This span.
+    pub const fn new(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    /// The span itself.
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    /// Reads the field's value.
+    ///
+    /// Errors: anything but one to eight digits and a unit.
+    pub fn parse(value: &[u8]) -> Result<Self, TimeoutError> {
+        let (unit, digits) = value.split_last().ok_or(TimeoutError::Empty)?;
+        if digits.len() > MAX_DIGITS {
+            return Err(TimeoutError::TooLong);
+        }
+        let unit = UNITS.iter().find(|(name, _)| name == unit);
+        let (_, nanos) = unit.ok_or(TimeoutError::BadUnit)?;
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(TimeoutError::BadDigits);
+        }
+        let number = |sum: u32, digit: &u8| sum * 10 + u32::from(digit - b'0');
+        let count = digits.iter().fold(0, number);
+        Ok(Self(Duration::from_nanos(*nanos).saturating_mul(count)))
+    }
+
+    /// Writes the field's value.
+    pub fn to_value(self) -> HeaderValue {
+        let (count, unit) = self.rounded();
+        let mut text = [b'0'; MAX_DIGITS + 1];
+        let mut rest = count;
+        let mut used = 0;
+        let places = text.iter_mut().rev();
+        for (place, byte) in places.enumerate() {
+            if place == 0 {
+                *byte = unit;
+            } else if place == 1 || rest > 0 {
+                *byte = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            } else {
+                break;
+            }
+            used = place + 1;
+        }
+        let text = text.get(text.len() - used..).unwrap_or(b"0n");
+        // Digits and a letter are always a legal value, so the fallback is never taken.
+        HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("0n"))
+    }
+
+    /// The number of the finest unit that fits, rounded up.
+    fn rounded(self) -> (u32, u8) {
+        let nanos = self.0.as_nanos();
+        for (unit, length) in UNITS {
+            match u32::try_from(nanos.div_ceil(u128::from(length))) {
+                Ok(count) if count <= MAX_VALUE => return (count, unit),
+                _ => {}
+            }
+        }
+        (MAX_VALUE, b'H')
+    }
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = self.rounded();
+        write!(f, "{count}{}", char::from(unit))
+    }
+}
+
+impl FromStr for Timeout {
+    type Err = TimeoutError;
+
+    fn from_str(text: &str) -> Result<Self, TimeoutError> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+/// Why a text is no `grpc-timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeoutError {
+    /// There is nothing.
+    Empty,
+    /// There are more than eight digits.
+    TooLong,
+    /// The last byte is none of `H M S m u n`.
+    BadUnit,
+    /// What stands before the unit is no number.
+    BadDigits,
+}
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::TooLong => "it has more than 8 digits",
+            Self::BadUnit => "its unit is none of H M S m u n",
+            Self::BadDigits => "it does not begin with digits",
+        })
+    }
+}
+
+impl Error for TimeoutError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Bytes to messages.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{Frame, FrameError, PREFIX_BYTES, Payload};
+
+/// Shorter pieces are copied together: a `Bytes` keeps the whole buffer alive that it was read
+/// into, so a peer that sends single bytes could otherwise pin kilobytes with each.
+const SMALL_BYTES: usize = 256;
+
+/// Takes a byte stream apart into messages, however it was cut into chunks.
+///
+/// Push what arrives, pop until `None`, and call [`finish`](Self::finish) at the end of the stream.
+/// A message that lies in one chunk shares its memory. Memory held is what was pushed and not yet
+/// popped; a length that a peer merely claims allocates nothing. Errors are sticky.
+/// ```
+/// use bytes::Bytes;
+/// use trunkline_core::FrameDecoder;
+///
+/// let mut decoder = FrameDecoder::new(4 * 1024 * 1024);
+/// decoder.push(Bytes::from_static(b"\0\0\0\0\x05he"));
+/// assert!(decoder.pop()?.is_none());
+/// decoder.push(Bytes::from_static(b"llo"));
+/// let frame = decoder.pop()?.ok_or(trunkline_core::FrameError::Truncated { missing: 5 })?;
+/// assert_eq!(frame.payload.into_bytes(), "hello");
+/// decoder.finish()?;
+/// # Ok::<(), trunkline_core::FrameError>(())
+/// ```
+#[derive(Debug)]
+pub struct FrameDecoder {
+    max_message_bytes: usize,
+    /// Bytes in the order `first`, `chunks`, `tail`.
+    first: Bytes,
+    chunks: VecDeque<Bytes>,
+    tail: BytesMut,
+    /// Bytes in all three.
+    buffered: usize,
+    /// The prefix of the message being waited for: its flag and its length.
+    prefix: Option<(bool, usize)>,
+    failed: Option<FrameError>,
+}
+
+impl FrameDecoder {
+    /// A decoder that refuses larger messages as soon as it sees their prefix.
+    pub fn new(max_message_bytes: usize) -> Self {
+        Self {
+            max_message_bytes,
+            first: Bytes::new(),
+            chunks: VecDeque::new(),
+            tail: BytesMut::new(),
+            buffered: 0,
+            prefix: None,
+            failed: None,
+        }
+    }
+
+    /// Takes the next bytes of the stream. After an error they are dropped.
+    pub fn push(&mut self, chunk: Bytes) {
+        if self.failed.is_some() || chunk.is_empty() {
+            return;
+        }
+        let nothing_before = self.buffered == 0;
+        self.buffered = self.buffered.saturating_add(chunk.len());
+        if nothing_before {
+            // May hold a whole small message; if not, `pop` copies it.
+            self.first = chunk;
+        } else if chunk.len() < SMALL_BYTES {
+            self.tail.extend_from_slice(&chunk);
+        } else {
+            if !self.tail.is_empty() {
+                self.chunks.push_back(self.tail.split().freeze());
+            }
+            self.chunks.push_back(chunk);
+        }
+    }
+
+    /// The next message; `None` until more bytes arrive.
+    ///
+    /// Errors: the message is over the limit, or its flag byte is none.
+    pub fn pop(&mut self) -> Result<Option<Frame>, FrameError> {
+        match self.try_pop() {
+            Ok(Some(frame)) => Ok(Some(frame)),
+            Ok(None) => {
+                self.release_small();
+                Ok(None)
+            }
+            Err(error) => {
+                *self = Self::new(self.max_message_bytes);
+                self.failed = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the stream may end here.
+    ///
+    /// Call it once [`pop`](Self::pop) has given `None`.
+    /// Errors: [`FrameError::Truncated`] inside a message, or the error that `pop` gave.
+    pub fn finish(&self) -> Result<(), FrameError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let wanted = match self.prefix {
+            Some((_, length)) => length,
+            None if self.buffered == 0 => return Ok(()),
+            None => PREFIX_BYTES,
+        };
+        let missing = wanted.saturating_sub(self.buffered);
+        Err(FrameError::Truncated { missing })
+    }
+
+    /// Whether the stream is between two messages with nothing left to pop.
+    pub const fn is_empty(&self) -> bool {
+        self.buffered == 0 && self.prefix.is_none()
+    }
+
+    /// How many bytes are held: pushed, and not yet popped.
+    pub const fn buffered(&self) -> usize {
+        self.buffered
+    }
+
+    fn try_pop(&mut self) -> Result<Option<Frame>, FrameError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let (compressed, length) = match self.prefix {
+            Some(prefix) => prefix,
+            None => match self.read_prefix()? {
+                Some(prefix) => *self.prefix.insert(prefix),
+                None => return Ok(None),
+            },
+        };
+        if self.buffered < length {
+            return Ok(None);
+        }
+        self.prefix = None;
+        let payload = self.take(length);
+        Ok(Some(Frame {
+            compressed,
+            payload,
+        }))
+    }
+
+    fn read_prefix(&mut self) -> Result<Option<(bool, usize)>, FrameError> {
+        if self.buffered < PREFIX_BYTES {
+            return Ok(None);
+        }
+        let mut prefix = self.take(PREFIX_BYTES);
+        let compressed = match prefix.get_u8() {
+            0 => false,
+            1 => true,
+            flag => return Err(FrameError::BadFlag(flag)),
+        };
+        let size = usize::try_from(prefix.get_u32()).unwrap_or(usize::MAX);
+        let limit = self.max_message_bytes;
+        if size > limit {
+            return Err(FrameError::TooLarge { size, limit });
+        }
+        Ok(Some((compressed, size)))
+    }
+
+    /// The next `count` bytes, which must be there.
+    fn take(&mut self, count: usize) -> Payload {
+        self.buffered = self.buffered.saturating_sub(count);
+        if count < self.first.len() {
+            return Payload::from(self.first.split_to(count));
+        }
+        let mut payload = Payload::default();
+        let mut wanted = count;
+        while wanted > 0 {
+            let piece = self.first.split_to(wanted.min(self.first.len()));
+            wanted -= piece.len();
+            payload.push(piece);
+            if self.first.is_empty() {
+                self.first = match self.chunks.pop_front() {
+                    Some(chunk) => chunk,
+                    None if self.tail.is_empty() => break,
+                    None => self.tail.split().freeze(),
+                };
+            }
+        }
+        payload
+    }
+
+    /// Copies a small rest of a large buffer, so that waiting for more does not keep the buffer.
+    fn release_small(&mut self) {
+        if self.first.is_empty() || self.first.len() >= SMALL_BYTES || !self.chunks.is_empty() {
+            return;
+        }
+        let mut joined = BytesMut::with_capacity(SMALL_BYTES.max(self.buffered));
+        joined.extend_from_slice(&self.first);
+        joined.extend_from_slice(&self.tail);
+        self.first = Bytes::new();
+        self.tail = joined;
+    }
+}

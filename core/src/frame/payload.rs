@@ -1,0 +1,107 @@
+//! The bytes of one message, in the pieces in which they arrived.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// The bytes of one message; usually one piece, never joined unless somebody asks for it.
+///
+/// Read it as a [`Buf`]. `copy_to_bytes` inside one piece shares memory instead of copying.
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    /// The piece being read; empty only if nothing is left at all.
+    first: Bytes,
+    /// Pieces behind it, none of them empty.
+    rest: VecDeque<Bytes>,
+    rest_bytes: usize,
+}
+
+impl Payload {
+    /// How many bytes are left.
+    pub fn len(&self) -> usize {
+        self.first.len().saturating_add(self.rest_bytes)
+    }
+
+    /// Whether no bytes are left.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    /// All bytes that are left, in one piece. Copies only if there are several.
+    pub fn into_bytes(mut self) -> Bytes {
+        self.copy_to_bytes(self.len())
+    }
+
+    /// Adds a piece at the end.
+    pub(super) fn push(&mut self, piece: Bytes) {
+        if piece.is_empty() {
+            return;
+        }
+        if self.first.is_empty() {
+            self.first = piece;
+        } else {
+            self.rest_bytes = self.rest_bytes.saturating_add(piece.len());
+            self.rest.push_back(piece);
+        }
+    }
+
+    /// Goes on to the next piece once the first is used up.
+    fn refill(&mut self) {
+        if self.first.is_empty() {
+            self.first = self.rest.pop_front().unwrap_or_default();
+            self.rest_bytes = self.rest_bytes.saturating_sub(self.first.len());
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            first: bytes,
+            rest: VecDeque::new(),
+            rest_bytes: 0,
+        }
+    }
+}
+
+impl Buf for Payload {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.first
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let pieces = std::iter::once(&self.first).chain(&self.rest);
+        let pieces = pieces.filter(|piece| !piece.is_empty());
+        let filled = slices.iter_mut().zip(pieces);
+        filled
+            .map(|(slot, piece)| *slot = IoSlice::new(piece))
+            .count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while count >= self.first.len() && count > 0 {
+            assert!(!self.first.is_empty(), "advanced past the end of a message");
+            count -= self.first.len();
+            self.first.clear();
+            self.refill();
+        }
+        self.first.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        if count <= self.first.len() {
+            let taken = self.first.split_to(count);
+            self.refill();
+            return taken;
+        }
+        assert!(count <= self.len(), "read past the end of a message");
+        let mut joined = BytesMut::with_capacity(count);
+        joined.put(self.take(count));
+        joined.freeze()
+    }
+}

@@ -1,0 +1,71 @@
+//! The head and trailer rules of gRPC over HTTP/2, as pure functions.
+//!
+//! Plumbing for transports, clients and servers: users of those need nothing from here. Functions
+//! that write give each field to a closure, so an engine may put it where it likes; functions that
+//! read take the fields once, by value.
+
+mod content_type;
+mod request;
+mod response;
+
+use http::HeaderName;
+
+pub use self::content_type::{ContentType, Subtype};
+pub use self::request::{Reject, RequestFields, read_request, write_request};
+pub use self::response::{NotGrpc, ResponseHead, read_response_head, write_response_head};
+pub use crate::status::wire::{read_trailers, write_trailers, write_trailers_only};
+
+/// The content type of protocol buffers over gRPC, which goes without a subtype.
+pub const CONTENT_TYPE: &str = "application/grpc";
+
+/// The `user-agent` of trunkline: `grpc-rust-trunkline/0.1.0`.
+pub const USER_AGENT: &str = concat!("grpc-rust-trunkline/", env!("CARGO_PKG_VERSION"));
+
+/// Names that gRPC adds to HTTP.
+pub(crate) mod names {
+    use http::HeaderName;
+
+    pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    pub(crate) const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+    pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
+        HeaderName::from_static("grpc-status-details-bin");
+    pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+    pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+    pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName =
+        HeaderName::from_static("grpc-accept-encoding");
+}
+
+/// Values that never change; a clone of them allocates nothing.
+pub(crate) mod values {
+    use http::HeaderValue;
+
+    pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static(super::CONTENT_TYPE);
+    pub(crate) const APPLICATION_GRPC_JSON: HeaderValue =
+        HeaderValue::from_static("application/grpc+json");
+    pub(crate) const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+    pub(crate) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+    pub(crate) const POST: HeaderValue = HeaderValue::from_static("POST");
+}
+
+/// Whether the protocol reads this field itself, so that it is not metadata.
+pub(crate) fn is_protocol_field(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "content-length"
+            | "content-type"
+            | "grpc-accept-encoding"
+            | "grpc-encoding"
+            | "grpc-message"
+            | "grpc-status"
+            | "grpc-status-details-bin"
+            | "grpc-timeout"
+            | "host"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "user-agent"
+    )
+}

@@ -1,0 +1,150 @@
+//! The head of a request.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, header};
+
+use super::content_type::{self, ContentType, Subtype};
+use super::{is_protocol_field, names, values};
+use crate::deadline::Timeout;
+use crate::metadata::Metadata;
+use crate::status::wire::write_trailers_only;
+use crate::status::{Origin, Stage, Status};
+
+/// What a request's head says, each part in its own form.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RequestFields {
+    /// What the client's user sent.
+    pub metadata: Metadata,
+    /// How long the client waits.
+    pub timeout: Option<Duration>,
+    /// The codec that the content type names; `None` for plain `application/grpc`.
+    pub subtype: Option<Subtype>,
+    /// How messages with the compressed flag are compressed; `None` for `identity`.
+    pub encoding: Option<HeaderValue>,
+    /// What the client can decompress.
+    pub accept_encoding: Option<HeaderValue>,
+    /// The client's name for itself. Not in `metadata`, so that a call without metadata of its own
+    /// allocates nothing for it.
+    pub user_agent: Option<HeaderValue>,
+}
+
+/// A request that is answered without a handler.
+#[derive(Clone, Debug)]
+pub enum Reject {
+    /// The HTTP method is not POST: answer 405 with `allow: POST`.
+    NotPost,
+    /// The content type is not gRPC: answer 415.
+    ContentType,
+    /// It is gRPC, but cannot be served: answer 200 and this status, as trailers only.
+    Status(Status),
+}
+
+impl Reject {
+    /// The HTTP status of the answer.
+    pub const fn http_status(&self) -> u16 {
+        match self {
+            Self::NotPost => 405,
+            Self::ContentType => 415,
+            Self::Status(_) => 200,
+        }
+    }
+
+    /// Writes the fields of the answer, which ends with its head.
+    pub fn write(&self, out: &mut impl FnMut(HeaderName, HeaderValue)) {
+        match self {
+            Self::NotPost => out(header::ALLOW, values::POST),
+            Self::ContentType => {}
+            Self::Status(status) => write_trailers_only(out, status),
+        }
+    }
+}
+
+/// Reads the head of a request.
+///
+/// Errors: [`Reject`] says what to answer. A malformed `grpc-timeout` is `INTERNAL`; a
+/// `grpc-encoding` other than `identity` is `UNIMPLEMENTED` and comes with the
+/// `grpc-accept-encoding` that would do.
+/// Source: gRPC over HTTP/2, "Requests".
+pub fn read_request(
+    http_method: &str,
+    fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+) -> Result<RequestFields, Reject> {
+    if http_method != "POST" {
+        return Err(Reject::NotPost);
+    }
+    let mut read = RequestFields::default();
+    let mut content_type = ContentType::Other;
+    let mut problem = None;
+    for (name, value) in fields {
+        if name == header::CONTENT_TYPE {
+            content_type = ContentType::parse(value.as_bytes());
+        } else if name == header::USER_AGENT {
+            read.user_agent = Some(value);
+        } else if name == names::GRPC_TIMEOUT {
+            match Timeout::parse(value.as_bytes()) {
+                Ok(timeout) => {
+                    let timeout = timeout.duration();
+                    let earlier = |other: Duration| other.min(timeout);
+                    read.timeout = Some(read.timeout.map_or(timeout, earlier));
+                }
+                Err(error) => {
+                    let text = format!("grpc-timeout {value:?} is malformed: {error}");
+                    problem = Some(Status::internal(text).with_source(error));
+                }
+            }
+        } else if name == names::GRPC_ENCODING {
+            if value != values::IDENTITY {
+                problem = Some(unknown_encoding(&value));
+            }
+        } else if name == names::GRPC_ACCEPT_ENCODING {
+            read.accept_encoding = Some(value);
+        } else if !is_protocol_field(&name) {
+            read.metadata.push_wire(name, value);
+        }
+    }
+    match (content_type, problem) {
+        (ContentType::Other, _) => Err(Reject::ContentType),
+        (ContentType::Grpc { .. }, Some(status)) => {
+            let status = status.with_origin(Origin::Local);
+            Err(Reject::Status(status.with_stage(Stage::Request)))
+        }
+        (ContentType::Grpc { subtype }, None) => {
+            read.subtype = subtype;
+            Ok(read)
+        }
+    }
+}
+
+fn unknown_encoding(encoding: &HeaderValue) -> Status {
+    let text = format!("grpc-encoding {encoding:?} is not supported, only \"identity\"");
+    let mut status = Status::unimplemented(text);
+    let accepted = (names::GRPC_ACCEPT_ENCODING, values::IDENTITY);
+    status.metadata_mut().push_wire(accepted.0, accepted.1);
+    status
+}
+
+/// Writes the head of a request, the pseudo-header fields excepted.
+///
+/// `subtype` is the codec's; `timeout` is the time left, so call this as late as possible.
+pub fn write_request(
+    out: &mut impl FnMut(HeaderName, HeaderValue),
+    subtype: &'static str,
+    timeout: Option<Duration>,
+    user_agent: &HeaderValue,
+    metadata: &Metadata,
+) {
+    out(header::TE, values::TRAILERS);
+    out(header::CONTENT_TYPE, content_type::value(subtype));
+    if let Some(timeout) = timeout {
+        out(names::GRPC_TIMEOUT, Timeout::new(timeout).to_value());
+    }
+    out(header::USER_AGENT, user_agent.clone());
+    for (name, value) in metadata.wire() {
+        out(name.clone(), value.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests;
