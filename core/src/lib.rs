@@ -1,3 +1,5 @@
+//! The values and rules of gRPC: no IO, no runtime, no clock.
+//!
 #![doc = include_str!("../README.md")]
 
 mod code;
@@ -7,6 +9,8 @@ mod frame;
 mod metadata;
 mod method;
 pub mod protocol;
+#[cfg(test)]
+mod random;
 mod response;
 mod status;
 

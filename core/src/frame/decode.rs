@@ -196,3 +196,19 @@ impl FrameDecoder {
         self.tail = joined;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::FrameDecoder;
+
+    #[test]
+    fn a_claimed_length_allocates_nothing() {
+        let mut decoder = FrameDecoder::new(usize::MAX);
+        decoder.push(Bytes::from_static(&[0, 0xff, 0xff, 0xff, 0xff]));
+        assert!(decoder.pop().unwrap().is_none());
+        assert_eq!(decoder.tail.capacity() + decoder.first.len(), 0);
+        assert_eq!(decoder.chunks.capacity(), 0);
+    }
+}

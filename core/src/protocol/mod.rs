@@ -30,7 +30,6 @@ pub(crate) mod names {
     pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
         HeaderName::from_static("grpc-status-details-bin");
     pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-    pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
     pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName =
         HeaderName::from_static("grpc-accept-encoding");
 }

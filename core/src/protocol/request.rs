@@ -78,12 +78,13 @@ pub fn read_request(
     let mut content_type = ContentType::Other;
     let mut problem = None;
     for (name, value) in fields {
-        if name == header::CONTENT_TYPE {
-            content_type = ContentType::parse(value.as_bytes());
-        } else if name == header::USER_AGENT {
-            read.user_agent = Some(value);
-        } else if name == names::GRPC_TIMEOUT {
-            match Timeout::parse(value.as_bytes()) {
+        match name.as_str() {
+            "content-type" => content_type = ContentType::parse(value.as_bytes()),
+            "user-agent" => read.user_agent = Some(value),
+            "grpc-accept-encoding" => read.accept_encoding = Some(value),
+            "grpc-encoding" if value == values::IDENTITY => {}
+            "grpc-encoding" => problem = Some(unknown_encoding(&value)),
+            "grpc-timeout" => match Timeout::parse(value.as_bytes()) {
                 Ok(timeout) => {
                     let timeout = timeout.duration();
                     let earlier = |other: Duration| other.min(timeout);
@@ -93,15 +94,9 @@ pub fn read_request(
                     let text = format!("grpc-timeout {value:?} is malformed: {error}");
                     problem = Some(Status::internal(text).with_source(error));
                 }
-            }
-        } else if name == names::GRPC_ENCODING {
-            if value != values::IDENTITY {
-                problem = Some(unknown_encoding(&value));
-            }
-        } else if name == names::GRPC_ACCEPT_ENCODING {
-            read.accept_encoding = Some(value);
-        } else if !is_protocol_field(&name) {
-            read.metadata.push_wire(name, value);
+            },
+            _ if is_protocol_field(&name) => {}
+            _ => read.metadata.push_wire(name, value),
         }
     }
     match (content_type, problem) {

@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::content_type::{self, ContentType};
-use super::{is_protocol_field, names, values};
+use super::{is_protocol_field, values};
 use crate::code::Code;
 use crate::metadata::Metadata;
 use crate::status::wire::StatusFields;
@@ -38,12 +38,11 @@ pub fn read_response_head(
         let Some((name, value)) = status.take(name, value) else {
             continue;
         };
-        if name == header::CONTENT_TYPE {
-            content_type = Some(value);
-        } else if name == names::GRPC_ENCODING {
-            encoding = Some(value);
-        } else if !is_protocol_field(&name) {
-            metadata.push_wire(name, value);
+        match name.as_str() {
+            "content-type" => content_type = Some(value),
+            "grpc-encoding" => encoding = Some(value),
+            _ if is_protocol_field(&name) => {}
+            _ => metadata.push_wire(name, value),
         }
     }
     let is_grpc = |value: &HeaderValue| {

@@ -159,18 +159,15 @@ impl StatusFields {
         name: HeaderName,
         value: HeaderValue,
     ) -> Option<(HeaderName, HeaderValue)> {
-        if name == names::GRPC_STATUS {
-            match &self.status {
+        match name.as_str() {
+            "grpc-status" => match &self.status {
                 None => self.status = Some(value),
                 Some(first) if *first == value => {}
                 Some(_) => self.contradiction = Some(value),
-            }
-        } else if name == names::GRPC_MESSAGE {
-            self.message.get_or_insert(value);
-        } else if name == names::GRPC_STATUS_DETAILS {
-            self.details.get_or_insert(value);
-        } else {
-            return Some((name, value));
+            },
+            "grpc-message" => self.message = self.message.take().or(Some(value)),
+            "grpc-status-details-bin" => self.details = self.details.take().or(Some(value)),
+            _ => return Some((name, value)),
         }
         None
     }
