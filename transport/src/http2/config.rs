@@ -1,0 +1,129 @@
+//! What a connection grants its peer, and when it gives up: safe without being set.
+
+use std::time::Duration;
+
+/// Bytes one stream may receive before its reader takes some.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// Bytes all streams of a connection together may receive; see [`connection_window`].
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+
+/// The largest window that HTTP/2 knows (RFC 9113 §6.9.1).
+const MAX_WINDOW: u32 = (1 << 31) - 1;
+
+/// Settings of a client's HTTP/2 connections.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// Bytes that one stream may have unread. Default 256 KiB: a fast local peer never waits.
+    pub stream_window_bytes: u32,
+    /// Bytes that all streams together may have unread. Default 64 MiB, and never less than the
+    /// streams allowed times the stream window (up to HTTP/2's 2 GiB), so that unread streams
+    /// cannot starve the others.
+    pub connection_window_bytes: u32,
+    /// The largest frame that the peer may send, 16,384 to 16,777,215 bytes. Default 16 KiB.
+    pub max_frame_bytes: u32,
+    /// The largest header or trailer block accepted, as RFC 9113 §6.5.2 counts it. Default
+    /// 16 KiB.
+    pub max_header_list_bytes: u32,
+    /// How many bytes of overhead unread small DATA frames may cause on a connection before it is
+    /// closed with ENHANCE_YOUR_CALM. Each frame shorter than 256 bytes counts what it lacks to
+    /// 256; 2 MiB, the default, is about 8,000 unread tiny messages.
+    pub small_data_budget_bytes: usize,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            stream_window_bytes: STREAM_WINDOW,
+            connection_window_bytes: CONNECTION_WINDOW,
+            max_frame_bytes: 16 * 1024,
+            max_header_list_bytes: 16 * 1024,
+            small_data_budget_bytes: 2 * 1024 * 1024,
+        }
+    }
+}
+
+/// Settings of a server's HTTP/2 connections.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// RPCs that one connection may have open at once. Default 256: finite, because every open
+    /// stream costs memory and a task.
+    pub max_concurrent_streams: u32,
+    /// As [`ClientConfig::stream_window_bytes`].
+    pub stream_window_bytes: u32,
+    /// As [`ClientConfig::connection_window_bytes`].
+    pub connection_window_bytes: u32,
+    /// As [`ClientConfig::max_frame_bytes`].
+    pub max_frame_bytes: u32,
+    /// As [`ClientConfig::max_header_list_bytes`].
+    pub max_header_list_bytes: u32,
+    /// As [`ClientConfig::small_data_budget_bytes`].
+    pub small_data_budget_bytes: usize,
+    /// How long a new connection may take until HTTP/2 is agreed on. Default 10 s.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        let client = ClientConfig::default();
+        Self {
+            max_concurrent_streams: 256,
+            stream_window_bytes: client.stream_window_bytes,
+            connection_window_bytes: client.connection_window_bytes,
+            max_frame_bytes: client.max_frame_bytes,
+            max_header_list_bytes: client.max_header_list_bytes,
+            small_data_budget_bytes: client.small_data_budget_bytes,
+            handshake_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The connection window: wide enough that `streams` unread streams cannot use it up.
+pub(super) fn connection_window(configured: u32, streams: usize, stream_window: u32) -> u32 {
+    let all = u32::try_from(streams)
+        .unwrap_or(u32::MAX)
+        .saturating_mul(stream_window);
+    configured.max(all).min(MAX_WINDOW)
+}
+
+/// A stream window that HTTP/2 can express.
+pub(super) fn stream_window(configured: u32) -> u32 {
+    configured.min(MAX_WINDOW)
+}
+
+/// A frame size that HTTP/2 can express (RFC 9113 §6.5.2).
+pub(super) fn max_frame(configured: u32) -> u32 {
+    configured.clamp(1 << 14, (1 << 24) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unread_streams_never_use_up_the_connection_window() {
+        assert_eq!(
+            connection_window(64 << 20, 256, 256 << 10),
+            64 << 20,
+            "the default is exact"
+        );
+        assert_eq!(
+            connection_window(64 << 20, 2_000, 256 << 10),
+            2_000 * (256 << 10)
+        );
+        assert_eq!(
+            connection_window(64 << 20, usize::MAX, 256 << 10),
+            MAX_WINDOW
+        );
+        assert_eq!(connection_window(u32::MAX, 1, 1), MAX_WINDOW);
+    }
+
+    #[test]
+    fn frame_sizes_stay_within_the_protocol() {
+        assert_eq!(max_frame(0), 16_384);
+        assert_eq!(max_frame(u32::MAX), 16_777_215);
+        assert_eq!(stream_window(u32::MAX), MAX_WINDOW);
+    }
+}

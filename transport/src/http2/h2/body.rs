@@ -1,0 +1,56 @@
+//! The receiving side of a stream: chunks of bytes, and the window they give back.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http::HeaderMap;
+
+use super::link::Link;
+
+/// h2's receiving handle with its books of window to give back.
+///
+/// Window is released when a chunk is taken, in steps (see [`Link::release_at`]); what is left
+/// when the stream ends h2 credits to the connection by itself.
+#[derive(Debug)]
+pub(super) struct Body {
+    recv: RecvStream,
+    taken: usize,
+}
+
+impl Body {
+    pub(super) const fn new(recv: RecvStream) -> Self {
+        Self { recv, taken: 0 }
+    }
+
+    /// The next chunk; `None` at END_STREAM or before trailers.
+    pub(super) fn poll_chunk(
+        &mut self,
+        link: &Link,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, h2::Error>> {
+        let Some(chunk) = ready!(self.recv.poll_data(cx)) else {
+            return Poll::Ready(Ok(None));
+        };
+        let chunk = chunk?;
+        self.taken += chunk.len();
+        if self.taken >= link.release_at() {
+            // Fails only for a stream that is gone, whose next poll says so.
+            let _ = self.recv.flow_control().release_capacity(self.taken);
+            self.taken = 0;
+        }
+        Poll::Ready(Ok(Some(chunk)))
+    }
+
+    /// The trailers, after the last chunk; `None` if END_STREAM came without.
+    pub(super) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<HeaderMap>, h2::Error>> {
+        self.recv.poll_trailers(cx)
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.recv.is_end_stream()
+    }
+}

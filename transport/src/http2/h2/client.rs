@@ -1,0 +1,354 @@
+//! A client's connection: its handle, and the driver task that owns the socket.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Method, Request, Uri};
+use tokio::sync::Notify;
+use trunkline_core::protocol::write_request;
+use trunkline_core::{Code, Origin, Stage, Status};
+
+use super::cell::{Signal, StreamCell};
+use super::error::{connection_error, io_error, is_misuse, stream_error};
+use super::fields::Fields;
+use super::io::{Coalesced, Flusher, coalesce};
+use super::link::{Link, Permit, Slots};
+use super::pace::Pace;
+use super::response::{RequestStream, ResponseStream};
+use crate::http2::config::{connection_window, max_frame, stream_window};
+use crate::http2::{ClientConfig, RequestHead, Usage};
+use crate::sync::Mutex;
+use crate::{BoxIo, Peer};
+
+/// The stream limit before the peer's SETTINGS: a number that no peer can send, so that any
+/// change, even to 0, tells that they have arrived.
+const NO_SETTINGS_YET: usize = 1 << 40;
+
+/// Streams reset by us of which h2 remembers that late frames are no fault. Deadlines and
+/// cancels are everyday life for a client, so the memory is large.
+const REMEMBERED_RESETS: usize = 10_000;
+const RESET_MEMORY: Duration = Duration::from_secs(5);
+
+/// Fields of a typical request; more only cost a reallocation.
+const TYPICAL_FIELDS: usize = 6;
+
+/// A client's HTTP/2 connection, shared by all who call over it.
+///
+/// Clones are handles to the same connection. It ends by itself once every clone is gone and no
+/// stream is open.
+#[derive(Clone, Debug)]
+pub struct ClientConnection(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// h2's handle; `None` once [`ClientConnection::close`] was called. One handle behind a short
+    /// lock, because cloning and dropping one takes h2's own lock twice.
+    sender: Mutex<Option<SendRequest<Bytes>>>,
+    link: Arc<Link>,
+    slots: Arc<Slots>,
+}
+
+impl ClientConnection {
+    /// Agrees on HTTP/2 with the peer and starts the task that drives the connection.
+    ///
+    /// Resolves when the peer's SETTINGS have arrived: before that neither its stream limit nor
+    /// whether it speaks HTTP/2 at all is known. Not bounded in time by itself; dropping the
+    /// future closes the socket. `freed` is notified whenever a stream that was waited for may
+    /// be opened.
+    ///
+    /// # Errors
+    /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
+    pub async fn handshake(
+        io: BoxIo,
+        peer: Peer,
+        config: &ClientConfig,
+        freed: Arc<Notify>,
+    ) -> Result<Self, Status> {
+        let link = Link::new(peer, stream_window(config.stream_window_bytes));
+        let (io, flusher) = coalesce(io);
+        let (sender, connection) = builder(config)
+            .handshake::<_, Bytes>(io)
+            .await
+            .map_err(|error| connection_error(&error, &link, Stage::Http2))?;
+        let mut driver = Driver {
+            connection,
+            flusher,
+            slots: Slots::new(0, freed),
+            link,
+            pace: Pace::new(),
+            queue: Vec::new(),
+        };
+        std::future::poll_fn(|cx| driver.poll_settings(cx)).await?;
+        let limit = driver.connection.max_concurrent_send_streams();
+        driver.slots.set_limit(limit);
+        let window = connection_window(
+            config.connection_window_bytes,
+            // Without a limit of the peer's, the answer is what would fit.
+            if limit > u32::MAX as usize { 0 } else { limit },
+            stream_window(config.stream_window_bytes),
+        );
+        driver.connection.set_target_window_size(window);
+        tracing::debug!(peer = %driver.link.peer().address(), streams = limit, "connected");
+        let inner = Inner {
+            sender: Mutex::new(Some(sender)),
+            link: Arc::clone(&driver.link),
+            slots: Arc::clone(&driver.slots),
+        };
+        tokio::spawn(driver);
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Takes the right to open a stream; `None` at the peer's limit or when nothing more can be
+    /// opened here.
+    #[must_use]
+    pub fn try_permit(&self) -> Option<Permit> {
+        if !self.is_open() {
+            return None;
+        }
+        self.0.slots.try_take()
+    }
+
+    /// How many streams are open, and how many may be.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage {
+            in_use: self.0.slots.in_use(),
+            limit: self.0.slots.limit(),
+        }
+    }
+
+    /// False once the connection is lost, closing, or the peer was found to be going away.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.link.is_open()
+    }
+
+    /// The other end.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.0.link.peer()
+    }
+
+    /// Waits until nothing more can be opened here, and says why. Cancel safe.
+    pub async fn closed(&self) -> Status {
+        self.0.link.down().await
+    }
+
+    /// Opens nothing more; the socket closes when the last open stream has ended.
+    pub fn close(&self) {
+        let text = "the connection was closed by this side";
+        self.0.link.drain(unavailable(text));
+        let sender = self.0.sender.lock().take();
+        drop(sender);
+    }
+
+    /// Starts a call whose request is one message: HEADERS, DATA with END_STREAM.
+    ///
+    /// `frame` is the message with its five-byte prefix. Larger answers than `max_receive_bytes`
+    /// are refused.
+    ///
+    /// # Errors
+    /// Always surely unprocessed: the call may go to another connection at once.
+    pub fn start_single(
+        &self,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        frame: Bytes,
+        max_receive_bytes: usize,
+    ) -> Result<ResponseStream, Status> {
+        let (response, mut send) = self.open(head)?;
+        // Refused only if the stream was reset meanwhile, which the response then tells.
+        let _ = send.send_data(frame, true);
+        drop(send);
+        let link = Arc::clone(&self.0.link);
+        Ok(ResponseStream::single(
+            response,
+            link,
+            permit,
+            max_receive_bytes,
+        ))
+    }
+
+    /// Starts a call whose requests follow one by one: HEADERS.
+    ///
+    /// # Errors
+    /// As [`start_single`](Self::start_single).
+    pub fn start_streaming(
+        &self,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        max_receive_bytes: usize,
+    ) -> Result<(RequestStream, ResponseStream), Status> {
+        let (response, send) = self.open(head)?;
+        let cell = StreamCell::client(send, Arc::clone(&self.0.link));
+        let responses =
+            ResponseStream::streaming(response, Arc::clone(&cell), permit, max_receive_bytes);
+        Ok((RequestStream::new(cell), responses))
+    }
+
+    fn open(&self, head: &RequestHead<'_>) -> Result<(ResponseFuture, SendStream<Bytes>), Status> {
+        let first = request(head)?;
+        let mut sender = self.0.sender.lock();
+        let Some(handle) = sender.as_mut() else {
+            return Err(unavailable("the connection was closed by this side"));
+        };
+        let mut opened = handle.send_request(first, false);
+        if opened.as_ref().is_err_and(is_misuse) {
+            // h2 counts a cancelled stream until its reset is written. A handle whose last stream
+            // had to wait for that refuses the next one; a fresh handle does not.
+            *handle = handle.clone();
+            opened = handle.send_request(request(head)?, false);
+        }
+        drop(sender);
+        opened.map_err(|error| {
+            let link = &self.0.link;
+            let status = stream_error(&error, link, Stage::Request).with_unprocessed(true);
+            tracing::debug!(peer = %link.peer().address(), %error, "the connection takes no more calls");
+            link.drain(status.clone());
+            self.0.slots.wake_all();
+            status
+        })
+    }
+}
+
+/// The task that owns the socket.
+struct Driver {
+    connection: Connection<Coalesced, Bytes>,
+    flusher: Flusher,
+    link: Arc<Link>,
+    slots: Arc<Slots>,
+    pace: Pace,
+    queue: Vec<Arc<Signal>>,
+}
+
+impl Driver {
+    /// Drives the connection until the peer's SETTINGS have arrived.
+    fn poll_settings(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let polled = Pin::new(&mut self.connection).poll(cx);
+        let peer = self.link.peer().address();
+        if let Poll::Ready(ended) = polled {
+            return Poll::Ready(Err(match ended {
+                Ok(()) => unavailable("closed before it sent its HTTP/2 settings")
+                    .context(format_args!("connection to {peer}"))
+                    .with_stage(Stage::Http2),
+                Err(error) => connection_error(&error, &self.link, Stage::Http2),
+            }));
+        }
+        if self.connection.max_concurrent_send_streams() != NO_SETTINGS_YET {
+            return Poll::Ready(Ok(()));
+        }
+        match self.flusher.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, &self.link, Stage::Http2))),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<Status>> {
+        self.link.set_driver(cx.waker());
+        loop {
+            self.link.drive_streams(&mut self.queue);
+            match Pin::new(&mut self.connection).poll(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(None),
+                Poll::Ready(Err(error)) if is_clean_end(&error) => return Poll::Ready(None),
+                Poll::Ready(Err(error)) => {
+                    let why = connection_error(&error, &self.link, Stage::Response);
+                    return Poll::Ready(Some(why));
+                }
+                Poll::Pending => {}
+            }
+            // Window that has just arrived may let a waiting stream go on.
+            if !self.link.is_dirty() {
+                break;
+            }
+        }
+        self.slots
+            .set_limit(self.connection.max_concurrent_send_streams());
+        if self.slots.in_use() == 0 {
+            self.flusher.shrink();
+        }
+        match self.flusher.poll_flush(cx) {
+            Poll::Ready(Err(error)) => {
+                Poll::Ready(Some(io_error(&error, &self.link, Stage::Response)))
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        ready!(this.pace.poll_round(this.slots.in_use(), cx));
+        let why = ready!(this.poll_connection(cx));
+        let peer = this.link.peer().address();
+        let why = why
+            .unwrap_or_else(|| unavailable("closed").context(format_args!("connection to {peer}")));
+        tracing::debug!(%peer, reason = why.message(), "connection closed");
+        this.link.close(why);
+        this.slots.wake_all();
+        Poll::Ready(())
+    }
+}
+
+fn builder(config: &ClientConfig) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(stream_window(config.stream_window_bytes))
+        .initial_connection_window_size(connection_window(config.connection_window_bytes, 0, 0))
+        .max_frame_size(max_frame(config.max_frame_bytes))
+        .max_header_list_size(config.max_header_list_bytes)
+        .data_frame_budget(config.small_data_budget_bytes)
+        .enable_push(false)
+        .initial_max_send_streams(NO_SETTINGS_YET)
+        .max_concurrent_reset_streams(REMEMBERED_RESETS)
+        .reset_stream_duration(RESET_MEMORY)
+        .max_local_error_reset_streams(None);
+    builder
+}
+
+fn request(head: &RequestHead<'_>) -> Result<Request<()>, Status> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(head.authority.clone());
+    parts.path_and_query = Some(PathAndQuery::try_from(head.path).map_err(|error| {
+        Status::internal(format!(
+            "the method path {:?} is not one: {error}",
+            head.path
+        ))
+    })?);
+    let uri = Uri::from_parts(parts)
+        .map_err(|error| Status::internal(format!("cannot build the request target: {error}")))?;
+    let mut fields = Fields::with_capacity(TYPICAL_FIELDS + head.metadata.len());
+    write_request(
+        &mut fields.sink(),
+        head.subtype,
+        head.timeout,
+        head.user_agent,
+        head.metadata,
+    );
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = fields.into_map();
+    Ok(request)
+}
+
+/// The peer closed with GOAWAY NO_ERROR.
+fn is_clean_end(error: &h2::Error) -> bool {
+    error.is_go_away() && error.reason() == Some(Reason::NO_ERROR)
+}
+
+/// Nothing was sent, and nothing can be.
+fn unavailable(text: &'static str) -> Status {
+    Status::new(Code::Unavailable, text)
+        .with_origin(Origin::Transport)
+        .with_unprocessed(true)
+}

@@ -1,0 +1,82 @@
+//! Failures of the h2 crate as statuses that name the peer, the stage and the cause.
+
+use h2::Reason;
+use trunkline_core::{Code, Origin, Stage, Status};
+
+use super::link::Link;
+
+/// Why a stream failed while its connection may live on.
+///
+/// Surely unprocessed, so that another connection may take the call: REFUSED_STREAM, and any
+/// stream that the peer's GOAWAY left out (RFC 9113 §6.8, §8.7).
+pub(super) fn stream_error(error: &h2::Error, link: &Link, stage: Stage) -> Status {
+    if error.is_reset() {
+        let reason = error.reason().unwrap_or(Reason::INTERNAL_ERROR);
+        return reset(reason, error.is_remote(), link, stage);
+    }
+    if error.is_go_away() && error.is_remote() {
+        let text = format!(
+            "the server at {} is going away: {error}",
+            link.peer().address()
+        );
+        return transport(Code::Unavailable, text, stage).with_unprocessed(true);
+    }
+    match link.cause() {
+        Some(cause) => cause.clone().with_stage(stage),
+        None => connection_error(error, link, stage),
+    }
+}
+
+/// Why a whole connection failed.
+pub(super) fn connection_error(error: &h2::Error, link: &Link, stage: Stage) -> Status {
+    let peer = link.peer().address();
+    if let Some(io) = error.get_io() {
+        return io_error(io, link, stage);
+    }
+    let text = if !error.is_go_away() {
+        format!("connection to {peer} failed: {error}")
+    } else if error.is_remote() {
+        format!("connection closed by {peer}: {error}")
+    } else {
+        format!("connection to {peer} closed for its breach of HTTP/2: {error}")
+    };
+    transport(Code::Unavailable, text, stage)
+}
+
+/// A socket that failed under an HTTP/2 connection.
+pub(super) fn io_error(error: &std::io::Error, link: &Link, stage: Stage) -> Status {
+    let text = format!("connection to {} lost: {error}", link.peer().address());
+    // h2 keeps its error, so the source is a copy of what identifies it.
+    let source = std::io::Error::new(error.kind(), error.to_string());
+    transport(Code::Unavailable, text, stage).with_source(source)
+}
+
+/// A stream that one side reset.
+pub(super) fn reset(reason: Reason, remote: bool, link: &Link, stage: Stage) -> Status {
+    let number = u32::from(reason);
+    let name = reason_name(reason);
+    let peer = link.peer().address();
+    let text = if remote {
+        format!("stream reset by {peer}: {name}")
+    } else {
+        format!("stream to {peer} reset by this side: {name}")
+    };
+    transport(Code::from_reset_reason(number), text, stage)
+        .with_unprocessed(remote && reason == Reason::REFUSED_STREAM)
+}
+
+/// The name of an HTTP/2 error code (RFC 9113 §7).
+fn reason_name(reason: Reason) -> String {
+    format!("{reason:?} (0x{:x})", u32::from(reason))
+}
+
+fn transport(code: Code, text: String, stage: Stage) -> Status {
+    Status::new(code, text)
+        .with_origin(Origin::Transport)
+        .with_stage(stage)
+}
+
+/// True if h2 refused because of how it was called, not because of the connection.
+pub(super) fn is_misuse(error: &h2::Error) -> bool {
+    !error.is_io() && !error.is_go_away() && !error.is_reset() && error.reason().is_none()
+}

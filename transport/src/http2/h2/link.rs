@@ -1,0 +1,233 @@
+//! What the tasks of a connection's streams and its driver share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+
+use tokio::sync::Notify;
+use trunkline_core::Status;
+
+use super::cell::Signal;
+use crate::Peer;
+use crate::sync::Mutex;
+
+/// Consumed bytes that are worth a WINDOW_UPDATE.
+const RELEASE_AT: usize = 32 * 1024;
+
+/// One per connection: the way from a stream to its driver, and what became of the connection.
+///
+/// It never holds an h2 handle, so it may be touched and dropped while h2 holds its own lock.
+#[derive(Debug)]
+pub(crate) struct Link {
+    peer: Peer,
+    /// Bytes of a stream that may be consumed before its window is opened again.
+    release_at: usize,
+    driver: Mutex<Option<Waker>>,
+    dirty: Mutex<Vec<Arc<Signal>>>,
+    draining: OnceLock<Status>,
+    cause: OnceLock<Status>,
+    down: Notify,
+}
+
+impl Link {
+    pub(super) fn new(peer: Peer, stream_window: u32) -> Arc<Self> {
+        // A quarter of the window at the latest, so that the peer never stands still; and not
+        // for every small message, because it takes h2's lock.
+        let quarter = usize::try_from(stream_window / 4).unwrap_or(usize::MAX);
+        Arc::new(Self {
+            peer,
+            release_at: quarter.min(RELEASE_AT),
+            driver: Mutex::new(None),
+            dirty: Mutex::new(Vec::new()),
+            draining: OnceLock::new(),
+            cause: OnceLock::new(),
+            down: Notify::new(),
+        })
+    }
+
+    pub(super) const fn release_at(&self) -> usize {
+        self.release_at
+    }
+
+    pub(crate) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Remembers the driver, so that [`mark_dirty`](Self::mark_dirty) can wake it.
+    pub(super) fn set_driver(&self, waker: &Waker) {
+        let mut driver = self.driver.lock();
+        if !driver.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            *driver = Some(waker.clone());
+        }
+    }
+
+    /// Queues a stream whose messages the driver shall hand to h2; the first one wakes it.
+    ///
+    /// Messages that are sent until the driver runs become one DATA frame: that is how they are
+    /// merged when there are many and prompt when there are few.
+    pub(super) fn mark_dirty(&self, signal: Arc<Signal>) {
+        let first = {
+            let mut dirty = self.dirty.lock();
+            dirty.push(signal);
+            dirty.len() == 1
+        };
+        if first {
+            let driver = self.driver.lock().take();
+            if let Some(driver) = driver {
+                driver.wake();
+            }
+        }
+    }
+
+    /// The driver's turn: hands the messages of the queued streams to h2. `queue` is scratch.
+    pub(super) fn drive_streams(&self, queue: &mut Vec<Arc<Signal>>) {
+        std::mem::swap(&mut *self.dirty.lock(), queue);
+        for signal in queue.drain(..) {
+            signal.drive();
+        }
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.lock().is_empty()
+    }
+
+    /// No new stream may be opened, for this reason; open ones go on.
+    pub(super) fn drain(&self, why: Status) {
+        if self.draining.set(why).is_ok() {
+            self.down.notify_waiters();
+        }
+    }
+
+    /// The connection is gone, for this reason. The first reason stays.
+    pub(super) fn close(&self, why: Status) {
+        if self.cause.set(why).is_ok() {
+            self.down.notify_waiters();
+        }
+    }
+
+    /// Why the connection is gone; `None` while it lives.
+    pub(super) fn cause(&self) -> Option<&Status> {
+        self.cause.get()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.draining.get().is_none() && self.cause.get().is_none()
+    }
+
+    /// Waits until no new stream can be opened and says why.
+    pub(super) async fn down(&self) -> Status {
+        loop {
+            let notified = self.down.notified();
+            if let Some(why) = self.cause.get().or_else(|| self.draining.get()) {
+                return why.clone();
+            }
+            notified.await;
+        }
+    }
+}
+
+/// The streams a client may have open on a connection: the peer's limit, and how many there are.
+#[derive(Debug)]
+pub(super) struct Slots {
+    in_use: AtomicUsize,
+    limit: AtomicUsize,
+    freed: Arc<Notify>,
+}
+
+impl Slots {
+    pub(super) fn new(limit: usize, freed: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self {
+            in_use: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            freed,
+        })
+    }
+
+    pub(super) fn in_use(&self) -> usize {
+        self.in_use.load(Ordering::Acquire)
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Acquire)
+    }
+
+    /// The peer changed its limit. Those that wait look again.
+    pub(super) fn set_limit(&self, limit: usize) {
+        if self.limit.swap(limit, Ordering::AcqRel) != limit {
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// The connection is gone: those that wait for it shall look elsewhere.
+    pub(super) fn wake_all(&self) {
+        self.freed.notify_waiters();
+    }
+
+    pub(super) fn try_take(self: &Arc<Self>) -> Option<Permit> {
+        let limit = self.limit();
+        self.in_use
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                (used < limit).then_some(used + 1)
+            })
+            .ok()
+            .map(|_before| Permit(Arc::clone(self)))
+    }
+}
+
+/// The right to have one stream open on a connection; given back when dropped.
+///
+/// Source: RFC 9113 §5.1.2. Without one nothing reaches the engine, so that a call which waits
+/// at the peer's limit can still be cancelled, time out or go to another connection.
+#[derive(Debug)]
+pub struct Permit(Arc<Slots>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let before = self.0.in_use.fetch_sub(1, Ordering::AcqRel);
+        if before >= self.0.limit() {
+            self.0.freed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_stop_at_the_limit_and_come_back() {
+        let slots = Slots::new(2, Arc::default());
+        let first = slots.try_take().unwrap();
+        let _second = slots.try_take().unwrap();
+        assert!(slots.try_take().is_none());
+        drop(first);
+        assert!(slots.try_take().is_some());
+    }
+
+    #[test]
+    fn a_lowered_limit_holds_once_streams_have_ended() {
+        let slots = Slots::new(3, Arc::default());
+        let all: Vec<_> = std::iter::from_fn(|| slots.try_take()).collect();
+        slots.set_limit(1);
+        assert_eq!((all.len(), slots.in_use()), (3, 3));
+        drop(all);
+        assert!(
+            slots
+                .try_take()
+                .is_some_and(|_one| slots.try_take().is_none())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_freed_permit_wakes_one_that_waits() {
+        let freed = Arc::new(Notify::new());
+        let slots = Slots::new(1, Arc::clone(&freed));
+        let only = slots.try_take().unwrap();
+        let waiting = freed.notified();
+        tokio::pin!(waiting);
+        waiting.as_mut().enable();
+        drop(only);
+        waiting.await;
+        assert!(slots.try_take().is_some());
+    }
+}

@@ -1,0 +1,23 @@
+//! The engine on the h2 crate: the only place that names one of its types.
+
+mod body;
+mod cell;
+mod client;
+mod error;
+mod fields;
+mod io;
+mod link;
+mod pace;
+mod request;
+mod response;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use client::ClientConnection;
+pub use link::Permit;
+pub use request::{RequestBody, Responder, SharedStream};
+pub use response::{RequestStream, ResponseStream};
+pub use server::{ServerConnection, ServerStream};
+
+pub(crate) use response::Head;

@@ -1,0 +1,243 @@
+//! A client's stream: its sending side and its receiving side, untyped.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use h2::client::ResponseFuture;
+use trunkline_core::protocol::{ResponseHead, read_response_head, read_trailers};
+use trunkline_core::{Metadata, Origin, Stage, Status};
+
+use super::body::Body;
+use super::cell::StreamCell;
+use super::error::stream_error;
+use super::fields;
+use super::link::{Link, Permit};
+
+/// What a response begins with.
+pub(crate) type Head = ResponseHead;
+
+/// The sending side of a client's streaming call. Dropped before [`half_close`](Self::half_close)
+/// it cancels the call.
+#[derive(Debug)]
+pub struct RequestStream(Arc<StreamCell>);
+
+impl RequestStream {
+    pub(super) const fn new(cell: Arc<StreamCell>) -> Self {
+        Self(cell)
+    }
+
+    pub(crate) fn push(
+        &self,
+        size: usize,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        self.0.push(size, write)
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.waiting()
+    }
+
+    pub(crate) fn poll_below(
+        &self,
+        below: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Status>> {
+        self.0.poll_below(below, cx)
+    }
+
+    pub(crate) fn half_close(&self) {
+        self.0.half_close();
+    }
+
+    pub(crate) fn abort(&self, status: Status) {
+        self.0.abort(status);
+    }
+}
+
+impl Drop for RequestStream {
+    fn drop(&mut self) {
+        if !self.0.has_ended() {
+            self.0
+                .abort(Status::cancelled("Sender dropped without finish()"));
+        }
+    }
+}
+
+/// The receiving side of a client's call. Dropped before its end it cancels the call.
+#[derive(Debug)]
+pub struct ResponseStream {
+    state: State,
+    stream: Stream,
+    permit: Option<Permit>,
+    max_receive_bytes: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(ResponseFuture),
+    Body(Body),
+    Ended,
+}
+
+/// With one request message nobody else holds the stream; otherwise its sender does.
+#[derive(Debug)]
+enum Stream {
+    Single(Arc<Link>),
+    Streaming(Arc<StreamCell>),
+}
+
+impl ResponseStream {
+    pub(super) const fn single(
+        response: ResponseFuture,
+        link: Arc<Link>,
+        permit: Permit,
+        max_receive_bytes: usize,
+    ) -> Self {
+        Self {
+            state: State::Head(response),
+            stream: Stream::Single(link),
+            permit: Some(permit),
+            max_receive_bytes,
+        }
+    }
+
+    pub(super) const fn streaming(
+        response: ResponseFuture,
+        cell: Arc<StreamCell>,
+        permit: Permit,
+        max_receive_bytes: usize,
+    ) -> Self {
+        Self {
+            state: State::Head(response),
+            stream: Stream::Streaming(cell),
+            permit: Some(permit),
+            max_receive_bytes,
+        }
+    }
+
+    pub(crate) const fn max_receive_bytes(&self) -> usize {
+        self.max_receive_bytes
+    }
+
+    /// The address of the server that this stream goes to.
+    pub(crate) fn address(&self) -> &crate::Address {
+        self.stream.link().peer().address()
+    }
+
+    /// True while a sender may still send.
+    pub(crate) fn sender_is_open(&self) -> bool {
+        match &self.stream {
+            Stream::Single(_) => false,
+            Stream::Streaming(cell) => !cell.has_ended(),
+        }
+    }
+
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Status>> {
+        let State::Head(response) = &mut self.state else {
+            return Poll::Ready(Err(already_ended()));
+        };
+        match Pin::new(response).poll(cx) {
+            Poll::Pending => self.stream.poll_local(cx).map(Err),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.stream.error(&error))),
+            Poll::Ready(Ok(response)) => {
+                let (head, recv) = response.into_parts();
+                let body = Body::new(recv);
+                let end = body.is_end_stream();
+                let fields = fields::iter(head.headers);
+                let read = read_response_head(head.status.as_u16(), end, fields);
+                self.state = State::Body(body);
+                Poll::Ready(Ok(read))
+            }
+        }
+    }
+
+    /// The next chunk of the body; `None` before the trailers.
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Status>> {
+        let State::Body(body) = &mut self.state else {
+            return Poll::Ready(Err(already_ended()));
+        };
+        match body.poll_chunk(self.stream.link(), cx) {
+            Poll::Pending => self.stream.poll_local(cx).map(Err),
+            Poll::Ready(chunk) => Poll::Ready(chunk.map_err(|error| self.stream.error(&error))),
+        }
+    }
+
+    /// What the trailers say; `None` if the stream ended without.
+    pub(crate) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Result<Metadata, Status>>, Status>> {
+        let State::Body(body) = &mut self.state else {
+            return Poll::Ready(Err(already_ended()));
+        };
+        let trailers = ready!(body.poll_trailers(cx));
+        Poll::Ready(match trailers {
+            Ok(trailers) => Ok(trailers.map(|map| read_trailers(fields::iter(map)))),
+            Err(error) => Err(self.stream.error(&error)),
+        })
+    }
+
+    /// The call has ended with the peer's word; a sender that still lives fails with `status`.
+    pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
+        self.state = State::Ended;
+        self.permit = None;
+        if let Stream::Streaming(cell) = &self.stream {
+            cell.peer_ended(status());
+        }
+    }
+
+    /// The call ends here: RST_STREAM CANCEL, and a sender fails with the same status.
+    pub(crate) fn abort(&mut self, status: Status) {
+        if let Stream::Streaming(cell) = &self.stream {
+            cell.abort(status);
+        }
+        self.state = State::Ended;
+        self.permit = None;
+    }
+}
+
+impl Drop for ResponseStream {
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Ended) {
+            self.abort(Status::cancelled("Receiver dropped before the call's end"));
+        }
+    }
+}
+
+impl Stream {
+    fn link(&self) -> &Link {
+        match self {
+            Self::Single(link) => link,
+            Self::Streaming(cell) => cell.link(),
+        }
+    }
+
+    /// Ready once this side has ended the call otherwise than by reading it to its end.
+    fn poll_local(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        match self {
+            Self::Single(_) => Poll::Pending,
+            Self::Streaming(cell) => cell.poll_local(cx),
+        }
+    }
+
+    fn error(&self, error: &h2::Error) -> Status {
+        let local = match self {
+            Self::Single(_) => None,
+            Self::Streaming(cell) => cell.local(),
+        };
+        local.unwrap_or_else(|| stream_error(error, self.link(), Stage::Response))
+    }
+}
+
+/// Never seen by users: the half above remembers how its stream ended.
+fn already_ended() -> Status {
+    Status::cancelled("the call has ended")
+        .with_origin(Origin::Local)
+        .with_stage(Stage::Response)
+}

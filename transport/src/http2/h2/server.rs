@@ -1,0 +1,291 @@
+//! A server's connection: it drives the socket and yields the streams that clients open.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Request, StatusCode};
+use trunkline_core::protocol::Reject;
+use trunkline_core::{Stage, Status};
+
+use super::body::Body;
+use super::cell::Signal;
+use super::error::{connection_error, io_error};
+use super::fields::{self, Fields};
+use super::io::{Coalesced, Flusher, coalesce};
+use super::link::Link;
+use super::pace::Pace;
+use super::request::{RequestBody, Responder};
+use crate::http2::ServerConfig;
+use crate::http2::config::{connection_window, max_frame, stream_window};
+use crate::{BoxIo, Peer};
+
+/// Streams reset by us that h2 remembers, so that their late frames are no fault.
+const REMEMBERED_RESETS: usize = 1_000;
+const RESET_MEMORY: Duration = Duration::from_secs(5);
+
+/// Resets that a client may provoke by its faults before the connection is closed.
+const PROVOKED_RESETS: usize = 1_024;
+
+/// A server's HTTP/2 connection, owned by the one task that drives it.
+pub struct ServerConnection {
+    connection: Connection<Coalesced, Bytes>,
+    flusher: Flusher,
+    link: Arc<Link>,
+    pace: Pace,
+    queue: Vec<Arc<Signal>>,
+    refusing: bool,
+    failed: bool,
+}
+
+impl ServerConnection {
+    /// Agrees on HTTP/2 with a client. Not bounded in time by itself; dropping the future closes
+    /// the socket.
+    ///
+    /// # Errors
+    /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
+    pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
+        let link = Link::new(peer, stream_window(config.stream_window_bytes));
+        let (io, flusher) = coalesce(io);
+        let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
+        let connection = std::future::poll_fn(|cx| {
+            let polled = handshake.as_mut().poll(cx);
+            // The client may wait for our SETTINGS before it says more.
+            match flusher.poll_flush(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, &link, Stage::Http2))),
+                Poll::Ready(Ok(())) | Poll::Pending => {
+                    polled.map_err(|error| connection_error(&error, &link, Stage::Http2))
+                }
+            }
+        })
+        .await?;
+        tracing::debug!(peer = %link.peer().address(), "accepted");
+        Ok(Self {
+            connection,
+            flusher,
+            link,
+            pace: Pace::new(),
+            queue: Vec::new(),
+            refusing: false,
+            failed: false,
+        })
+    }
+
+    /// Drives the socket, and yields the next stream that the client opened.
+    ///
+    /// Shape: `None` once the connection has ended cleanly; an error is the last item. To be
+    /// polled by one task until then. What was queued is written before it returns `Pending`.
+    pub fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<ServerStream, Status>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        // Each open stream holds the link, some for a while twice: good enough for the pace.
+        let in_flight = Arc::strong_count(&self.link) - 1;
+        ready!(self.pace.poll_turn(in_flight, cx));
+        self.link.set_driver(cx.waker());
+        loop {
+            self.link.drive_streams(&mut self.queue);
+            match self.connection.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    if let Some(stream) = self.take(request, respond) {
+                        return Poll::Ready(Some(Ok(stream)));
+                    }
+                    continue;
+                }
+                Poll::Ready(Some(Err(error))) if is_clean_end(&error) => {
+                    return self.ended(None, cx);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let why = connection_error(&error, &self.link, Stage::Request);
+                    return self.ended(Some(why), cx);
+                }
+                Poll::Ready(None) => return self.ended(None, cx),
+                Poll::Pending => {}
+            }
+            if !self.link.is_dirty() {
+                break;
+            }
+        }
+        if in_flight == 0 {
+            self.flusher.shrink();
+        }
+        match self.flusher.poll_flush(cx) {
+            Poll::Ready(Err(error)) => {
+                let why = io_error(&error, &self.link, Stage::Response);
+                self.ended(Some(why), cx)
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => {
+                self.pace.sleep();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
+    /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
+    pub fn graceful_shutdown(&mut self) {
+        self.connection.graceful_shutdown();
+    }
+
+    /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.
+    pub const fn refuse_new(&mut self) {
+        self.refusing = true;
+    }
+
+    /// Ends the connection without waiting for its streams; what is queued may be lost.
+    pub fn abrupt_shutdown(&mut self) {
+        self.connection.abrupt_shutdown(Reason::NO_ERROR);
+    }
+
+    /// True while a stream is open.
+    #[must_use]
+    pub fn has_streams(&self) -> bool {
+        self.connection.has_streams()
+    }
+
+    /// The other end.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.link.peer()
+    }
+
+    fn take(
+        &self,
+        request: Request<RecvStream>,
+        mut respond: SendResponse<Bytes>,
+    ) -> Option<ServerStream> {
+        if self.refusing {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return None;
+        }
+        let (head, recv) = request.into_parts();
+        Some(ServerStream {
+            head,
+            body: Body::new(recv),
+            respond,
+            link: Arc::clone(&self.link),
+        })
+    }
+
+    fn ended(
+        &mut self,
+        why: Option<Status>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<ServerStream, Status>>> {
+        self.failed = true;
+        // The last words: best effort, the socket may be gone.
+        let _ = self.flusher.poll_flush(cx);
+        let peer = self.link.peer().address();
+        let reason = why.as_ref().map_or("closed", Status::message);
+        tracing::debug!(%peer, reason, "connection ended");
+        match why {
+            Some(why) => {
+                self.link.close(why.clone());
+                Poll::Ready(Some(Err(why)))
+            }
+            None => {
+                self.link
+                    .close(Status::cancelled(format!("connection closed by {peer}")));
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for ServerConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerConnection")
+            .field("peer", self.link.peer())
+            .field("refusing", &self.refusing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream that a client has opened, before anybody looked at more than its head.
+#[derive(Debug)]
+pub struct ServerStream {
+    head: Parts,
+    body: Body,
+    respond: SendResponse<Bytes>,
+    link: Arc<Link>,
+}
+
+impl ServerStream {
+    /// The `:path`, without a query; with one it is given whole, so that it matches no method.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.head
+            .uri
+            .path_and_query()
+            .map_or("", http::uri::PathAndQuery::as_str)
+    }
+
+    /// The `:method`.
+    #[must_use]
+    pub fn http_method(&self) -> &str {
+        self.head.method.as_str()
+    }
+
+    /// The `:authority`, if there is one.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.head.uri.authority().map(http::uri::Authority::as_str)
+    }
+
+    /// Takes the header fields, in order; a second call yields none.
+    pub fn take_fields(&mut self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+        fields::iter(std::mem::take(&mut self.head.headers))
+    }
+
+    /// Answers a request that reaches no handler.
+    pub fn reject(mut self, reject: &Reject) {
+        let mut fields = Fields::default();
+        reject.write(&mut fields.sink());
+        let mut response = fields::response(fields);
+        if let Ok(status) = StatusCode::from_u16(reject.http_status()) {
+            *response.status_mut() = status;
+        }
+        let _ = self.respond.send_response(response, true);
+    }
+
+    /// Splits into what is received and what answers.
+    #[must_use]
+    pub fn into_parts(self) -> (RequestBody, Responder) {
+        let body = RequestBody::new(self.body, Arc::clone(&self.link));
+        (body, Responder::new(self.respond, self.link))
+    }
+}
+
+fn builder(config: &ServerConfig) -> Builder {
+    let window = stream_window(config.stream_window_bytes);
+    let streams = usize::try_from(config.max_concurrent_streams).unwrap_or(usize::MAX);
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(window)
+        .initial_connection_window_size(connection_window(
+            config.connection_window_bytes,
+            streams,
+            window,
+        ))
+        .max_concurrent_streams(config.max_concurrent_streams)
+        .max_frame_size(max_frame(config.max_frame_bytes))
+        .max_header_list_size(config.max_header_list_bytes)
+        .data_frame_budget(config.small_data_budget_bytes)
+        .max_concurrent_reset_streams(REMEMBERED_RESETS)
+        .reset_stream_duration(RESET_MEMORY)
+        .max_local_error_reset_streams(Some(PROVOKED_RESETS));
+    builder
+}
+
+/// The client said goodbye with GOAWAY NO_ERROR.
+fn is_clean_end(error: &h2::Error) -> bool {
+    error.is_go_away() && error.reason() == Some(Reason::NO_ERROR)
+}

@@ -1,0 +1,57 @@
+//! HTTP/2 connections and their untyped streams: the boundary behind which an engine works.
+//!
+//! Client and server name the types of this module only, and core's values; whatever an engine
+//! is made of stays behind them. There is one engine today, on the h2 crate. A second one turns
+//! the handles below into enums that dispatch by a branch, in this file.
+
+mod config;
+mod h2;
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::uri::Authority;
+use trunkline_core::Metadata;
+
+pub use config::{ClientConfig, ServerConfig};
+pub use h2::{
+    ClientConnection, Permit, RequestBody, RequestStream, Responder, ResponseStream,
+    ServerConnection, ServerStream, SharedStream,
+};
+
+pub(crate) use h2::Head;
+
+/// What the head of a request is made of, besides what is the same for every call.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// `/package.Service/Method`.
+    pub path: &'static str,
+    /// The `:authority`.
+    pub authority: &'a Authority,
+    /// The codec's content subtype.
+    pub subtype: &'static str,
+    /// What is left of the deadline, for `grpc-timeout`.
+    pub timeout: Option<Duration>,
+    /// The `user-agent`.
+    pub user_agent: &'a HeaderValue,
+    /// The caller's metadata.
+    pub metadata: &'a Metadata,
+}
+
+/// How many streams a client's connection has open, and how many its peer allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Streams open now.
+    pub in_use: usize,
+    /// The peer's limit; `usize::MAX` if it set none.
+    pub limit: usize,
+}
+
+/// How an RPC ended that nobody could wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// The client gets a status.
+    Trailers,
+    /// The stream had no window, so the client gets a reset.
+    Reset,
+}

@@ -1,0 +1,462 @@
+//! The receiving half.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use trunkline_core::protocol::NotGrpc;
+use trunkline_core::{Decoder, Frame, FrameDecoder, FrameError, Metadata, Origin, Stage, Status};
+
+use super::Side;
+use crate::http2::{Head, RequestBody, ResponseStream, SharedStream};
+
+/// The receiving half of a stream of `T`s.
+///
+/// Messages come out in the order they were sent. The end is told once and for all: a client's
+/// half ends cleanly only with `grpc-status: 0`, a server's only with END_STREAM between two
+/// messages; a cut stream is always an error, and errors are sticky.
+pub struct RecvHalf<T> {
+    source: Source,
+    phase: Phase,
+    frames: FrameDecoder,
+    decoder: Box<dyn Decoder<T>>,
+    headers: Metadata,
+    trailers: Metadata,
+    answered: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Response(ResponseStream),
+    Request(Option<RequestBody>),
+    Shared(SharedStream),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Client: before the response headers.
+    Head,
+    /// Client: something else than gRPC answered; the beginning of its body is quoted.
+    NotGrpc(Box<NotGrpc>),
+    Messages,
+    /// Client: after the last message.
+    Trailers,
+    /// Cancelled by this side; what had arrived is still read.
+    Remains(Status),
+    Ended(Result<(), Status>),
+}
+
+impl<T> RecvHalf<T> {
+    /// A client's half.
+    #[must_use]
+    pub fn client(stream: ResponseStream, decoder: Box<dyn Decoder<T>>) -> Self {
+        let limit = stream.max_receive_bytes();
+        Self::new(Source::Response(stream), Phase::Head, decoder, limit)
+    }
+
+    /// A server's half of an RPC that takes one message. Larger ones than `max_receive_bytes`
+    /// are refused.
+    #[must_use]
+    pub fn server(
+        body: RequestBody,
+        decoder: Box<dyn Decoder<T>>,
+        max_receive_bytes: usize,
+    ) -> Self {
+        let source = Source::Request(Some(body));
+        Self::new(source, Phase::Messages, decoder, max_receive_bytes)
+    }
+
+    /// A server's half of a streaming RPC. Larger messages than `max_receive_bytes` are refused.
+    #[must_use]
+    pub fn server_shared(
+        stream: SharedStream,
+        decoder: Box<dyn Decoder<T>>,
+        max_receive_bytes: usize,
+    ) -> Self {
+        let source = Source::Shared(stream);
+        Self::new(source, Phase::Messages, decoder, max_receive_bytes)
+    }
+
+    fn new(source: Source, phase: Phase, decoder: Box<dyn Decoder<T>>, limit: usize) -> Self {
+        Self {
+            source,
+            phase,
+            frames: FrameDecoder::new(limit),
+            decoder,
+            headers: Metadata::new(),
+            trailers: Metadata::new(),
+            answered: false,
+        }
+    }
+
+    /// Takes the next message; `None` after a clean end.
+    ///
+    /// Errors: RESOURCE_EXHAUSTED over the size limit, INTERNAL for a broken frame or message,
+    /// otherwise the peer's status or what became of the stream; sticky.
+    pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let polled = self.poll_uncounted(cx);
+        if polled.is_ready() {
+            coop.made_progress();
+        }
+        polled
+    }
+
+    fn poll_uncounted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        loop {
+            match &mut self.phase {
+                Phase::Ended(Ok(())) => return Poll::Ready(Ok(None)),
+                Phase::Ended(Err(status)) => return Poll::Ready(Err(status.clone())),
+                Phase::Head => ready!(self.poll_first(cx)),
+                Phase::NotGrpc(_) => ready!(self.poll_foreign(cx)),
+                Phase::Trailers => ready!(self.poll_last(cx)),
+                Phase::Messages | Phase::Remains(_) => match self.frames.pop() {
+                    Ok(Some(frame)) => return Poll::Ready(self.decode(frame).map(Some)),
+                    Err(error) => {
+                        let status = self.broken(&error);
+                        self.fail(status);
+                    }
+                    Ok(None) => ready!(self.poll_more(cx)),
+                },
+            }
+        }
+    }
+
+    /// Takes the next message; `None` after a clean end. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`poll_message`](Self::poll_message).
+    pub async fn recv(&mut self) -> Result<Option<T>, Status> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// Client: ready once the server has answered: with headers, or with a status alone.
+    ///
+    /// Errors: why there will be no headers; sticky.
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        loop {
+            match &self.phase {
+                Phase::Head => ready!(self.poll_first(cx)),
+                Phase::NotGrpc(_) => ready!(self.poll_foreign(cx)),
+                Phase::Ended(Err(status)) => return Poll::Ready(Err(status.clone())),
+                Phase::Messages | Phase::Trailers | Phase::Remains(_) | Phase::Ended(Ok(())) => {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Client: the response headers, once there are any.
+    #[must_use]
+    pub const fn headers(&self) -> &Metadata {
+        &self.headers
+    }
+
+    /// Client: the trailers, after a clean end.
+    #[must_use]
+    pub const fn trailers(&self) -> &Metadata {
+        &self.trailers
+    }
+
+    /// Client: takes the response headers out.
+    #[must_use]
+    pub fn take_headers(&mut self) -> Metadata {
+        std::mem::take(&mut self.headers)
+    }
+
+    /// Client: takes the trailers out.
+    #[must_use]
+    pub fn take_trailers(&mut self) -> Metadata {
+        std::mem::take(&mut self.trailers)
+    }
+
+    /// Client: true once the server has answered anything, so that the call was processed.
+    #[must_use]
+    pub const fn has_head(&self) -> bool {
+        self.answered
+    }
+
+    /// Client: true while the call's sending half is neither finished nor gone.
+    #[must_use]
+    pub fn sender_is_open(&self) -> bool {
+        match &self.source {
+            Source::Response(stream) => stream.sender_is_open(),
+            Source::Request(_) | Source::Shared(_) => false,
+        }
+    }
+
+    /// Client: the address of the server that the call went to.
+    #[must_use]
+    pub fn address(&self) -> Option<&crate::Address> {
+        match &self.source {
+            Source::Response(stream) => Some(stream.address()),
+            Source::Request(_) | Source::Shared(_) => None,
+        }
+    }
+
+    /// True once the stream has ended, cleanly or not.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// Ends the stream from this side, at once: a client's call is reset with CANCEL, and both
+    /// halves fail with `status` from then on. What had arrived is dropped. After the end it
+    /// changes nothing.
+    pub fn fail(&mut self, status: Status) {
+        if self.is_ended() {
+            return;
+        }
+        self.phase = Phase::Ended(Err(status.clone()));
+        self.source.abort(status);
+    }
+
+    /// Client: resets the call with CANCEL; what had arrived is still read, then comes `status`.
+    /// After the end it changes nothing.
+    pub fn cancel(&mut self, status: Status) {
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            match &self.phase {
+                Phase::Ended(_) | Phase::Remains(_) => return,
+                Phase::Head | Phase::NotGrpc(_) => {
+                    // Nothing that could be read has arrived, unless the head just did.
+                    if self.poll_head(&mut cx).is_pending() {
+                        return self.fail(status);
+                    }
+                }
+                Phase::Trailers => {
+                    if self.poll_last(&mut cx).is_pending() {
+                        return self.remain(status);
+                    }
+                }
+                Phase::Messages => match self.source.poll_chunk(&mut cx) {
+                    Poll::Ready(Ok(Some(chunk))) => self.frames.push(chunk),
+                    Poll::Ready(Ok(None)) => return,
+                    Poll::Ready(Err(_)) | Poll::Pending => return self.remain(status),
+                },
+            }
+        }
+    }
+
+    fn remain(&mut self, status: Status) {
+        self.source.abort(status.clone());
+        self.phase = Phase::Remains(status);
+    }
+
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Source::Response(stream) = &mut self.source else {
+            self.phase = Phase::Messages;
+            return Poll::Ready(());
+        };
+        match ready!(stream.poll_head(cx)) {
+            Ok(Head::Stream(headers)) => {
+                self.answered = true;
+                self.headers = headers;
+                self.phase = Phase::Messages;
+            }
+            Ok(Head::Ended(outcome)) => {
+                self.answered = true;
+                self.end(outcome);
+            }
+            Ok(Head::NotGrpc(seen)) => {
+                self.answered = true;
+                self.phase = Phase::NotGrpc(Box::new(seen));
+            }
+            Err(status) => self.fail(status),
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_foreign(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Phase::NotGrpc(seen) = &mut self.phase else {
+            return Poll::Ready(());
+        };
+        let enough = match ready!(self.source.poll_chunk(cx)) {
+            Ok(Some(chunk)) => seen.push_body(&chunk),
+            Ok(None) | Err(_) => true,
+        };
+        if !enough {
+            return Poll::Ready(());
+        }
+        let phase = std::mem::replace(&mut self.phase, Phase::Messages);
+        let status = match phase {
+            Phase::NotGrpc(seen) => seen.into_status(),
+            _ => return Poll::Ready(()),
+        };
+        let status = match self.address() {
+            Some(address) => {
+                let from = format!("answer of {address}");
+                status.context(from)
+            }
+            None => status,
+        };
+        self.fail(status);
+        Poll::Ready(())
+    }
+
+    /// Gets the next chunk, or finds the end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Phase::Remains(status) = &self.phase {
+            self.phase = Phase::Ended(Err(status.clone()));
+            return Poll::Ready(());
+        }
+        match ready!(self.source.poll_chunk(cx)) {
+            Ok(Some(chunk)) => self.frames.push(chunk),
+            Ok(None) if matches!(self.source, Source::Response(_)) => self.phase = Phase::Trailers,
+            Ok(None) => match self.frames.finish() {
+                Ok(()) => {
+                    self.phase = Phase::Ended(Ok(()));
+                    self.source.release();
+                }
+                Err(error) => {
+                    let status = self.broken(&error);
+                    self.fail(status);
+                }
+            },
+            Err(status) => self.fail(status),
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Source::Response(stream) = &mut self.source else {
+            return Poll::Ready(());
+        };
+        match ready!(stream.poll_trailers(cx)) {
+            Ok(Some(Ok(trailers))) => match self.frames.finish() {
+                Ok(()) => self.end(Ok(trailers)),
+                Err(error) => {
+                    let status = self.broken(&error);
+                    self.end(Err(status));
+                }
+            },
+            Ok(Some(Err(status))) => self.end(Err(status)),
+            Ok(None) => {
+                let status = Status::internal(format!(
+                    "the server at {} ended the stream without a grpc-status",
+                    stream.address()
+                ));
+                self.end(Err(status
+                    .with_origin(Origin::Transport)
+                    .with_stage(Stage::Response)));
+            }
+            Err(status) => self.fail(status),
+        }
+        Poll::Ready(())
+    }
+
+    /// Client: the call ended with what the server said.
+    fn end(&mut self, outcome: Result<Metadata, Status>) {
+        let Source::Response(stream) = &mut self.source else {
+            return;
+        };
+        match outcome {
+            Ok(trailers) => {
+                self.trailers = trailers;
+                stream.end(|| {
+                    Status::cancelled("the server ended the call with OK before it was all sent")
+                        .with_origin(Origin::Peer)
+                });
+                self.phase = Phase::Ended(Ok(()));
+            }
+            Err(status) => {
+                stream.end(|| status.clone());
+                self.phase = Phase::Ended(Err(status));
+            }
+        }
+    }
+
+    fn decode(&mut self, frame: Frame) -> Result<T, Status> {
+        let decoded = if frame.compressed {
+            Err(Status::internal(format!(
+                "{} has its compressed flag set, but the stream has no grpc-encoding",
+                self.what()
+            )))
+        } else {
+            self.decoder.decode(frame.payload).map_err(|error| {
+                Status::internal(format!("{} cannot be decoded: {error}", self.what()))
+                    .with_source(error)
+            })
+        };
+        decoded.map_err(|status| {
+            let status = status.with_stage(Stage::Message);
+            self.fail(status.clone());
+            status
+        })
+    }
+
+    fn broken(&self, error: &FrameError) -> Status {
+        let what = self.what();
+        let text = match error {
+            FrameError::TooLarge { size, limit } => format!(
+                "{what} of {size} bytes is over the limit of {limit} bytes ({}, receiving; \
+                 setting max_receive_message_bytes)",
+                self.side()
+            ),
+            _ => format!("broken {what}: {error}"),
+        };
+        Status::new(error.code(), text)
+            .with_origin(Origin::Transport)
+            .with_stage(Stage::Message)
+            .with_source(error.clone())
+    }
+
+    const fn side(&self) -> Side {
+        match self.source {
+            Source::Response(_) => Side::Client,
+            Source::Request(_) | Source::Shared(_) => Side::Server,
+        }
+    }
+
+    const fn what(&self) -> &'static str {
+        match self.source {
+            Source::Response(_) => "response message",
+            Source::Request(_) | Source::Shared(_) => "request message",
+        }
+    }
+}
+
+impl Source {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        match self {
+            Self::Response(stream) => stream.poll_chunk(cx),
+            Self::Request(Some(body)) => body.poll_chunk(cx),
+            Self::Request(None) => Poll::Ready(Ok(None)),
+            Self::Shared(stream) => stream.poll_chunk(cx),
+        }
+    }
+
+    /// Nothing more will be read, because this side ends the stream.
+    fn abort(&mut self, status: Status) {
+        match self {
+            Self::Response(stream) => stream.abort(status),
+            Self::Request(_) | Self::Shared(_) => self.release(),
+        }
+    }
+
+    /// Server: nothing more will be read; what is unread gives its window back.
+    fn release(&mut self) {
+        match self {
+            Self::Response(_) => {}
+            Self::Request(body) => *body = None,
+            Self::Shared(stream) => stream.drop_body(),
+        }
+    }
+}
+
+impl<T> Drop for RecvHalf<T> {
+    /// A client's stream cancels by itself; a server's gives up what it has not read.
+    fn drop(&mut self) {
+        self.source.release();
+    }
+}
+
+impl<T> fmt::Debug for RecvHalf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvHalf")
+            .field("side", &self.side())
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}

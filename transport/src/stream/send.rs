@@ -1,0 +1,216 @@
+//! The sending half.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use trunkline_core::{Encoder, FrameEncoder, FrameError, Metadata, Origin, Stage, Status};
+
+use super::Side;
+use crate::http2::{RequestStream, SharedStream};
+
+/// Bytes that a sender may be ahead of the stream's window. More than one DATA frame, so that
+/// small messages are merged; little enough that a stream at rest holds almost nothing.
+const HIGH_WATER: usize = 32 * 1024;
+
+/// Bytes that may be fed without ever waiting for window.
+const FEED_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The sending half of a stream of `T`s.
+///
+/// Messages leave in send order. Small ones that are sent before the connection's task comes
+/// round to them share a DATA frame, so many are cheap and one is prompt.
+///
+/// Dropped before [`half_close`](Self::half_close), a client's half cancels the call; a server's
+/// half has no such meaning, for the RPC ends with its handler.
+pub struct SendHalf<T> {
+    out: Out,
+    encoder: Box<dyn Encoder<T>>,
+    frames: FrameEncoder,
+}
+
+#[derive(Debug)]
+enum Out {
+    Client(RequestStream),
+    Server(SharedStream),
+}
+
+impl<T> SendHalf<T> {
+    /// A client's half. Messages over `max_send_bytes` are refused before they are sent.
+    #[must_use]
+    pub fn client(
+        stream: RequestStream,
+        encoder: Box<dyn Encoder<T>>,
+        max_send_bytes: usize,
+    ) -> Self {
+        Self::new(Out::Client(stream), encoder, max_send_bytes)
+    }
+
+    /// A server's half. Messages over `max_send_bytes` are refused before they are sent.
+    #[must_use]
+    pub fn server(
+        stream: SharedStream,
+        encoder: Box<dyn Encoder<T>>,
+        max_send_bytes: usize,
+    ) -> Self {
+        Self::new(Out::Server(stream), encoder, max_send_bytes)
+    }
+
+    const fn new(out: Out, encoder: Box<dyn Encoder<T>>, max_send_bytes: usize) -> Self {
+        let frames = FrameEncoder::new(max_send_bytes);
+        Self {
+            out,
+            encoder,
+            frames,
+        }
+    }
+
+    /// Ready when the next message need not wait for the stream's window.
+    ///
+    /// Errors: why nothing more can be sent; sticky.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.poll_below(HIGH_WATER, cx)
+    }
+
+    /// Takes a message without waiting for window.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED if the message is over the limit, or 4 MiB wait already (the message is
+    /// not taken, the stream goes on); INTERNAL if it cannot be encoded; otherwise why nothing
+    /// more can be sent, sticky.
+    pub fn start_send(&mut self, message: &T) -> Result<(), Status> {
+        if self.waiting() > FEED_LIMIT {
+            return Err(Status::resource_exhausted(format!(
+                "more than {FEED_LIMIT} bytes were fed and wait for the peer's window: flush \
+                 before feeding more"
+            )));
+        }
+        let Self {
+            out,
+            encoder,
+            frames,
+        } = self;
+        let side = out.side();
+        let encoder = encoder.as_ref();
+        let write = |buffer: &mut BytesMut| {
+            frames
+                .encode(message, encoder, buffer)
+                .map_err(|error| refused(error, side))
+        };
+        let size = encoder.encoded_len(message);
+        match out {
+            Out::Client(stream) => stream.push(size, write),
+            Out::Server(stream) => stream.push(size, write),
+        }
+    }
+
+    /// Ready when all that was taken has been handed to the connection.
+    ///
+    /// Errors: why nothing more can be sent; sticky.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.poll_below(1, cx)
+    }
+
+    /// Waits for window, then hands the message over whole.
+    ///
+    /// Cancel safe: a send that was cancelled has sent nothing.
+    ///
+    /// # Errors
+    /// As [`start_send`](Self::start_send).
+    pub async fn send(&mut self, message: &T) -> Result<(), Status> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.start_send(message)
+    }
+
+    /// Client: END_STREAM behind all that was sent. Failures come out at the receiving half.
+    pub fn half_close(&mut self) {
+        if let Out::Client(stream) = &self.out {
+            stream.half_close();
+        }
+    }
+
+    /// Client: cancels the call; the receiving half then fails with `status`.
+    pub fn abort(&mut self, status: Status) {
+        if let Out::Client(stream) = &self.out {
+            stream.abort(status);
+        }
+    }
+
+    /// Server: edits the response headers; `None` once they are sent.
+    pub fn with_headers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        match &self.out {
+            Out::Server(stream) => stream.with_headers(edit),
+            Out::Client(_) => None,
+        }
+    }
+
+    /// Server: edits the trailers; `None` once the RPC has ended.
+    pub fn with_trailers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        match &self.out {
+            Out::Server(stream) => stream.with_trailers(edit),
+            Out::Client(_) => None,
+        }
+    }
+
+    /// Server: sends the response headers now instead of with the first message.
+    ///
+    /// # Errors
+    /// Why nothing can be sent; sticky.
+    pub fn send_headers(&mut self) -> Result<(), Status> {
+        match &self.out {
+            Out::Server(stream) => stream.send_headers(),
+            Out::Client(_) => Ok(()),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        match &self.out {
+            Out::Client(stream) => stream.waiting(),
+            Out::Server(stream) => stream.waiting(),
+        }
+    }
+
+    fn poll_below(&self, below: usize, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        // A sender that is never held up must still let its neighbours run.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let polled = match &self.out {
+            Out::Client(stream) => stream.poll_below(below, cx),
+            Out::Server(stream) => stream.poll_below(below, cx),
+        };
+        if polled.is_ready() {
+            coop.made_progress();
+        }
+        polled
+    }
+}
+
+impl Out {
+    const fn side(&self) -> Side {
+        match self {
+            Self::Client(_) => Side::Client,
+            Self::Server(_) => Side::Server,
+        }
+    }
+}
+
+impl<T> fmt::Debug for SendHalf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendHalf")
+            .field("side", &self.out.side())
+            .finish_non_exhaustive()
+    }
+}
+
+fn refused(error: FrameError, side: Side) -> Status {
+    let text = match &error {
+        FrameError::TooLarge { .. } => {
+            format!("{error} ({side}, sending; setting max_send_message_bytes)")
+        }
+        _ => error.to_string(),
+    };
+    Status::new(error.code(), text)
+        .with_origin(Origin::Local)
+        .with_stage(Stage::Message)
+        .with_source(error)
+}

@@ -1,0 +1,19 @@
+//! The one lock of this crate: std's mutex, without poisoning.
+
+use std::sync::{MutexGuard, PoisonError};
+
+/// A mutex whose data stays usable after a panic in another task: every critical section of this
+/// crate leaves its data consistent at each step, and one panicking handler must not take its
+/// neighbours on the connection down.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
