@@ -2,7 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::report::Table;
-use crate::{deny, docs, interop, lint, tidy};
+use crate::{bench, deny, docs, interop, lint, tidy};
 use std::time::{Duration, Instant};
 
 /// Name, function, arguments.
@@ -20,6 +20,7 @@ const GATES: &[Gate] = &[
     ("clippy", lint::clippy, &[]),
     ("docs", docs::run, &[]),
     ("interop", interop::run, &[]),
+    ("bench --smoke", bench::run, &["--smoke"]),
 ];
 
 pub(crate) fn run(_: &[String]) -> Outcome {

@@ -4,6 +4,7 @@
     reason = "a command-line tool: the screen is its output"
 )]
 
+mod bench;
 mod ci;
 mod deny;
 mod docs;
@@ -76,6 +77,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--self-test] [case]...",
         about: "both sides against grpc-go's interop programs",
         run: interop::run,
+    },
+    Subcommand {
+        name: "bench",
+        arguments: "[--smoke] [--rounds N] [--seconds S] [--cells a,b] [--side server|client] [--st]",
+        about: "CPU per call against tonic and bare h2, alternating, medians",
+        run: bench::run,
     },
 ];
 
