@@ -1,0 +1,174 @@
+//! Emits a service's server: the trait to implement, the type to register, and the glue of each RPC.
+
+use crate::format::{RUNTIME, Writer};
+use crate::model::{Method, Service, Shape};
+
+/// Writes `pub trait Greeter`, `pub struct GreeterServer` and an `impl Serve` for each marker.
+pub(crate) fn emit(service: &Service, out: &mut Writer) {
+    handler(service, out);
+    registration(service, out);
+    for method in &service.methods {
+        glue(service, method, out);
+    }
+}
+
+fn handler(service: &Service, out: &mut Writer) {
+    out.docs(&service.docs_with(format!(
+        "Handler of the service `{}`: implement it with plain `async fn`s.",
+        service.full_name
+    )));
+    out.add(&format!(
+        "pub trait {}: ::core::marker::Send + ::core::marker::Sync + 'static {{",
+        service.names.handler
+    ));
+    for (index, method) in service.methods.iter().enumerate() {
+        if index > 0 {
+            out.add("\n");
+        }
+        signature(service, method, out);
+    }
+    out.add("}\n\n");
+}
+
+fn signature(service: &Service, method: &Method, out: &mut Writer) {
+    let (request, response) = (&method.request, &method.response);
+    let one = format!("request: {request},");
+    let many = format!("requests: {RUNTIME}::server::Receiver<{request}>,");
+    let sink = format!("\nresponses: {RUNTIME}::server::Sender<{response}>,");
+    let reply = format!("{RUNTIME}::Response<{response}>");
+    let (input, output, value) = match method.shape {
+        Shape::Unary => (one, String::new(), reply),
+        Shape::ClientStreaming => (many, String::new(), reply),
+        Shape::ServerStreaming => (one, sink, "()".to_owned()),
+        Shape::Bidi => (many, sink, "()".to_owned()),
+    };
+    out.docs(&service.docs_of(method));
+    if method.deprecated {
+        out.add(&service.deprecation());
+    }
+    out.add(&format!(
+        "fn {}(
+         &self,
+         cx: &{RUNTIME}::server::RequestContext,
+         {input}{output}
+         ) -> impl ::core::future::Future<
+         Output = ::core::result::Result<{value}, {RUNTIME}::Status>,
+         > + ::core::marker::Send;",
+        method.name
+    ));
+}
+
+fn registration(service: &Service, out: &mut Writer) {
+    let server = &service.names.server;
+    let handler = &service.names.handler;
+    let module = &service.names.module;
+    let deprecation = if service.deprecated {
+        format!("\n{}", service.deprecation())
+    } else {
+        String::new()
+    };
+    out.docs(&[
+        format!(
+            "Registers a [`{handler}`] with a server, as the service `{}`.",
+            service.full_name
+        ),
+        String::new(),
+        "Clones share the handler.".to_owned(),
+    ]);
+    out.add(&format!(
+        "pub struct {server}<T>(::std::sync::Arc<T>);
+
+         impl<T: {handler}> {server}<T> {{
+         /// Serves `service`.{deprecation}
+         #[must_use]
+         pub fn new(service: T) -> Self {{
+         Self(::std::sync::Arc::new(service))
+         }}
+
+         /// Serves a handler that others hold too.{deprecation}
+         #[must_use]
+         pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {{
+         Self(service)
+         }}
+         }}
+
+         impl<T> ::core::clone::Clone for {server}<T> {{
+         fn clone(&self) -> Self {{
+         Self(::std::sync::Arc::clone(&self.0))
+         }}
+         }}
+
+         impl<T> ::core::fmt::Debug for {server}<T> {{
+         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{
+         f.debug_struct({server:?}).finish_non_exhaustive()
+         }}
+         }}
+
+         impl<T: {handler}> {RUNTIME}::server::GrpcService for {server}<T> {{
+         fn descriptor(&self) -> &'static {RUNTIME}::ServiceDescriptor {{
+         &{module}::SERVICE
+         }}
+
+         fn register(self, methods: &mut {RUNTIME}::server::MethodTable) {{"
+    ));
+    if service.methods.is_empty() {
+        out.add("let _ = methods;");
+    }
+    for method in &service.methods {
+        out.add(&format!(
+            "methods.add::<{module}::{}, T>(&self.0);",
+            method.marker
+        ));
+    }
+    out.add("}\n}\n\n");
+}
+
+fn glue(service: &Service, method: &Method, out: &mut Writer) {
+    let handler = &service.names.handler;
+    // Called by its full path: the handler's type may have other methods of the same name.
+    let call = format!("{handler}::{}(service, cx, ", method.name);
+    let body = match method.shape {
+        Shape::Unary => format!(
+            "match call.only().await {{
+             Ok((request, call)) => call.reply({call}request).await).await,
+             Err(outcome) => outcome,
+             }}"
+        ),
+        Shape::ServerStreaming => format!(
+            "match call.only().await {{
+             Ok((request, call)) => {{
+             let (responses, rest) = call.responses();
+             rest.finish({call}request, responses).await).await
+             }}
+             Err(outcome) => outcome,
+             }}"
+        ),
+        Shape::ClientStreaming => format!(
+            "let (requests, call) = call.requests();
+             call.reply({call}requests).await).await"
+        ),
+        Shape::Bidi => format!(
+            "let (requests, responses, rest) = call.split();
+             rest.finish({call}requests, responses).await).await"
+        ),
+    };
+    let allow = if method.deprecated {
+        "#[allow(deprecated, reason = \"deprecated methods are still served\")]\n"
+    } else {
+        ""
+    };
+    out.add(&format!(
+        "{allow}impl<T: {handler}> {RUNTIME}::server::Serve<T> for {}::{} {{
+         async fn serve(
+         service: &T,
+         cx: &{RUNTIME}::server::RequestContext,
+         call: {RUNTIME}::server::Incoming<Self>,
+         ) -> {RUNTIME}::server::Outcome {{
+         {body}
+         }}
+         }}
+
+         ",
+        service.names.module, method.marker,
+    ));
+}
