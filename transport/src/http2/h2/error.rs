@@ -22,7 +22,8 @@ pub(super) fn stream_error(error: &h2::Error, link: &Link, stage: Stage) -> Stat
         return transport(Code::Unavailable, text, stage).with_unprocessed(true);
     }
     match link.cause() {
-        Some(cause) => cause.clone().with_stage(stage),
+        // A stream that was open may have been processed, whatever became of the connection.
+        Some(cause) => cause.clone().with_stage(stage).with_unprocessed(false),
         None => connection_error(error, link, stage),
     }
 }

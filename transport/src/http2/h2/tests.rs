@@ -340,7 +340,10 @@ async fn a_server_that_is_gone_is_named_in_the_error() {
     let error = answer.recv().await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     assert!(error.to_string().contains("memory:test"), "{error}");
-    assert!(!error.is_unprocessed(), "it may have been processed");
+    assert!(
+        !error.is_unprocessed(),
+        "it may have been processed: {error}"
+    );
     let down = world.client.closed().await;
     assert_eq!(down.code(), Code::Unavailable);
     assert!(world.client.try_permit().is_none());

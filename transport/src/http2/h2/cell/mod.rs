@@ -1,0 +1,288 @@
+//! The stream cell: what the sender, the receiver and the runner of one streaming RPC share.
+//!
+//! h2 keeps one waker for everything that concerns a stream's send side, so two tasks that poll
+//! it (a sender that waits for window, a runner that watches for RST_STREAM) would steal each
+//! other's wake-ups. Therefore only the cell polls h2's send side, always with a waker of its
+//! own, the [`Signal`], which fans out to all who wait.
+//!
+//! Locks, outermost first: `StreamCell::state` or `StreamCell::body`, then h2's own, then the
+//! small ones of `Signal` and `Link`. h2 calls wakers under its lock, so a `Signal` neither
+//! takes the outer locks nor ever drops an h2 handle.
+
+mod signal;
+mod state;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use h2::server::SendResponse;
+use h2::{Reason, SendStream};
+use trunkline_core::{Metadata, Status};
+
+use self::state::{Out, State, early_end, ended_status};
+use super::body::Body;
+use super::link::Link;
+use crate::http2::Finished;
+use crate::sync::Mutex;
+
+pub(super) use self::signal::Signal;
+pub(super) use self::state::gone;
+
+/// From here on a message is handed over as its own buffer instead of being copied.
+const LARGE: usize = 8 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct StreamCell {
+    state: Mutex<State>,
+    /// The receiving side of a server's stream: here, so that the end of the RPC ends it even if
+    /// its half was moved to a task that never looks at it again.
+    body: Mutex<Option<Body>>,
+    signal: Arc<Signal>,
+}
+
+impl StreamCell {
+    /// A client's stream.
+    pub(super) fn client(send: SendStream<Bytes>, link: Arc<Link>) -> Arc<Self> {
+        Self::new(Out::Open(send), None, link)
+    }
+
+    /// A server's stream, before anything was answered.
+    pub(super) fn server(
+        respond: SendResponse<Bytes>,
+        subtype: &'static str,
+        body: Body,
+        link: Arc<Link>,
+    ) -> Arc<Self> {
+        let out = Out::Head(respond, subtype, Metadata::new());
+        Self::new(out, Some(body), link)
+    }
+
+    /// A server's stream that was answered before.
+    pub(super) fn ended(link: Arc<Link>) -> Arc<Self> {
+        let cell = Self::new(Out::Closed, None, link);
+        cell.abort(early_end("the RPC was answered before"));
+        cell
+    }
+
+    fn new(out: Out, body: Option<Body>, link: Arc<Link>) -> Arc<Self> {
+        Arc::new_cyclic(|cell| Self {
+            state: Mutex::new(State::new(out)),
+            body: Mutex::new(body),
+            signal: Signal::new(cell, link),
+        })
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        self.signal.link()
+    }
+
+    /// Takes one message of about `size` bytes, which `write` appends. The driver, woken by the
+    /// first of a batch, hands it on.
+    pub(super) fn push(
+        &self,
+        size: usize,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if size < LARGE {
+            state.append(write)?;
+        } else {
+            // Not under the lock, which the connection's driver may want.
+            drop(state);
+            let mut own = BytesMut::new();
+            write(&mut own)?;
+            state = self.state.lock();
+            state.check()?;
+            state.append_large(own.freeze());
+        }
+        drop(state);
+        self.signal.queue();
+        Ok(())
+    }
+
+    /// Bytes that wait for the driver or for window.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().waiting
+    }
+
+    /// Ready when fewer than `below` bytes wait.
+    pub(super) fn poll_below(
+        &self,
+        below: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Status>> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if state.waiting < below {
+            return Poll::Ready(Ok(()));
+        }
+        state.flush(&self.signal);
+        state.check()?;
+        if state.waiting < below {
+            return Poll::Ready(Ok(()));
+        }
+        self.signal.set_sender(cx.waker());
+        Poll::Pending
+    }
+
+    /// The driver's turn: hands what waits to h2, as far as there is window.
+    pub(super) fn drive(&self) {
+        let mut state = self.state.lock();
+        let before = state.waiting;
+        state.flush(&self.signal);
+        let moved = state.waiting < before || state.has_failed();
+        drop(state);
+        if moved {
+            self.signal.wake_sender();
+        }
+    }
+
+    /// Client: END_STREAM after all that waits. Failures come out at the receiver.
+    pub(super) fn half_close(&self) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        state.hand_over();
+        if let Out::Open(send) = &mut state.out {
+            let _ = send.send_data(Bytes::new(), true);
+        }
+    }
+
+    /// Ends the RPC from this side with RST_STREAM CANCEL. Both halves then fail with `status`.
+    pub(super) fn abort(&self, status: Status) {
+        let mut state = self.state.lock();
+        if state.local.is_none() {
+            state.local = Some(status);
+        }
+        state.ended = true;
+        state.clear();
+        match &mut state.out {
+            Out::Head(respond, ..) => respond.send_reset(Reason::CANCEL),
+            Out::Open(send) => send.send_reset(Reason::CANCEL),
+            Out::Closed => {}
+        }
+        drop(state);
+        self.signal.wake_all();
+    }
+
+    /// Client: the RPC has ended with the peer's word. A sender that still lives fails.
+    pub(super) fn peer_ended(&self, status: Status) {
+        let mut state = self.state.lock();
+        if state.local.is_none() {
+            state.local = Some(status);
+        }
+        state.clear();
+        // Dropped rather than reset by hand: h2 cancels what is not closed by itself.
+        let out = std::mem::replace(&mut state.out, Out::Closed);
+        drop(state);
+        drop(out);
+        self.signal.wake_all();
+    }
+
+    /// True once this side has queued its END_STREAM or a reset.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+
+    /// How this side ended the RPC, if it did. Otherwise the receiver is woken when it does.
+    pub(super) fn poll_local(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        let state = self.state.lock();
+        if let Some(status) = &state.local {
+            return Poll::Ready(status.clone());
+        }
+        self.signal.set_receiver(cx.waker());
+        Poll::Pending
+    }
+
+    pub(super) fn local(&self) -> Option<Status> {
+        self.state.lock().local.clone()
+    }
+
+    /// Server: the runner's watch for RST_STREAM and for the loss of the connection.
+    pub(super) fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        let mut state = self.state.lock();
+        self.signal.set_runner(cx.waker());
+        let waker = self.signal.waker();
+        let mut cell = Context::from_waker(&waker);
+        let polled = match &mut state.out {
+            Out::Head(respond, ..) => respond.poll_reset(&mut cell),
+            Out::Open(send) => send.poll_reset(&mut cell),
+            Out::Closed => return Poll::Pending,
+        };
+        drop(state);
+        polled.map(|reason| gone(reason, self.link()))
+    }
+
+    /// Server: runs `edit` on the response headers, unless they are already sent.
+    pub(super) fn with_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        match &mut self.state.lock().out {
+            Out::Head(_, _, headers) => Some(edit(headers)),
+            Out::Open(_) | Out::Closed => None,
+        }
+    }
+
+    /// Server: runs `edit` on the trailers, unless the RPC has ended.
+    pub(super) fn with_trailers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        (!state.ended).then(|| edit(&mut state.trailers))
+    }
+
+    /// Server: sends the response headers now, if they are not yet sent.
+    pub(super) fn send_headers(&self) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        state.check()?;
+        state.open(self.link());
+        state.check()
+    }
+
+    /// Server: the end of the RPC. All that was sent goes out first, however small the window.
+    pub(super) fn finish(&self, outcome: Result<&Metadata, &Status>) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        state.local.get_or_insert_with(|| ended_status(outcome));
+        let trailers = std::mem::take(&mut state.trailers);
+        state.end(outcome, trailers, self.link());
+        let out = std::mem::replace(&mut state.out, Out::Closed);
+        drop(state);
+        let body = self.body.lock().take();
+        drop((out, body));
+        self.signal.wake_all();
+    }
+
+    /// Server: the end of the RPC when nobody may wait: trailers if they can leave at once.
+    pub(super) fn finish_now(&self, status: &Status) -> Finished {
+        {
+            let mut state = self.state.lock();
+            if let Out::Open(send) = &mut state.out {
+                send.reserve_capacity(1);
+                if send.capacity() == 0 {
+                    drop(state);
+                    self.abort(status.clone());
+                    let body = self.body.lock().take();
+                    drop(body);
+                    return Finished::Reset;
+                }
+            }
+        }
+        self.finish(Err(status));
+        Finished::Trailers
+    }
+
+    /// Server: runs `read` on the receiving side; `None` once the RPC has ended.
+    pub(super) fn with_body<R>(&self, read: impl FnOnce(&mut Body) -> R) -> Option<R> {
+        self.body.lock().as_mut().map(read)
+    }
+
+    /// Server: the receiving side has ended, nothing more will be read from it.
+    pub(super) fn drop_body(&self) {
+        let body = self.body.lock().take();
+        drop(body);
+    }
+}
