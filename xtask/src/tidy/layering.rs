@@ -72,7 +72,8 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "trunkline-codegen",
         ours: &[],
-        outside: Some(&["prost-build", "prost-types", "protox"]),
+        // heck names as prost-build names; miette is how protox tells line and column. Both come with those two anyway.
+        outside: Some(&["heck", "miette", "prost-build", "prost-types", "protox"]),
     },
     Layer {
         name: "trunkline",

@@ -47,13 +47,13 @@ pub(super) fn check_any(file: &SourceFile) -> Vec<Finding> {
 /// Rules for Rust that a person wrote.
 pub(super) fn check_rust(file: &SourceFile) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !file.text.starts_with("//!") {
-        findings.push(Finding::new(
-            &file.path,
-            1,
-            "header",
-            "does not begin with a `//!` line that says what the file is for",
-        ));
+    // The tests of a file stand beside it, and a README may be the doc of its crate.
+    let says = file.path.ends_with("/tests.rs")
+        || file.text.starts_with("//!")
+        || file.text.starts_with("#![doc = include_str!");
+    if !says {
+        let text = "does not begin with a `//!` line that says what the file is for";
+        findings.push(Finding::new(&file.path, 1, "header", text));
     }
     let lines = file.text.lines().count();
     let max = if file.is_test() {
@@ -132,7 +132,13 @@ mod tests {
     #[test]
     fn a_file_says_what_it_is_for() {
         assert_eq!(check_rust(&file("a.rs", "fn a() {}\n"))[0].rule, "header");
-        assert!(check_rust(&file("a.rs", "//! A.\nfn a() {}\n")).is_empty());
+        for (path, fine) in [
+            ("a.rs", "//! A.\nfn a() {}\n"),
+            ("a/tests.rs", "use super::*;\n"),
+            ("a/lib.rs", "#![doc = include_str!(\"../README.md\")]\n"),
+        ] {
+            assert!(check_rust(&file(path, fine)).is_empty(), "{path}");
+        }
     }
 
     #[test]
