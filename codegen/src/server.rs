@@ -130,7 +130,7 @@ fn glue(service: &Service, method: &Method, out: &mut Writer) {
     let body = match method.shape {
         Shape::Unary => format!(
             "match call.only().await {{
-             Ok((request, call)) => call.reply({call}request).await).await,
+             Ok((request, call)) => call.reply({call}request)).await,
              Err(outcome) => outcome,
              }}"
         ),
@@ -138,18 +138,18 @@ fn glue(service: &Service, method: &Method, out: &mut Writer) {
             "match call.only().await {{
              Ok((request, call)) => {{
              let (responses, rest) = call.responses();
-             rest.finish({call}request, responses).await).await
+             rest.finish({call}request, responses)).await
              }}
              Err(outcome) => outcome,
              }}"
         ),
         Shape::ClientStreaming => format!(
             "let (requests, call) = call.requests();
-             call.reply({call}requests).await).await"
+             call.reply({call}requests)).await"
         ),
         Shape::Bidi => format!(
             "let (requests, responses, rest) = call.split();
-             rest.finish({call}requests, responses).await).await"
+             rest.finish({call}requests, responses)).await"
         ),
     };
     let allow = if method.deprecated {

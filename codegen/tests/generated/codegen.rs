@@ -155,9 +155,9 @@ pub mod server {
     #[derive(Debug)]
     pub struct Incoming<M>(PhantomData<M>);
     #[derive(Debug)]
-    pub struct Answering<M>(PhantomData<M>);
+    pub struct Respond<M>(PhantomData<M>);
     #[derive(Debug)]
-    pub struct Rest<M>(PhantomData<M>);
+    pub struct Rest;
 
     pub trait GrpcService {
         fn descriptor(&self) -> &'static ServiceDescriptor;
@@ -177,35 +177,39 @@ pub mod server {
     }
 
     impl<M: Method> Incoming<M> {
-        pub async fn only(self) -> Result<(M::Request, Answering<M>), Outcome> {
+        pub async fn only(self) -> Result<(M::Request, Respond<M>), Outcome> {
             Err(Outcome)
         }
 
-        pub fn requests(self) -> (Receiver<M::Request>, Answering<M>) {
-            (Receiver(PhantomData), Answering(PhantomData))
+        pub fn requests(self) -> (Receiver<M::Request>, Respond<M>) {
+            (Receiver(PhantomData), Respond(PhantomData))
         }
 
-        pub fn split(self) -> (Receiver<M::Request>, Sender<M::Response>, Rest<M>) {
-            (
-                Receiver(PhantomData),
-                Sender(PhantomData),
-                Rest(PhantomData),
-            )
+        pub fn split(self) -> (Receiver<M::Request>, Sender<M::Response>, Rest) {
+            (Receiver(PhantomData), Sender(PhantomData), Rest)
         }
     }
 
-    impl<M: Method> Answering<M> {
-        pub async fn reply(self, _result: Result<Response<M::Response>, Status>) -> Outcome {
+    impl<M: Method> Respond<M> {
+        pub async fn reply<F>(self, handler: F) -> Outcome
+        where
+            F: Future<Output = Result<Response<M::Response>, Status>>,
+        {
+            let _ = handler.await;
             Outcome
         }
 
-        pub fn responses(self) -> (Sender<M::Response>, Rest<M>) {
-            (Sender(PhantomData), Rest(PhantomData))
+        pub fn responses(self) -> (Sender<M::Response>, Rest) {
+            (Sender(PhantomData), Rest)
         }
     }
 
-    impl<M: Method> Rest<M> {
-        pub async fn finish(self, _result: Result<(), Status>) -> Outcome {
+    impl Rest {
+        pub async fn finish<F>(self, handler: F) -> Outcome
+        where
+            F: Future<Output = Result<(), Status>>,
+        {
+            let _ = handler.await;
             Outcome
         }
     }

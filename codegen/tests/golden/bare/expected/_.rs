@@ -100,7 +100,7 @@ impl<T: Echo> ::trunkline::codegen::server::Serve<T> for echo::Say {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Echo::say(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Echo::say(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -224,7 +224,7 @@ impl<T: Shout> ::trunkline::codegen::server::Serve<T> for shout::Say {
         match call.only().await {
             Ok((request, call)) => {
                 let (responses, rest) = call.responses();
-                rest.finish(Shout::say(service, cx, request, responses).await).await
+                rest.finish(Shout::say(service, cx, request, responses)).await
             }
             Err(outcome) => outcome,
         }

@@ -135,7 +135,7 @@ impl<T: Tool> ::trunkline::codegen::server::Serve<T> for tool::Send {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Tool::send(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Tool::send(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -148,7 +148,7 @@ impl<T: Tool> ::trunkline::codegen::server::Serve<T> for tool::Send_ {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Tool::send_(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Tool::send_(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }

@@ -363,7 +363,7 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::GetFeature {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Guide::get_feature(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Guide::get_feature(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -378,7 +378,7 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::ListFeatures {
         match call.only().await {
             Ok((request, call)) => {
                 let (responses, rest) = call.responses();
-                rest.finish(Guide::list_features(service, cx, request, responses).await).await
+                rest.finish(Guide::list_features(service, cx, request, responses)).await
             }
             Err(outcome) => outcome,
         }
@@ -392,7 +392,7 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::RecordRoute {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         let (requests, call) = call.requests();
-        call.reply(Guide::record_route(service, cx, requests).await).await
+        call.reply(Guide::record_route(service, cx, requests)).await
     }
 }
 
@@ -403,7 +403,7 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::Chat {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         let (requests, responses, rest) = call.split();
-        rest.finish(Guide::chat(service, cx, requests, responses).await).await
+        rest.finish(Guide::chat(service, cx, requests, responses)).await
     }
 }
 
@@ -415,7 +415,7 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::Lookup {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Guide::lookup(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Guide::lookup(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }

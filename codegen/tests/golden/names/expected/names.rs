@@ -368,7 +368,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Type {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Keywords::r#type(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Keywords::r#type(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -381,7 +381,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Match {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         let (requests, call) = call.requests();
-        call.reply(Keywords::r#match(service, cx, requests).await).await
+        call.reply(Keywords::r#match(service, cx, requests)).await
     }
 }
 
@@ -394,7 +394,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Self_ {
         match call.only().await {
             Ok((request, call)) => {
                 let (responses, rest) = call.responses();
-                rest.finish(Keywords::self_(service, cx, request, responses).await).await
+                rest.finish(Keywords::self_(service, cx, request, responses)).await
             }
             Err(outcome) => outcome,
         }
@@ -408,7 +408,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::New {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         let (requests, responses, rest) = call.split();
-        rest.finish(Keywords::new_(service, cx, requests, responses).await).await
+        rest.finish(Keywords::new_(service, cx, requests, responses)).await
     }
 }
 
@@ -419,7 +419,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Clone {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Keywords::clone_(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Keywords::clone_(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -432,7 +432,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Into {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Keywords::into_(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Keywords::into_(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -445,7 +445,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::GetHttpSt
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Keywords::get_http_status(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Keywords::get_http_status(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -458,7 +458,7 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::GetHttpSt
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Keywords::get_http_status_(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Keywords::get_http_status_(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }

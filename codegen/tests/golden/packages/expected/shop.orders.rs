@@ -216,7 +216,7 @@ impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::Place {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Orders::place(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Orders::place(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -229,7 +229,7 @@ impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::Count {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Orders::count(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Orders::count(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -242,7 +242,7 @@ impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::Clear {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Orders::clear(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Orders::clear(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
@@ -257,7 +257,7 @@ impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::At {
         match call.only().await {
             Ok((request, call)) => {
                 let (responses, rest) = call.responses();
-                rest.finish(Orders::at(service, cx, request, responses).await).await
+                rest.finish(Orders::at(service, cx, request, responses)).await
             }
             Err(outcome) => outcome,
         }
@@ -271,7 +271,7 @@ impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::Reserve {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         let (requests, responses, rest) = call.split();
-        rest.finish(Orders::reserve(service, cx, requests, responses).await).await
+        rest.finish(Orders::reserve(service, cx, requests, responses)).await
     }
 }
 

@@ -102,7 +102,7 @@ impl<T: Stock> ::trunkline::codegen::server::Serve<T> for stock_::Worth {
         call: ::trunkline::codegen::server::Incoming<Self>,
     ) -> ::trunkline::codegen::server::Outcome {
         match call.only().await {
-            Ok((request, call)) => call.reply(Stock::worth(service, cx, request).await).await,
+            Ok((request, call)) => call.reply(Stock::worth(service, cx, request)).await,
             Err(outcome) => outcome,
         }
     }
