@@ -96,6 +96,11 @@ const LAYERS: &[Layer] = &[
         ours: &["trunkline", "trunkline-codegen"],
         outside: None,
     },
+    Layer {
+        name: "trunkline-test-protos",
+        ours: &["trunkline", "trunkline-codegen"],
+        outside: None,
+    },
     // Everyone waits for it before the first test.
     Layer {
         name: "xtask",
