@@ -24,6 +24,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     let mut command = Command::new(&program);
     command.current_dir(&root).args([
         "--locked",
+        "--workspace",
         "check",
         "--hide-inclusion-graph",
         "bans",
@@ -41,7 +42,7 @@ fn advisories(program: &Path, root: &Path) -> Outcome {
     let mut command = Command::new(program);
     command
         .current_dir(root)
-        .args(["--locked", "check", "advisories"]);
+        .args(["--locked", "--workspace", "check", "advisories"]);
     match process::capture(&mut command, BOUND) {
         Ok(captured) if captured.succeeded() => {
             println!("advisories ok");

@@ -13,6 +13,9 @@ struct Layer {
     outside: Option<&'static [&'static str]>,
 }
 
+/// Ours, and for tests only: any crate's tests may use them.
+const TEST_SUPPORT: &str = "trunkline-test-";
+
 const LAYERS: &[Layer] = &[
     Layer {
         name: "trunkline-core",
@@ -138,7 +141,9 @@ fn arrows(member: &Package, path: &str, manifest: &str) -> Vec<Finding> {
     for dependency in &member.dependencies {
         let name = dependency.name.as_str();
         let is_ours = LAYERS.iter().any(|layer| layer.name == name);
-        let allowed = if is_ours {
+        let allowed = if name.starts_with(TEST_SUPPORT) {
+            dependency.kind == Kind::Dev
+        } else if is_ours {
             layer.ours.contains(&name)
         } else {
             dependency.kind == Kind::Dev
@@ -247,6 +252,17 @@ mod tests {
             "",
         );
         assert!(program.is_empty());
+    }
+
+    #[test]
+    fn test_support_is_for_tests() {
+        let dev = [("trunkline-test-protos", Kind::Dev)];
+        assert!(arrows(&member("trunkline", &dev), "Cargo.toml", "").is_empty());
+        let normal = [("trunkline-test-protos", Kind::Normal)];
+        assert_eq!(
+            arrows(&member("trunkline", &normal), "Cargo.toml", "").len(),
+            1
+        );
     }
 
     #[test]
