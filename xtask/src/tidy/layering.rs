@@ -87,7 +87,7 @@ const LAYERS: &[Layer] = &[
             "trunkline-server",
             "trunkline-codegen",
         ],
-        outside: Some(&["prost", "tower"]),
+        outside: Some(&["prost", "prost-types", "tower"]),
     },
     Layer {
         name: "trunkline-examples",
