@@ -1,1 +1,18 @@
-//! Under construction.
+#![doc = include_str!("../README.md")]
+
+mod balancer;
+mod call;
+mod channel;
+mod resolver;
+mod stream;
+mod subchannel;
+
+pub use call::{
+    AsIterator, AsStream, Bidi, BidiFuture, Call, ClientStreaming, ClientStreamingFuture,
+    IntoMessages, Iter, Kind, OwnedCall, ServerStreaming, ServerStreamingFuture, Summary, Unary,
+    UnaryFuture, UploadFuture,
+};
+pub use channel::{Channel, ChannelBuilder, ChannelError};
+pub use resolver::TargetError;
+pub use stream::{Receiver, Sender};
+pub use subchannel::BackoffConfig;

@@ -1,0 +1,324 @@
+//! `pick_first`: one address at a time, in the resolver's order, and all calls to the first that
+//! answers.
+//!
+//! 1. IDLE until a call wants a connection; then a *pass* tries the addresses one after the other.
+//! 2. The first that gets READY is selected; what belonged to the others is dropped.
+//! 3. When all have failed, calls fail with every address's own cause (transient failure). From
+//!    then on each address is tried again as its backoff ends, and calls go on failing until one
+//!    is READY: flapping between "connecting" and "failed" would make fail-fast calls wait.
+//! 4. When the selected one loses its connection, back to IDLE: the next call starts a new pass,
+//!    from the first address again.
+//!
+//! Names are asked for again whenever something failed; how often that is answered is the
+//! resolver's decision.
+
+use std::fmt::Write as _;
+
+use trunkline_core::{Code, Stage, Status};
+use trunkline_transport::Address;
+
+use crate::subchannel::SubchannelId;
+
+/// What the owner has to do after an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Create(SubchannelId, Address),
+    Connect(SubchannelId),
+    Drop(SubchannelId),
+    Resolve,
+}
+
+/// What happened to a subchannel.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Ready,
+    Failed(Status),
+    /// Its connection is gone, or its backoff is over.
+    Idle,
+}
+
+/// What calls are told.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    Idle,
+    Resolving,
+    Connecting,
+    Ready(SubchannelId),
+    Failed(Status),
+}
+
+#[derive(Debug)]
+pub(crate) struct PickFirst {
+    target: String,
+    entries: Vec<Entry>,
+    mode: Mode,
+    /// Every address has failed since the last READY, or the name could not be resolved.
+    failing: bool,
+    wanted: bool,
+    resolver_failure: Option<Status>,
+    last_id: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    address: Address,
+    id: Option<SubchannelId>,
+    phase: Phase,
+    failure: Option<Status>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Connecting,
+    Ready,
+    BackingOff,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Idle,
+    /// The pass has come to this address.
+    Pass(usize),
+    /// The pass has failed; every address is tried as its backoff ends.
+    Failed,
+    Ready(SubchannelId),
+}
+
+impl PickFirst {
+    pub(crate) fn new(target: String) -> Self {
+        Self {
+            target,
+            entries: Vec::new(),
+            mode: Mode::Idle,
+            failing: false,
+            wanted: false,
+            resolver_failure: None,
+            last_id: 0,
+        }
+    }
+
+    /// A call waits: leave IDLE.
+    pub(crate) fn wanted(&mut self, out: &mut Vec<Action>) {
+        if self.mode != Mode::Idle {
+            return;
+        }
+        self.wanted = true;
+        if !self.entries.is_empty() {
+            self.pass_from(0, out);
+        }
+    }
+
+    /// The name stands for these addresses now.
+    pub(crate) fn resolved(&mut self, addresses: &[Address], out: &mut Vec<Action>) {
+        if addresses.is_empty() {
+            let text = format!("{}: the name resolves to no address", self.target);
+            self.resolution_failed(Status::unavailable(text).with_stage(Stage::Resolve));
+            return;
+        }
+        self.resolver_failure = None;
+        let mut old = std::mem::take(&mut self.entries);
+        for address in addresses {
+            if self.entries.iter().any(|each| each.address == *address) {
+                continue;
+            }
+            let known = old.iter().position(|each| each.address == *address);
+            self.entries.push(match known {
+                Some(at) => old.swap_remove(at),
+                None => Entry {
+                    address: address.clone(),
+                    id: None,
+                    phase: Phase::Idle,
+                    failure: None,
+                },
+            });
+        }
+        out.extend(old.iter().filter_map(|gone| gone.id).map(Action::Drop));
+        match self.mode {
+            Mode::Idle if self.wanted => self.pass_from(0, out),
+            Mode::Idle => {}
+            Mode::Pass(_) => self.pass_from(0, out),
+            Mode::Failed => self.connect_idle(out),
+            Mode::Ready(id) => {
+                if !self.entries.iter().any(|each| each.id == Some(id)) {
+                    self.mode = Mode::Idle;
+                    self.wanted = false;
+                }
+            }
+        }
+    }
+
+    /// The name could not be resolved. Addresses known from before stay in use.
+    pub(crate) fn resolution_failed(&mut self, why: Status) {
+        if self.entries.is_empty() {
+            self.failing = true;
+            self.resolver_failure = Some(why);
+        }
+    }
+
+    /// Something happened to the subchannel; a dropped one is ignored.
+    pub(crate) fn changed(&mut self, id: SubchannelId, change: Change, out: &mut Vec<Action>) {
+        let Some(at) = self.entries.iter().position(|each| each.id == Some(id)) else {
+            return;
+        };
+        let Some(entry) = self.entries.get_mut(at) else {
+            return;
+        };
+        match change {
+            Change::Ready => {
+                entry.phase = Phase::Ready;
+                self.select(id, out);
+            }
+            Change::Failed(why) => {
+                entry.phase = Phase::BackingOff;
+                entry.failure = Some(why);
+                match self.mode {
+                    Mode::Pass(current) if current == at => self.pass_from(at + 1, out),
+                    Mode::Failed => out.push(Action::Resolve),
+                    Mode::Pass(_) | Mode::Idle | Mode::Ready(_) => {}
+                }
+            }
+            Change::Idle => {
+                entry.phase = Phase::Idle;
+                if self.mode == Mode::Ready(id) {
+                    self.mode = Mode::Idle;
+                    self.wanted = false;
+                    out.push(Action::Resolve);
+                } else if self.mode == Mode::Failed {
+                    self.connect_idle(out);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self.mode {
+            Mode::Ready(id) => Verdict::Ready(id),
+            Mode::Pass(_) | Mode::Failed if self.failing => Verdict::Failed(self.failure()),
+            Mode::Pass(_) | Mode::Failed => Verdict::Connecting,
+            Mode::Idle if !self.wanted => Verdict::Idle,
+            Mode::Idle => match &self.resolver_failure {
+                Some(why) => Verdict::Failed(why.clone()),
+                None => Verdict::Resolving,
+            },
+        }
+    }
+
+    /// The addresses of the current list, in order, as text for errors.
+    pub(crate) fn addresses(&self) -> String {
+        let texts: Vec<_> = self
+            .entries
+            .iter()
+            .map(|each| each.address.to_string())
+            .collect();
+        texts.join(", ")
+    }
+
+    fn pass_from(&mut self, start: usize, out: &mut Vec<Action>) {
+        for at in start..self.entries.len() {
+            match self.entries.get(at).map(|each| each.phase) {
+                Some(Phase::Idle) => {
+                    self.mode = Mode::Pass(at);
+                    self.connect(at, out);
+                    return;
+                }
+                Some(Phase::Connecting) => {
+                    self.mode = Mode::Pass(at);
+                    return;
+                }
+                Some(Phase::BackingOff | Phase::Ready) | None => {}
+            }
+        }
+        self.mode = Mode::Failed;
+        self.failing = true;
+        out.push(Action::Resolve);
+        self.connect_idle(out);
+    }
+
+    /// Once the pass has failed: everything whose backoff is over connects, all at once.
+    fn connect_idle(&mut self, out: &mut Vec<Action>) {
+        for at in 0..self.entries.len() {
+            if self
+                .entries
+                .get(at)
+                .is_some_and(|each| each.phase == Phase::Idle)
+            {
+                self.connect(at, out);
+            }
+        }
+    }
+
+    fn connect(&mut self, at: usize, out: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(at) else {
+            return;
+        };
+        entry.phase = Phase::Connecting;
+        let id = *entry.id.get_or_insert_with(|| {
+            self.last_id = self.last_id.wrapping_add(1);
+            let id = SubchannelId(self.last_id);
+            out.push(Action::Create(id, entry.address.clone()));
+            id
+        });
+        out.push(Action::Connect(id));
+    }
+
+    fn select(&mut self, id: SubchannelId, out: &mut Vec<Action>) {
+        self.mode = Mode::Ready(id);
+        self.failing = false;
+        for entry in &mut self.entries {
+            entry.failure = None;
+            if entry.id != Some(id) {
+                entry.phase = Phase::Idle;
+                out.extend(entry.id.take().map(Action::Drop));
+            }
+        }
+    }
+
+    /// One status that names every address with its own cause.
+    fn failure(&self) -> Status {
+        let failures: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|each| each.failure.as_ref())
+            .collect();
+        match failures.as_slice() {
+            [] => match &self.resolver_failure {
+                Some(why) => why.clone(),
+                None => Status::unavailable(format!("{}: not connected", self.target)),
+            },
+            [only] if self.entries.len() == 1 => (*only).clone(),
+            [.., last] => {
+                let mut text = format!(
+                    "none of the {} addresses of {} could be reached",
+                    self.entries.len(),
+                    self.target
+                );
+                for (at, failure) in failures.iter().enumerate() {
+                    text.push_str(if at == 0 { ": " } else { "; " });
+                    let _ = write!(text, "{}", Cause(failure));
+                }
+                let mut status = Status::new(Code::Unavailable, text).with_origin(last.origin());
+                if let Some(stage) = last.stage() {
+                    status = status.with_stage(stage);
+                }
+                status.with_unprocessed(true)
+            }
+        }
+    }
+}
+
+/// A status without its code: what one line of a longer error says.
+#[derive(Debug)]
+pub(crate) struct Cause<'a>(pub(crate) &'a Status);
+
+impl std::fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(stage) = self.0.stage() {
+            write!(f, "{stage}: ")?;
+        }
+        f.write_str(self.0.message())
+    }
+}
+
+#[cfg(test)]
+mod tests;

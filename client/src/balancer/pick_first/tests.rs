@@ -1,0 +1,179 @@
+use super::*;
+
+fn address(name: &str) -> Address {
+    Address::Memory(name.into())
+}
+
+fn list(names: &[&str]) -> Vec<Address> {
+    names.iter().map(|name| address(name)).collect()
+}
+
+fn refused(name: &str) -> Change {
+    Change::Failed(Status::unavailable(format!("{name}: refused")).with_stage(Stage::Connect))
+}
+
+const A: SubchannelId = SubchannelId(1);
+const B: SubchannelId = SubchannelId(2);
+
+/// Runs one event and returns the actions it caused.
+fn event(
+    policy: &mut PickFirst,
+    run: impl FnOnce(&mut PickFirst, &mut Vec<Action>),
+) -> Vec<Action> {
+    let mut out = Vec::new();
+    run(policy, &mut out);
+    out
+}
+
+fn changed(policy: &mut PickFirst, id: SubchannelId, change: Change) -> Vec<Action> {
+    event(policy, |policy, out| policy.changed(id, change, out))
+}
+
+fn resolved(policy: &mut PickFirst, names: &[&str]) -> Vec<Action> {
+    event(policy, |policy, out| policy.resolved(&list(names), out))
+}
+
+fn started(names: &[&str]) -> (PickFirst, Vec<Action>) {
+    let mut policy = PickFirst::new("dns:///ab".to_owned());
+    assert!(event(&mut policy, PickFirst::wanted).is_empty());
+    let actions = resolved(&mut policy, names);
+    (policy, actions)
+}
+
+#[test]
+fn tries_addresses_in_order_and_selects_the_first_that_answers() {
+    let (mut policy, actions) = started(&["a", "b", "a"]);
+    assert_eq!(
+        actions,
+        [Action::Create(A, address("a")), Action::Connect(A)]
+    );
+    assert!(matches!(policy.verdict(), Verdict::Connecting));
+
+    let actions = changed(&mut policy, A, refused("a"));
+    assert_eq!(
+        actions,
+        [Action::Create(B, address("b")), Action::Connect(B)]
+    );
+    assert!(
+        matches!(policy.verdict(), Verdict::Connecting),
+        "one address is left"
+    );
+
+    assert_eq!(changed(&mut policy, B, Change::Ready), [Action::Drop(A)]);
+    assert!(matches!(policy.verdict(), Verdict::Ready(B)));
+}
+
+#[test]
+fn stays_idle_until_a_call_wants_it() {
+    let mut policy = PickFirst::new("x".to_owned());
+    assert!(resolved(&mut policy, &["a"]).is_empty());
+    assert!(matches!(policy.verdict(), Verdict::Idle));
+    let actions = event(&mut policy, PickFirst::wanted);
+    assert_eq!(
+        actions,
+        [Action::Create(A, address("a")), Action::Connect(A)]
+    );
+    assert!(
+        event(&mut policy, PickFirst::wanted).is_empty(),
+        "asked once"
+    );
+}
+
+#[test]
+fn fails_with_every_address_and_its_own_cause_and_stays_failing() {
+    let (mut policy, _) = started(&["a", "b"]);
+    changed(&mut policy, A, refused("a"));
+    assert_eq!(changed(&mut policy, B, refused("b")), [Action::Resolve]);
+    let Verdict::Failed(why) = policy.verdict() else {
+        panic!("{:?}", policy.verdict());
+    };
+    assert_eq!(
+        why.message(),
+        "none of the 2 addresses of dns:///ab could be reached: connect: a: refused; connect: b: refused"
+    );
+    assert_eq!(why.code(), Code::Unavailable);
+    assert_eq!(why.stage(), Some(Stage::Connect));
+
+    // Backoff of one ends: it connects again while calls go on failing.
+    assert_eq!(changed(&mut policy, A, Change::Idle), [Action::Connect(A)]);
+    assert!(matches!(policy.verdict(), Verdict::Failed(_)));
+    assert_eq!(changed(&mut policy, A, refused("a")), [Action::Resolve]);
+    changed(&mut policy, B, Change::Idle);
+    assert_eq!(changed(&mut policy, B, Change::Ready), [Action::Drop(A)]);
+    assert!(matches!(policy.verdict(), Verdict::Ready(B)));
+}
+
+#[test]
+fn one_address_fails_with_its_own_status() {
+    let (mut policy, _) = started(&["a"]);
+    changed(&mut policy, A, refused("a"));
+    let Verdict::Failed(why) = policy.verdict() else {
+        panic!("{:?}", policy.verdict());
+    };
+    assert_eq!(why.message(), "a: refused");
+}
+
+#[test]
+fn an_address_whose_backoff_ended_during_the_pass_is_tried_when_the_pass_fails() {
+    let (mut policy, _) = started(&["a", "b"]);
+    changed(&mut policy, A, refused("a"));
+    assert!(
+        changed(&mut policy, A, Change::Idle).is_empty(),
+        "the pass is at b"
+    );
+    assert_eq!(
+        changed(&mut policy, B, refused("b")),
+        [Action::Resolve, Action::Connect(A)]
+    );
+}
+
+#[test]
+fn loss_goes_idle_and_the_next_call_starts_from_the_first_address() {
+    let (mut policy, _) = started(&["a", "b"]);
+    changed(&mut policy, A, refused("a"));
+    changed(&mut policy, B, Change::Ready);
+    assert_eq!(changed(&mut policy, B, Change::Idle), [Action::Resolve]);
+    assert!(matches!(policy.verdict(), Verdict::Idle));
+    let again = SubchannelId(3);
+    assert_eq!(
+        event(&mut policy, PickFirst::wanted),
+        [Action::Create(again, address("a")), Action::Connect(again)]
+    );
+}
+
+#[test]
+fn new_addresses_keep_the_selected_one_or_go_idle_without_it() {
+    let (mut policy, _) = started(&["a"]);
+    changed(&mut policy, A, Change::Ready);
+    assert!(resolved(&mut policy, &["b", "a"]).is_empty());
+    assert!(matches!(policy.verdict(), Verdict::Ready(A)));
+    assert_eq!(resolved(&mut policy, &["b"]), [Action::Drop(A)]);
+    assert!(matches!(policy.verdict(), Verdict::Idle));
+}
+
+#[test]
+fn new_addresses_after_a_failed_pass_are_tried_at_once() {
+    let (mut policy, _) = started(&["a"]);
+    changed(&mut policy, A, refused("a"));
+    assert_eq!(
+        resolved(&mut policy, &["a", "b"]),
+        [Action::Create(B, address("b")), Action::Connect(B)]
+    );
+    assert!(
+        matches!(policy.verdict(), Verdict::Failed(_)),
+        "until one is ready"
+    );
+}
+
+#[test]
+fn a_resolver_failure_fails_calls_only_while_no_address_is_known() {
+    let mut policy = PickFirst::new("x".to_owned());
+    event(&mut policy, PickFirst::wanted);
+    assert!(matches!(policy.verdict(), Verdict::Resolving));
+    policy.resolution_failed(Status::unavailable("no such host"));
+    assert!(matches!(policy.verdict(), Verdict::Failed(why) if why.message() == "no such host"));
+    resolved(&mut policy, &["a"]);
+    changed(&mut policy, A, Change::Ready);
+    policy.resolution_failed(Status::unavailable("no such host"));
+    assert!(matches!(policy.verdict(), Verdict::Ready(A)));
+}

@@ -1,0 +1,263 @@
+//! One call: set up with a builder, made by awaiting it.
+
+mod expiry;
+mod messages;
+mod one_request;
+mod opening;
+mod options;
+mod ready;
+mod single;
+mod streaming;
+mod summary;
+mod trace;
+mod unary;
+mod upload;
+
+use std::fmt;
+use std::time::Duration;
+
+use trunkline_core::{Deadline, Inherited, Method};
+
+pub(crate) use expiry::Expiry;
+pub use messages::{AsIterator, AsStream, IntoMessages, Iter};
+pub(crate) use one_request::OneRequest;
+pub(crate) use opening::Opening;
+pub(crate) use single::waiting_for;
+pub use streaming::{BidiFuture, ClientStreamingFuture, ServerStreamingFuture};
+pub use summary::Summary;
+pub(crate) use trace::CallSpan;
+pub use unary::UnaryFuture;
+pub use upload::UploadFuture;
+
+use crate::channel::{Channel, ChannelRef};
+use options::Options;
+use streaming::OpenStream;
+
+/// A call that has not been made yet: set its options, then await it.
+///
+/// What awaiting gives depends on the shape `K` of the method:
+///
+/// | `K` | result |
+/// |---|---|
+/// | [`Unary`] | `Response<M::Response>` |
+/// | [`ServerStreaming`] | [`Receiver`](crate::Receiver) |
+/// | [`ClientStreaming`] | ([`Sender`](crate::Sender), [`Summary`]), or with [`upload`](Self::upload) the `Response` |
+/// | [`Bidi`] | ([`Sender`](crate::Sender), [`Receiver`](crate::Receiver)) |
+///
+/// It borrows the channel, or the stub; [`owned`](Self::owned) makes it `'static`.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// # use bytes::Bytes;
+/// # use trunkline_core::{Method, MethodDescriptor, RawCodec, Shape, Status};
+/// # struct Echo;
+/// # impl Method for Echo {
+/// #     type Request = Bytes;
+/// #     type Response = Bytes;
+/// #     type Codec = RawCodec;
+/// #     const DESCRIPTOR: &'static MethodDescriptor =
+/// #         &MethodDescriptor::new("demo.Echo", "Echo", "/demo.Echo/Echo", Shape::Unary);
+/// # }
+/// # async fn example(channel: trunkline_client::Channel) -> Result<(), Status> {
+/// let reply = channel
+///     .unary::<Echo>(Bytes::from_static(b"hello"))
+///     .timeout(Duration::from_secs(1))
+///     .metadata("tenant", "a")
+///     .await?;
+/// assert_eq!(&reply[..], b"hello");
+/// # Ok(()) }
+/// ```
+#[must_use = "a call is made by awaiting it"]
+pub struct Call<'a, M: Method, K: Kind> {
+    channel: ChannelRef<'a>,
+    input: K::Input<M>,
+    options: Options,
+}
+
+/// A call that borrows nothing: for `tokio::spawn`, `JoinSet` and the like.
+pub type OwnedCall<M, K> = Call<'static, M, K>;
+
+/// The shape of a method as a type: [`Unary`], [`ServerStreaming`], [`ClientStreaming`], [`Bidi`].
+pub trait Kind: sealed::Sealed + 'static {
+    /// What the call has to be given before it is made: the request, or nothing.
+    type Input<M: Method>: Send + Sync;
+}
+
+mod sealed {
+    /// Keeps [`Kind`](super::Kind) to the four shapes that gRPC has.
+    #[expect(unnameable_types, reason = "nobody else may implement it")]
+    pub trait Sealed {}
+}
+
+/// One request, one response.
+#[derive(Clone, Copy, Debug)]
+pub struct Unary;
+
+/// One request, many responses.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerStreaming;
+
+/// Many requests, one response.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientStreaming;
+
+/// Many messages both ways.
+#[derive(Clone, Copy, Debug)]
+pub struct Bidi;
+
+impl sealed::Sealed for Unary {}
+impl sealed::Sealed for ServerStreaming {}
+impl sealed::Sealed for ClientStreaming {}
+impl sealed::Sealed for Bidi {}
+
+impl Kind for Unary {
+    type Input<M: Method> = M::Request;
+}
+
+impl Kind for ServerStreaming {
+    type Input<M: Method> = M::Request;
+}
+
+impl Kind for ClientStreaming {
+    type Input<M: Method> = ();
+}
+
+impl Kind for Bidi {
+    type Input<M: Method> = ();
+}
+
+impl<'a, M: Method, K: Kind> Call<'a, M, K> {
+    pub(crate) fn new(channel: &'a Channel, input: K::Input<M>) -> Self {
+        Self {
+            channel: ChannelRef::Borrowed(channel),
+            input,
+            options: Options::default(),
+        }
+    }
+
+    /// Bounds the whole call, counted from when it is first polled. The server is told.
+    ///
+    /// With a deadline set too, the earlier of the two counts.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Ends the call at this point in time. The server is told what is left when the call leaves.
+    pub const fn deadline(mut self, deadline: Deadline) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// Appends a metadata entry of printable ASCII.
+    ///
+    /// A key or value that cannot be sent fails the call when it is awaited, with INTERNAL naming
+    /// the key.
+    pub fn metadata(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.options.append(key.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Appends a metadata entry of any bytes; its key ends in `-bin`.
+    ///
+    /// Fails as [`metadata`](Self::metadata) does.
+    pub fn metadata_bin(mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        self.options.append_bin(key.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Whether the call waits, bounded by its deadline, while no server can be reached, instead
+    /// of failing at once. Default: the channel's.
+    pub const fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.options.wait_for_ready = Some(wait);
+        self
+    }
+
+    /// The largest response message taken, in bytes. Default: the channel's.
+    pub const fn max_receive_message_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_receive_message_bytes = Some(bytes);
+        self
+    }
+
+    /// The largest request message sent, in bytes. Default: the channel's.
+    pub const fn max_send_message_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_send_message_bytes = Some(bytes);
+        self
+    }
+
+    /// Makes the call part of another one, usually the RPC being handled: `.within(cx)`.
+    ///
+    /// The earliest deadline wins, and the inherited metadata is appended.
+    pub fn within(mut self, parent: impl Into<Inherited>) -> Self {
+        self.options.inherit(parent.into());
+        self
+    }
+
+    /// The same call without a borrow, at the price of one reference count.
+    pub fn owned(self) -> OwnedCall<M, K> {
+        Call {
+            channel: self.channel.into_owned(),
+            input: self.input,
+            options: self.options,
+        }
+    }
+}
+
+impl<'a, M: Method> Call<'a, M, ClientStreaming> {
+    /// Sends all of `messages`, a stream or anything iterable, and gives the response.
+    ///
+    /// The answer is watched while sending: one that comes early stops and drops the messages and
+    /// is returned. A message over the limit fails the call. Dropping the future cancels it.
+    pub fn upload<Role, I>(self, messages: I) -> UploadFuture<'a, M, I::Stream>
+    where
+        I: IntoMessages<M::Request, Role>,
+    {
+        let open = OpenStream::new(self.channel, self.options);
+        UploadFuture::new(open, messages.into_messages())
+    }
+}
+
+impl<'a, M: Method> IntoFuture for Call<'a, M, Unary> {
+    type Output = <UnaryFuture<'a, M> as Future>::Output;
+    type IntoFuture = UnaryFuture<'a, M>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        UnaryFuture::new(self.channel, self.input, self.options)
+    }
+}
+
+impl<'a, M: Method> IntoFuture for Call<'a, M, ServerStreaming> {
+    type Output = <ServerStreamingFuture<'a, M> as Future>::Output;
+    type IntoFuture = ServerStreamingFuture<'a, M>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        ServerStreamingFuture::new(self.channel, self.input, self.options)
+    }
+}
+
+impl<'a, M: Method> IntoFuture for Call<'a, M, ClientStreaming> {
+    type Output = <ClientStreamingFuture<'a, M> as Future>::Output;
+    type IntoFuture = ClientStreamingFuture<'a, M>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        ClientStreamingFuture::new(self.channel, self.options)
+    }
+}
+
+impl<'a, M: Method> IntoFuture for Call<'a, M, Bidi> {
+    type Output = <BidiFuture<'a, M> as Future>::Output;
+    type IntoFuture = BidiFuture<'a, M>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        BidiFuture::new(self.channel, self.options)
+    }
+}
+
+impl<M: Method, K: Kind> fmt::Debug for Call<'_, M, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &M::DESCRIPTOR.path)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

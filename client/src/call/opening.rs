@@ -1,0 +1,177 @@
+//! Opening one stream for a call: pick a connection, write the head, start; again where the start
+//! found that nothing can be sent there.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use trunkline_core::{MethodDescriptor, Stage, Status};
+use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
+use trunkline_transport::now;
+
+use super::expiry::Expiry;
+use super::options::Options;
+use super::ready::wait;
+use crate::channel::{ChannelRef, Picked};
+
+/// How often a call is started on connections that turn out to be closing before anything was
+/// sent. Each such connection leaves the snapshot, so more than a few mean that the peer accepts
+/// connections only to close them.
+const MAX_UNSENT: u32 = 5;
+
+type Waiting = Pin<Box<dyn Future<Output = Result<Picked, Status>> + Send + Sync>>;
+
+pub(crate) struct Opening<'a> {
+    channel: ChannelRef<'a>,
+    pub(crate) method: &'static MethodDescriptor,
+    subtype: &'static str,
+    options: Options,
+    pub(crate) expiry: Expiry,
+    begun: bool,
+    waiting: Option<Waiting>,
+    unsent: u32,
+}
+
+/// What starting a stream needs.
+pub(crate) struct Start<'s> {
+    pub(crate) connection: &'s ClientConnection,
+    pub(crate) permit: Permit,
+    pub(crate) head: RequestHead<'s>,
+    pub(crate) max_receive_bytes: usize,
+    pub(crate) max_send_bytes: usize,
+}
+
+impl<'a> Opening<'a> {
+    pub(crate) const fn new(
+        channel: ChannelRef<'a>,
+        method: &'static MethodDescriptor,
+        subtype: &'static str,
+        options: Options,
+    ) -> Self {
+        Self {
+            channel,
+            method,
+            subtype,
+            options,
+            expiry: Expiry::never(),
+            begun: false,
+            waiting: None,
+            unsent: 0,
+        }
+    }
+
+    /// Ready once `start` has opened a stream. After that it may be polled again to open another.
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut start: impl FnMut(Start<'_>) -> Result<R, Status>,
+    ) -> Poll<Result<R, Status>> {
+        if !self.begun {
+            self.begin()?;
+        }
+        loop {
+            let opened = if let Some(waiting) = &mut self.waiting {
+                let picked = ready!(waiting.as_mut().poll(cx));
+                self.waiting = None;
+                let picked = picked?;
+                Some(self.start(&picked.connection, picked.permit, &mut start))
+            } else {
+                let shared = self.channel.shared();
+                shared.try_pick(|connection, permit| self.start(connection, permit, &mut start))
+            };
+            match opened {
+                None => {
+                    let shared = self.channel.shared();
+                    let wait_for_ready = self.options.waits_for_ready(shared);
+                    let wait = wait(shared.clone(), wait_for_ready, self.expiry.again());
+                    self.waiting = Some(Box::pin(wait));
+                }
+                Some(Ok(opened)) => return Poll::Ready(Ok(opened)),
+                Some(Err(why)) if why.is_unprocessed() && self.unsent < MAX_UNSENT => {
+                    self.unsent += 1;
+                    tracing::debug!(
+                        method = self.method.path,
+                        reason = why.message(),
+                        "not sent, picking again"
+                    );
+                }
+                Some(Err(why)) if why.is_unprocessed() => {
+                    let times = self.unsent + 1;
+                    return Poll::Ready(Err(why.context(format_args!(
+                        "given up after {times} connections took no call"
+                    ))));
+                }
+                Some(Err(why)) => return Poll::Ready(Err(why)),
+            }
+        }
+    }
+
+    /// What there is to check and compute once, when the call is first polled.
+    fn begin(&mut self) -> Result<(), Status> {
+        self.begun = true;
+        if let Some(fault) = self.options.fault.take() {
+            return Err(Status::internal(fault.to_string())
+                .with_unprocessed(true)
+                .with_source(fault));
+        }
+        let shared = self.channel.shared();
+        if let Some(deadline) = self.options.resolve_deadline(shared, now) {
+            let left = deadline.remaining(now());
+            self.expiry = Expiry::new(Some(deadline), left);
+            if left.is_zero() {
+                let text = "the deadline had already passed when the call was made";
+                return Err(Status::deadline_exceeded(text).with_unprocessed(true));
+            }
+        }
+        Ok(())
+    }
+
+    fn start<R>(
+        &self,
+        connection: &ClientConnection,
+        permit: Permit,
+        start: &mut impl FnMut(Start<'_>) -> Result<R, Status>,
+    ) -> Result<R, Status> {
+        let shared = self.channel.shared();
+        let config = &shared.config;
+        // As late as possible: what the call waited so far is no longer the server's.
+        let timeout = self.expiry.remaining();
+        if timeout.is_some_and(|left| left.is_zero()) {
+            let stage = Stage::Request;
+            return Err(self
+                .expiry
+                .status(stage, "the request was not sent any more"));
+        }
+        start(Start {
+            connection,
+            permit,
+            head: RequestHead {
+                path: self.method.path,
+                authority: &config.authority,
+                subtype: self.subtype,
+                timeout,
+                user_agent: &config.user_agent,
+                metadata: &self.options.metadata,
+            },
+            max_receive_bytes: self.options.max_receive(shared),
+            max_send_bytes: self.options.max_send(shared),
+        })
+    }
+
+    pub(crate) fn into_owned(self) -> Opening<'static> {
+        Opening {
+            channel: self.channel.into_owned(),
+            method: self.method,
+            subtype: self.subtype,
+            options: self.options,
+            expiry: self.expiry,
+            begun: self.begun,
+            waiting: self.waiting,
+            unsent: self.unsent,
+        }
+    }
+
+    /// A status on its way to the caller.
+    pub(crate) fn edge(&self, status: Status) -> Status {
+        self.expiry.edge(status, self.method.path)
+    }
+}

@@ -1,0 +1,130 @@
+//! What one call asks for, and what becomes of it together with the channel's defaults.
+
+use std::time::{Duration, Instant};
+
+use trunkline_core::{Deadline, Inherited, Metadata, MetadataError};
+
+use crate::channel::Shared;
+
+/// What was set on a call before it was awaited.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) inherited_deadline: Option<Deadline>,
+    pub(crate) metadata: Metadata,
+    /// The first metadata entry that cannot be sent: fails the call when it is awaited.
+    pub(crate) fault: Option<Box<MetadataError>>,
+    pub(crate) wait_for_ready: Option<bool>,
+    pub(crate) max_receive_message_bytes: Option<usize>,
+    pub(crate) max_send_message_bytes: Option<usize>,
+}
+
+impl Options {
+    pub(crate) fn append(&mut self, key: &str, value: &str) {
+        let result = self.metadata.append(key, value);
+        self.note(result);
+    }
+
+    pub(crate) fn append_bin(&mut self, key: &str, value: &[u8]) {
+        let result = self.metadata.append_bin(key, value);
+        self.note(result);
+    }
+
+    pub(crate) fn inherit(&mut self, inherited: Inherited) {
+        self.inherited_deadline = Deadline::earliest(self.inherited_deadline, inherited.deadline);
+        self.metadata.extend(inherited.metadata);
+    }
+
+    fn note(&mut self, result: Result<(), MetadataError>) {
+        if let Err(error) = result
+            && self.fault.is_none()
+        {
+            self.fault = Some(Box::new(error));
+        }
+    }
+
+    /// The earliest of all deadlines that apply; reads the clock only where it has to.
+    ///
+    /// The channel's timeout is for calls that set neither a timeout nor a deadline of their own;
+    /// what is inherited only ever shortens.
+    pub(crate) fn resolve_deadline(
+        &self,
+        shared: &Shared,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Deadline> {
+        let default = match (self.timeout, self.deadline) {
+            (None, None) => shared.config.timeout,
+            (timeout, _) => timeout,
+        };
+        let timeout = default.map(|span| Deadline::after(now(), span));
+        let own = Deadline::earliest(timeout, self.deadline);
+        Deadline::earliest(own, self.inherited_deadline)
+    }
+
+    pub(crate) fn max_receive(&self, shared: &Shared) -> usize {
+        let default = shared.config.max_receive_message_bytes;
+        self.max_receive_message_bytes.unwrap_or(default)
+    }
+
+    pub(crate) fn max_send(&self, shared: &Shared) -> usize {
+        let default = shared.config.max_send_message_bytes;
+        self.max_send_message_bytes.unwrap_or(default)
+    }
+
+    pub(crate) fn waits_for_ready(&self, shared: &Shared) -> bool {
+        self.wait_for_ready.unwrap_or(shared.config.wait_for_ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Channel;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_earliest_deadline_wins_and_the_default_is_only_a_default() {
+        let now = Instant::now();
+        let channel = Channel::builder("host:1").insecure().timeout(5 * SECOND);
+        let channel = channel.build().expect("a channel");
+        let resolve = |options: &Options| options.resolve_deadline(&channel.0, || now);
+
+        let mut options = Options::default();
+        assert_eq!(resolve(&options), Some(Deadline::after(now, 5 * SECOND)));
+        options.timeout = Some(60 * SECOND);
+        assert_eq!(resolve(&options), Some(Deadline::after(now, 60 * SECOND)));
+        options.deadline = Some(Deadline::after(now, 20 * SECOND));
+        assert_eq!(resolve(&options), Some(Deadline::after(now, 20 * SECOND)));
+        let mut inherited = Inherited::new();
+        inherited.deadline = Some(Deadline::after(now, SECOND));
+        options.inherit(inherited);
+        assert_eq!(resolve(&options), Some(Deadline::after(now, SECOND)));
+        options.timeout = None;
+        options.deadline = None;
+        assert_eq!(resolve(&options), Some(Deadline::after(now, SECOND)));
+    }
+
+    #[test]
+    fn without_a_deadline_the_clock_is_not_read() {
+        let channel = Channel::insecure("host:1").expect("a channel");
+        let options = Options::default();
+        assert_eq!(
+            options.resolve_deadline(&channel.0, || panic!("read")),
+            None
+        );
+    }
+
+    #[test]
+    fn the_first_bad_entry_is_kept_and_the_good_ones_too() {
+        let mut options = Options::default();
+        options.append("ok", "1");
+        options.append("Bad Key", "1");
+        options.append("grpc-x", "1");
+        options.append_bin("raw-bin", &[0, 255]);
+        let fault = options.fault.expect("a fault").to_string();
+        assert!(fault.contains("Bad Key"), "{fault}");
+        assert_eq!(options.metadata.len(), 2);
+    }
+}

@@ -1,0 +1,158 @@
+//! A client-streaming call fed from a stream or an iterator, as one future.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use trunkline_core::{Method, Response, Status};
+use trunkline_transport::stream::SendHalf;
+
+use super::streaming::OpenStream;
+use super::summary::Summary;
+use super::unary::polled_again;
+
+pin_project! {
+    /// Sends every message of `S`, finishes, and gives the response; made by
+    /// [`Call::upload`](crate::Call::upload).
+    ///
+    /// Dropping it cancels the call: what was sent so far never looks complete to the server.
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct UploadFuture<'a, M: Method, S> {
+        open: OpenStream<'a, M>,
+        state: State<M>,
+        replayed: bool,
+        #[pin]
+        messages: Option<S>,
+    }
+}
+
+enum State<M: Method> {
+    Opening,
+    Open(Open<M>),
+    Done,
+}
+
+struct Open<M: Method> {
+    /// `None` once all was sent, or nothing more can be.
+    sender: Option<SendHalf<M::Request>>,
+    /// Taken from the stream, waiting for window.
+    held: Option<M::Request>,
+    touched: bool,
+    summary: Summary<M::Response>,
+}
+
+impl<'a, M: Method, S: Stream<Item = M::Request>> UploadFuture<'a, M, S> {
+    pub(crate) const fn new(open: OpenStream<'a, M>, messages: S) -> Self {
+        Self {
+            open,
+            state: State::Opening,
+            replayed: false,
+            messages: Some(messages),
+        }
+    }
+}
+
+impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> {
+    type Output = Result<Response<M::Response>, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let open = match this.state {
+                State::Done => return Poll::Ready(Err(polled_again())),
+                State::Opening => match this.open.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(why)) => {
+                        *this.state = State::Done;
+                        this.messages.set(None);
+                        return Poll::Ready(Err(why));
+                    }
+                    Poll::Ready(Ok((sender, receiver))) => {
+                        *this.state = State::Open(Open {
+                            sender: Some(sender),
+                            held: None,
+                            touched: false,
+                            summary: Summary::new(receiver, &this.open.opening),
+                        });
+                        continue;
+                    }
+                },
+                State::Open(open) => open,
+            };
+            // The answer first: one that comes early ends the sending.
+            if let Poll::Ready(result) = open.summary.poll_raw(cx) {
+                let unprocessed = result.as_ref().is_err_and(Status::is_unprocessed);
+                if unprocessed && !open.touched && !open.summary.has_head() && !*this.replayed {
+                    // Nothing was taken from the stream yet, so nothing is lost by starting over.
+                    *this.replayed = true;
+                    *this.state = State::Opening;
+                    continue;
+                }
+                let result = open.summary.finish(result);
+                *this.state = State::Done;
+                this.messages.set(None);
+                return Poll::Ready(result);
+            }
+            if open.poll_send(this.messages.as_mut(), cx).is_pending() {
+                return Poll::Pending;
+            }
+            this.messages.set(None);
+        }
+    }
+}
+
+impl<M: Method> Open<M> {
+    /// Sends what there is. Ready when the sender has just ended, well or not: then the answer is
+    /// to be looked at once more.
+    fn poll_send<S: Stream<Item = M::Request>>(
+        &mut self,
+        mut messages: Pin<&mut Option<S>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Some(sender) = &mut self.sender else {
+            return Poll::Pending;
+        };
+        loop {
+            // Window before the next message is taken: a slow server slows the stream down.
+            match sender.poll_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_told_by_the_answer)) => break,
+            }
+            if let Some(message) = self.held.take()
+                && let Err(why) = sender.start_send(&message)
+            {
+                // Too large, or not encodable: the answer then says so.
+                sender.abort(why);
+                break;
+            }
+            let Some(messages) = messages.as_mut().as_pin_mut() else {
+                break;
+            };
+            match messages.poll_next(cx) {
+                Poll::Ready(Some(message)) => {
+                    self.touched = true;
+                    self.held = Some(message);
+                }
+                Poll::Ready(None) => {
+                    self.touched = true;
+                    sender.half_close();
+                    break;
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.sender = None;
+        Poll::Ready(())
+    }
+}
+
+impl<M: Method, S> fmt::Debug for UploadFuture<'_, M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadFuture")
+            .field("method", &M::DESCRIPTOR.path)
+            .finish_non_exhaustive()
+    }
+}

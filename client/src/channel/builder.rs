@@ -1,0 +1,344 @@
+//! How a channel is made.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::uri::Authority;
+use trunkline_core::Status;
+use trunkline_core::protocol::USER_AGENT;
+use trunkline_transport::http2::ClientConfig;
+use trunkline_transport::{Address, BoxConnector, Connector, TcpConnector};
+
+use super::Channel;
+use super::snapshot::Shared;
+use crate::resolver::{Endpoint, Target, TargetError};
+use crate::subchannel::{BackoffConfig, ConnectSettings};
+
+/// Covers everything from the first SYN to the peer's SETTINGS. 20 s: the value of the gRPC
+/// document "Connection Backoff".
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Four connections carry a thousand calls at the stream limits that servers commonly set.
+const MAX_CONNECTIONS: usize = 4;
+
+/// The size that every gRPC library takes from a peer unless told otherwise.
+const MAX_RECEIVE_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a channel was built with.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) target: Target,
+    pub(crate) authority: Authority,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) connect: ConnectSettings,
+    pub(crate) backoff: BackoffConfig,
+    pub(crate) max_connections: usize,
+    pub(crate) max_receive_message_bytes: usize,
+    pub(crate) max_send_message_bytes: usize,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) wait_for_ready: bool,
+}
+
+/// Why a channel cannot be built; the text names the fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The target string is not one.
+    Target(TargetError),
+    /// Neither credentials, nor a connector, nor the word `insecure` was given.
+    NoCredentials,
+    /// A `memory:` target needs the connector of the listener it means.
+    NoConnector,
+    /// The text given to [`ChannelBuilder::authority`] is no authority.
+    Authority {
+        /// The text as given.
+        text: String,
+    },
+    /// The text given to [`ChannelBuilder::user_agent`] cannot stand in a header.
+    UserAgent {
+        /// The text as given.
+        text: String,
+    },
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(error) => error.fmt(f),
+            Self::NoCredentials => f.write_str(
+                "the channel has no credentials: call .insecure() on the builder if plaintext is meant",
+            ),
+            Self::NoConnector => f.write_str(
+                "a memory: target needs .connector(...) with the connector of its memory::pair",
+            ),
+            Self::Authority { text } => write!(f, "{text:?} is no authority (host or host:port)"),
+            Self::UserAgent { text } => write!(f, "{text:?} cannot stand in a user-agent header"),
+        }
+    }
+}
+
+impl std::error::Error for ChannelError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Target(error) => Some(error),
+            Self::NoCredentials
+            | Self::NoConnector
+            | Self::Authority { .. }
+            | Self::UserAgent { .. } => None,
+        }
+    }
+}
+
+impl From<TargetError> for ChannelError {
+    fn from(error: TargetError) -> Self {
+        Self::Target(error)
+    }
+}
+
+/// For functions that build a channel and call over it, and return `Status`.
+impl From<ChannelError> for Status {
+    fn from(error: ChannelError) -> Self {
+        Self::internal(format!("the channel cannot be built: {error}"))
+            .with_unprocessed(true)
+            .with_source(error)
+    }
+}
+
+/// Sets a channel's options; made by [`Channel::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_client::Channel;
+///
+/// let channel = Channel::builder("dns:///greeter.example:50051")
+///     .insecure()
+///     .timeout(Duration::from_secs(5))
+///     .user_agent("inventory/2.1")
+///     .build()?;
+/// # Ok::<(), trunkline_client::ChannelError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until .build()"]
+pub struct ChannelBuilder {
+    target: String,
+    insecure: bool,
+    connector: Option<BoxConnector>,
+    http2: ClientConfig,
+    backoff: BackoffConfig,
+    connect_timeout: Duration,
+    max_connections: usize,
+    max_receive_message_bytes: usize,
+    max_send_message_bytes: usize,
+    timeout: Option<Duration>,
+    wait_for_ready: bool,
+    user_agent: Option<String>,
+    authority: Option<String>,
+}
+
+impl ChannelBuilder {
+    pub(super) fn new(target: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            insecure: false,
+            connector: None,
+            http2: ClientConfig::default(),
+            backoff: BackoffConfig::default(),
+            connect_timeout: CONNECT_TIMEOUT,
+            max_connections: MAX_CONNECTIONS,
+            max_receive_message_bytes: MAX_RECEIVE_MESSAGE_BYTES,
+            max_send_message_bytes: usize::MAX,
+            timeout: None,
+            wait_for_ready: false,
+            user_agent: None,
+            authority: None,
+        }
+    }
+
+    /// Says that plaintext is meant: anybody on the way reads and changes what is sent.
+    pub fn insecure(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Reaches servers by way of this connector instead of TCP.
+    ///
+    /// What it makes is spoken to as it is: encryption, if any, is the connector's.
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.connector = Some(BoxConnector::new(connector));
+        self
+    }
+
+    /// The most connections to one address. Default 4; 0 counts as 1.
+    ///
+    /// The second is opened when calls queue because the first is at the peer's stream limit.
+    pub const fn max_connections(mut self, count: usize) -> Self {
+        self.max_connections = if count == 0 { 1 } else { count };
+        self
+    }
+
+    /// Bounds one connection attempt, from the first packet to the peer's HTTP/2 SETTINGS.
+    /// Default 20 s.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How the wait between failed attempts grows.
+    pub fn backoff(mut self, backoff: BackoffConfig) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Windows and limits of the HTTP/2 connections.
+    pub fn http2(mut self, config: ClientConfig) -> Self {
+        self.http2 = config;
+        self
+    }
+
+    /// The largest message taken from a server, in bytes. Default 4 MiB (4,194,304). Calls may
+    /// choose their own.
+    pub const fn max_receive_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_receive_message_bytes = bytes;
+        self
+    }
+
+    /// The largest message sent to a server, in bytes. Default: only the protocol's 4 GiB. Calls
+    /// may choose their own.
+    pub const fn max_send_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_send_message_bytes = bytes;
+        self
+    }
+
+    /// The timeout of calls that set neither a timeout nor a deadline. Default: none.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether calls wait for a connection when none can be made, unless they say so themselves.
+    /// Default: no, they fail at once.
+    pub const fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = wait;
+        self
+    }
+
+    /// What stands before trunkline's own name in `user-agent`.
+    pub fn user_agent(mut self, prefix: impl Into<String>) -> Self {
+        self.user_agent = Some(prefix.into());
+        self
+    }
+
+    /// The `:authority` of all calls. Default: host and port of the target.
+    pub fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    /// Builds the channel. Connects to nothing and needs no runtime.
+    ///
+    /// # Errors
+    /// The target, authority or user agent is malformed; plaintext was not asked for; a `memory:`
+    /// target came without a connector.
+    pub fn build(self) -> Result<Channel, ChannelError> {
+        let target = Target::parse(&self.target)?;
+        if !self.insecure && self.connector.is_none() {
+            return Err(ChannelError::NoCredentials);
+        }
+        let connector = match self.connector {
+            Some(connector) => connector,
+            None if needs_connector(&target.endpoint) => return Err(ChannelError::NoConnector),
+            None => BoxConnector::new(TcpConnector::default()),
+        };
+        let authority = match self.authority {
+            Some(text) => text.parse().map_err(|_| ChannelError::Authority { text })?,
+            None => target.authority.clone(),
+        };
+        let user_agent = match self.user_agent {
+            Some(text) => HeaderValue::try_from(format!("{text} {USER_AGENT}"))
+                .map_err(|_| ChannelError::UserAgent { text })?,
+            None => HeaderValue::from_static(USER_AGENT),
+        };
+        let config = Config {
+            target,
+            authority,
+            user_agent,
+            connect: ConnectSettings {
+                connector,
+                http2: self.http2,
+                timeout: self.connect_timeout,
+            },
+            backoff: self.backoff,
+            max_connections: self.max_connections,
+            max_receive_message_bytes: self.max_receive_message_bytes,
+            max_send_message_bytes: self.max_send_message_bytes,
+            timeout: self.timeout,
+            wait_for_ready: self.wait_for_ready,
+        };
+        Ok(Channel(Arc::new(Shared::new(config))))
+    }
+}
+
+fn needs_connector(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Name { .. } => false,
+        Endpoint::Addresses(list) => list.iter().any(|each| !matches!(each, Address::Tcp(_))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(builder: ChannelBuilder) -> String {
+        builder.build().expect_err("a fault").to_string()
+    }
+
+    #[test]
+    fn plaintext_has_to_be_asked_for() {
+        let error = fault(Channel::builder("localhost:1"));
+        assert!(error.contains(".insecure()"), "{error}");
+        assert!(Channel::insecure("localhost:1").is_ok());
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let plain = || Channel::builder("localhost:1").insecure();
+        assert!(fault(plain().authority("a b")).contains("\"a b\" is no authority"));
+        assert!(fault(plain().user_agent("a\nb")).contains("user-agent"));
+        assert!(fault(Channel::builder("memory:x").insecure()).contains(".connector("));
+        assert!(fault(Channel::builder("ftp://x").insecure()).contains("\"ftp\""));
+        let status = Status::from(ChannelError::from(TargetError::Empty));
+        assert!(status.message().contains("the target is empty"), "{status}");
+        assert!(std::error::Error::source(&status).is_some());
+    }
+
+    #[test]
+    fn defaults_and_overrides_reach_the_config() {
+        let plain = Channel::insecure("dns:///host:50051").expect("a channel");
+        let config = &plain.0.config;
+        assert_eq!(config.authority.as_str(), "host:50051");
+        assert_eq!(config.user_agent, USER_AGENT);
+        assert_eq!(config.max_receive_message_bytes, 4_194_304);
+        assert_eq!(config.connect.timeout, Duration::from_secs(20));
+        assert_eq!(config.max_connections, 4);
+
+        let built = Channel::builder("10.0.0.1:5")
+            .insecure()
+            .authority("svc.example")
+            .user_agent("mine/1")
+            .max_connections(0)
+            .build()
+            .expect("a channel");
+        let config = &built.0.config;
+        assert_eq!(config.authority.as_str(), "svc.example");
+        assert!(
+            config
+                .user_agent
+                .as_bytes()
+                .starts_with(b"mine/1 grpc-rust-trunkline/")
+        );
+        assert_eq!(config.max_connections, 1);
+    }
+}

@@ -1,0 +1,190 @@
+//! What the control loop publishes and calls read: immutable, swapped whole.
+//!
+//! Calls write nothing upward but a counter, their place in a queue, and a wake-up. The first two are
+//! levels, not events, so a wake-up that comes late or twice does no harm.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use trunkline_core::{Stage, Status};
+use trunkline_transport::http2::{ClientConnection, Permit};
+
+use super::builder::Config;
+use super::control::Control;
+use super::queue::{Picked, Queue};
+use super::state::Picker;
+use crate::balancer::Cause;
+
+/// One state of the channel.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) picker: Picker,
+    /// Failed attempts to resolve or connect since the channel was last ready.
+    pub(crate) attempts: u32,
+    pub(crate) last_failure: Option<Status>,
+}
+
+impl Snapshot {
+    pub(crate) const fn idle() -> Self {
+        Self {
+            picker: Picker::Idle,
+            attempts: 0,
+            last_failure: None,
+        }
+    }
+
+    /// What a call that waits for this snapshot to change waits for.
+    pub(crate) fn describe(&self) -> String {
+        let mut text = self.picker.to_string();
+        if let Some(failure) = &self.last_failure {
+            let attempts = self.attempts;
+            text.push_str(&format!(
+                "; {attempts} attempt(s) failed, the last with: {}",
+                Cause(failure)
+            ));
+        }
+        text
+    }
+
+    /// The stage that belongs to [`describe`](Self::describe).
+    pub(crate) fn stage(&self) -> Stage {
+        match &self.picker {
+            Picker::Resolving => Stage::Resolve,
+            Picker::Ready(_) => Stage::Pick,
+            Picker::Idle | Picker::Connecting(_) => Stage::Connect,
+            Picker::Failed(why) => why.stage().unwrap_or(Stage::Connect),
+        }
+    }
+}
+
+/// What all clones of a channel, its calls and its control loop share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    snapshot: ArcSwap<Snapshot>,
+    /// Notified, all waiters, after every new snapshot.
+    pub(crate) changed: Notify,
+    /// Notified by connections when a stream has become free.
+    pub(crate) freed: Arc<Notify>,
+    /// Wakes the control loop.
+    pub(crate) wake: Arc<Notify>,
+    /// Calls that wait for a free stream.
+    pub(crate) queue: Queue<Picked>,
+    /// Calls that wait for a connection.
+    waiting: AtomicUsize,
+    running: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            snapshot: ArcSwap::from_pointee(Snapshot::idle()),
+            changed: Notify::new(),
+            freed: Arc::new(Notify::new()),
+            wake: Arc::new(Notify::new()),
+            queue: Queue::new(),
+            waiting: AtomicUsize::new(0),
+            running: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.changed.notify_waiters();
+    }
+
+    /// The ready path: takes a free stream without waiting and without a lock of ours.
+    ///
+    /// `None` where there is none, or where others have been waiting for one longer.
+    pub(crate) fn try_pick<R>(
+        &self,
+        start: impl FnOnce(&ClientConnection, Permit) -> R,
+    ) -> Option<R> {
+        if !self.queue.is_empty() {
+            return None;
+        }
+        let snapshot = self.snapshot.load();
+        let Picker::Ready(ready) = &snapshot.picker else {
+            return None;
+        };
+        let (connection, permit) = free_stream(&ready.connections)?;
+        Some(start(connection, permit))
+    }
+
+    /// Starts the control loop if none runs, on the caller's runtime. True if it was started.
+    pub(crate) fn ensure_running(self: &Arc<Self>) -> Result<bool, Status> {
+        if self.running.load(Ordering::Acquire) || self.running.swap(true, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        match Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(Control::new(self).run());
+                Ok(true)
+            }
+            Err(error) => {
+                self.running.store(false, Ordering::Release);
+                Err(no_runtime().with_source(error))
+            }
+        }
+    }
+
+    /// The control loop is gone, with every connection it had.
+    pub(crate) fn stopped(&self) {
+        self.running.store(false, Ordering::Release);
+        self.publish(Snapshot::idle());
+    }
+
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn count_waiting(&self) -> Counted<'_> {
+        Counted::new(&self.waiting)
+    }
+}
+
+/// A permit of the oldest connection that has one.
+pub(super) fn free_stream<'a>(
+    connections: impl IntoIterator<Item = &'a ClientConnection>,
+) -> Option<(&'a ClientConnection, Permit)> {
+    let mut each = connections.into_iter();
+    each.find_map(|connection| Some((connection, connection.try_permit()?)))
+}
+
+impl Drop for Shared {
+    /// The last channel and call are gone: lets the control loop notice.
+    fn drop(&mut self) {
+        self.wake.notify_one();
+    }
+}
+
+/// A call that cannot run here.
+pub(crate) fn no_runtime() -> Status {
+    Status::internal("the call was polled outside of a tokio runtime; trunkline needs one with IO and time enabled")
+        .with_unprocessed(true)
+}
+
+/// Counts one for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::AcqRel);
+        Self(counter)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

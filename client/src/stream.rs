@@ -1,0 +1,388 @@
+//! The two halves of a streaming call, as a client has them.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use trunkline_core::{Metadata, Method, Stage, Status};
+use trunkline_transport::stream::{RecvHalf, SendHalf};
+
+use crate::call::{CallSpan, Expiry, IntoMessages, OneRequest, Opening, waiting_for};
+
+/// The sending half of a call with many requests.
+///
+/// It is `Send` and `'static`, so it may live in another task than the receiving half. Sending
+/// takes `&mut self` and there is no `Clone`: two concurrent senders on one stream do not compile.
+/// ```compile_fail,E0499
+/// async fn two_at_once(sender: &mut trunkline_client::Sender<u32>) {
+///     let (one, other) = (sender.send(&1), sender.send(&2));
+///     let _ = (one.await, other.await);
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn second_half(sender: trunkline_client::Sender<u32>) -> trunkline_client::Sender<u32> {
+///     sender.clone()
+/// }
+/// ```
+/// ```compile_fail,E0382
+/// async fn after_the_end(mut sender: trunkline_client::Sender<u32>) {
+///     sender.finish();
+///     let _ = sender.send(&1).await;
+/// }
+/// ```
+/// **Dropping it without [`finish`](Self::finish) cancels the call**: an early `?` in the code that
+/// sends must never look like a complete upload.
+#[must_use = "dropping the sender without finish() cancels the call"]
+pub struct Sender<T> {
+    half: SendHalf<T>,
+    expiry: Expiry,
+    path: &'static str,
+}
+
+impl<T> Sender<T> {
+    pub(crate) fn new(half: SendHalf<T>, opening: &Opening<'_>) -> Self {
+        Self {
+            half,
+            expiry: opening.expiry.again(),
+            path: opening.method.path,
+        }
+    }
+
+    /// Waits until the server's window has room, then hands the message over whole.
+    ///
+    /// Cancel safe: a `send` that was cancelled has sent nothing.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED for a message over the limit, after which the stream goes on;
+    /// DEADLINE_EXCEEDED; otherwise why the call has ended, sticky. The receiving half, or the
+    /// summary, knows the server's answer.
+    pub async fn send(&mut self, message: &T) -> Result<(), Status> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.feed(message)
+    }
+
+    /// Takes a message without waiting for window.
+    ///
+    /// For senders that know their peer keeps up, or call [`flush`](Self::flush) now and then:
+    /// more than 4 MiB may not wait.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and RESOURCE_EXHAUSTED when too much waits already.
+    pub fn feed(&mut self, message: &T) -> Result<(), Status> {
+        self.half
+            .start_send(message)
+            .map_err(|why| self.expiry.edge(why, self.path))
+    }
+
+    /// Waits until everything taken so far has been handed to the connection. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn flush(&mut self) -> Result<(), Status> {
+        poll_fn(|cx| {
+            let polled = self.half.poll_flush(cx);
+            self.bound(polled, cx)
+        })
+        .await
+    }
+
+    /// Sends every message of a stream or of anything iterable; messages that are ready together
+    /// travel together. It does not [`finish`](Self::finish).
+    ///
+    /// Not cancel safe in that a cancelled `send_all` has sent some messages and may have taken
+    /// one more from the stream.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_all<Role>(
+        &mut self,
+        messages: impl IntoMessages<T, Role>,
+    ) -> Result<(), Status> {
+        let mut messages = pin!(messages.into_messages());
+        loop {
+            poll_fn(|cx| self.poll_ready(cx)).await?;
+            let next = poll_fn(|cx| match messages.as_mut().poll_next(cx) {
+                Poll::Ready(next) => Poll::Ready(Ok(next)),
+                Poll::Pending => self.bound(Poll::Pending, cx).map_ok(|()| None),
+            });
+            match next.await? {
+                Some(message) => self.feed(&message)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Tells the server that all was sent. The only clean end of this half.
+    ///
+    /// It cannot fail: what goes wrong from here on comes out at the receiving half.
+    pub fn finish(mut self) {
+        self.half.half_close();
+    }
+
+    /// Cancels the call on purpose; the receiving half says so.
+    pub fn abort(mut self) {
+        self.half
+            .abort(Status::cancelled("aborted by Sender::abort()"));
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let polled = self.half.poll_ready(cx);
+        self.bound(polled, cx)
+    }
+
+    /// Bounds what is pending by the deadline, which ends the whole call.
+    fn bound(
+        &mut self,
+        polled: Poll<Result<(), Status>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Status>> {
+        match polled {
+            Poll::Ready(result) => {
+                Poll::Ready(result.map_err(|why| self.expiry.edge(why, self.path)))
+            }
+            Poll::Pending => {
+                ready!(self.expiry.poll(cx));
+                let doing = "waiting to send; the call was not finished";
+                let why = self.expiry.status(Stage::Request, doing);
+                self.half.abort(why.clone());
+                Poll::Ready(Err(why.with_method(self.path)))
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("method", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiving half of a call with many responses; also a [`Stream`].
+///
+/// It is `Send` and `'static`, and not `Clone`; receiving takes `&mut self`, so two concurrent
+/// receivers on one stream do not compile:
+/// ```compile_fail,E0499
+/// async fn two_at_once(receiver: &mut trunkline_client::Receiver<u32>) {
+///     let (one, other) = (receiver.recv(), receiver.recv());
+///     let _ = (one.await, other.await);
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn second_half(receiver: trunkline_client::Receiver<u32>) -> trunkline_client::Receiver<u32> {
+///     receiver.clone()
+/// }
+/// ```
+/// Dropping it before the end cancels the call; after the end it changes nothing.
+#[must_use = "dropping the receiver cancels the call"]
+pub struct Receiver<T> {
+    half: RecvHalf<T>,
+    expiry: Expiry,
+    path: &'static str,
+    span: CallSpan,
+    received: u64,
+    ended: bool,
+    /// Sends the one request again, as long as nothing was answered.
+    replay: Option<Box<dyn Replay<T>>>,
+    replaying: bool,
+    /// How the call ended while the half belonged to a stream that had already failed.
+    failure: Option<Status>,
+}
+
+/// A server-streaming call that can be made once more.
+trait Replay<T>: Send + Sync {
+    fn may_replay(&mut self, why: &Status, has_head: bool) -> bool;
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<T>, Status>>;
+}
+
+impl<M: Method> Replay<M::Response> for OneRequest<'static, M> {
+    fn may_replay(&mut self, why: &Status, has_head: bool) -> bool {
+        Self::may_replay(self, why, has_head)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<M::Response>, Status>> {
+        Self::poll(self, cx)
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) fn single_request<M: Method<Response = T>>(
+        half: RecvHalf<T>,
+        request: OneRequest<'static, M>,
+    ) -> Self {
+        let mut receiver = Self::bidi(half, &request.opening);
+        receiver.replay = Some(Box::new(request));
+        receiver
+    }
+
+    pub(crate) fn bidi(half: RecvHalf<T>, opening: &Opening<'_>) -> Self {
+        let path = opening.method.path;
+        Self {
+            half,
+            expiry: opening.expiry.again(),
+            path,
+            span: CallSpan::new(path),
+            received: 0,
+            ended: false,
+            replay: None,
+            replaying: false,
+            failure: None,
+        }
+    }
+
+    /// Takes the next message; `None` only after the server ended the call with OK.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// The server's status; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED for a message over the limit;
+    /// what became of the stream. Sticky.
+    pub async fn recv(&mut self) -> Result<Option<T>, Status> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Waits for the response headers. Cancel safe; messages are not touched.
+    ///
+    /// A server may answer without headers of its own, which leaves them empty.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub async fn headers(&mut self) -> Result<&Metadata, Status> {
+        poll_fn(|cx| self.poll_half(cx, RecvHalf::poll_head)).await?;
+        Ok(self.half.headers())
+    }
+
+    /// The trailers; empty before [`recv`](Self::recv) has given `None`. Those of a failed call
+    /// are the metadata of its status.
+    #[must_use]
+    pub const fn trailers(&self) -> &Metadata {
+        self.half.trailers()
+    }
+
+    /// Cancels the call; what had arrived is still read, then comes CANCELLED. After the end it
+    /// changes nothing.
+    pub fn cancel(&mut self) {
+        let why = Status::cancelled("cancelled by Receiver::cancel()");
+        if self.replaying {
+            self.give_up(why);
+        } else {
+            self.replay = None;
+            self.half.cancel(why);
+        }
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        let received = ready!(self.poll_half(cx, RecvHalf::poll_message));
+        match &received {
+            Ok(Some(_)) => self.received += 1,
+            Ok(None) if !self.ended => self.end(&received),
+            Err(_) if !self.ended => self.end(&received),
+            Ok(None) | Err(_) => {}
+        }
+        Poll::Ready(received)
+    }
+
+    fn end<R>(&mut self, result: &Result<R, Status>) {
+        self.ended = true;
+        self.span.ended(result);
+    }
+
+    /// Polls the half, bounds it by the deadline, and starts over where the call may be repeated.
+    fn poll_half<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl Fn(&mut RecvHalf<T>, &mut Context<'_>) -> Poll<Result<R, Status>>,
+    ) -> Poll<Result<R, Status>> {
+        // Not only where nothing is there to read: a server that never stops sending would never
+        // meet its deadline.
+        if !self.half.is_ended() && self.expiry.is_over() {
+            let why = self.expired();
+            self.give_up(why);
+        }
+        loop {
+            if self.replaying {
+                ready!(self.poll_replay(cx));
+            }
+            if let Some(why) = &self.failure {
+                return Poll::Ready(Err(self.expiry.edge(why.clone(), self.path)));
+            }
+            match poll(&mut self.half, cx) {
+                Poll::Pending => {
+                    ready!(self.expiry.poll(cx));
+                    let why = self.expired();
+                    self.give_up(why);
+                }
+                Poll::Ready(Ok(value)) => {
+                    self.replay = None;
+                    return Poll::Ready(Ok(value));
+                }
+                Poll::Ready(Err(why)) => {
+                    let has_head = self.half.has_head();
+                    let replay = self.replay.as_mut();
+                    self.replaying = replay.is_some_and(|each| each.may_replay(&why, has_head));
+                    if !self.replaying {
+                        self.replay = None;
+                        return Poll::Ready(Err(self.expiry.edge(why, self.path)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ready when there is a new half, or the call has failed for good.
+    fn poll_replay(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(replay) = &mut self.replay {
+            match ready!(replay.poll(cx)) {
+                Ok(half) => self.half = half,
+                Err(why) => self.give_up(why),
+            }
+        }
+        self.replaying = false;
+        Poll::Ready(())
+    }
+
+    fn expired(&self) -> Status {
+        let what = match self.received {
+            0 => "the first response".to_owned(),
+            count => format!("response {} (after {count})", count.saturating_add(1)),
+        };
+        self.expiry
+            .status(Stage::Response, waiting_for(what, &self.half))
+    }
+
+    /// Ends the call from this side, for good.
+    fn give_up(&mut self, why: Status) {
+        self.replay = None;
+        self.replaying = false;
+        self.half.fail(why.clone());
+        self.failure = Some(why);
+    }
+}
+
+// Nothing in it is ever pinned.
+impl<T> Unpin for Receiver<T> {}
+
+impl<T> Stream for Receiver<T> {
+    type Item = Result<T, Status>;
+
+    /// Ends after the first error.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("method", &self.path)
+            .field("received", &self.received)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! One address and the connections to it.
+
+mod backoff;
+mod connections;
+mod state;
+
+use std::time::{Duration, Instant};
+
+use trunkline_core::{Code, Origin, Stage, Status};
+use trunkline_transport::http2::{ClientConfig, ClientConnection};
+use trunkline_transport::{Address, BoxConnector, Peer, connect_error};
+
+pub(crate) use backoff::Backoff;
+pub use backoff::BackoffConfig;
+pub(crate) use connections::{ConnectionId, Connections};
+pub(crate) use state::{Machine, State};
+
+/// Names one subchannel of a channel for as long as the channel lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SubchannelId(pub(crate) u32);
+
+/// An address, the state machine of reaching it, and the connections it has.
+#[derive(Debug)]
+pub(crate) struct Subchannel {
+    pub(crate) address: Address,
+    pub(crate) machine: Machine,
+    pub(crate) connections: Connections<ClientConnection>,
+}
+
+impl Subchannel {
+    pub(crate) fn new(address: Address, max_connections: usize, backoff: &BackoffConfig) -> Self {
+        Self {
+            address,
+            machine: Machine::new(backoff.clone()),
+            connections: Connections::new(max_connections, backoff.clone()),
+        }
+    }
+
+    /// When time alone changes something.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        match (self.machine.wake_at(), self.connections.wake_at()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// What every connection attempt of a channel needs.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectSettings {
+    pub(crate) connector: BoxConnector,
+    pub(crate) http2: ClientConfig,
+    pub(crate) timeout: Duration,
+}
+
+/// One attempt: a byte stream, then HTTP/2 up to the peer's SETTINGS, both under one timeout.
+///
+/// Errors: UNAVAILABLE whose text names address, stage and cause.
+pub(crate) async fn connect(
+    settings: &ConnectSettings,
+    address: &Address,
+    freed: std::sync::Arc<tokio::sync::Notify>,
+) -> Result<ClientConnection, Status> {
+    let mut stage = Stage::Connect;
+    let attempt = async {
+        let io = settings.connector.connect(address).await;
+        let io = io.map_err(|error| connect_error(error, address))?;
+        stage = Stage::Http2;
+        ClientConnection::handshake(io, Peer::new(address.clone()), &settings.http2, freed).await
+    };
+    let result = tokio::time::timeout(settings.timeout, attempt).await;
+    result.unwrap_or_else(|_elapsed| Err(too_slow(address, stage, settings.timeout)))
+}
+
+fn too_slow(address: &Address, stage: Stage, timeout: Duration) -> Status {
+    let what = match stage {
+        Stage::Http2 => "the peer accepted the connection but sent no HTTP/2 SETTINGS",
+        _ => "no connection",
+    };
+    Status::new(
+        Code::Unavailable,
+        format!("{address}: {what} within {timeout:?} (the channel's connect_timeout)"),
+    )
+    .with_origin(Origin::Transport)
+    .with_stage(stage)
+    .with_unprocessed(true)
+}

@@ -1,0 +1,11 @@
+//! Calls over the in-memory transport against a peer that is scripted on the h2 crate: what the
+//! client does, seen from both ends of the wire.
+
+mod connect;
+mod deadline;
+mod queue;
+mod retry;
+mod shapes;
+mod streaming;
+mod support;
+mod unary;
