@@ -1,1 +1,14 @@
-//! Under construction.
+#![doc = include_str!("../README.md")]
+
+mod handler;
+mod router;
+mod rpc;
+mod server;
+mod signal;
+mod stream;
+
+pub use handler::{GrpcService, Serve};
+pub use router::{MethodTable, Router};
+pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext, Respond, Rest};
+pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
+pub use stream::{Receiver, Sender};

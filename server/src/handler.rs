@@ -1,0 +1,93 @@
+//! What a service is to the server: a descriptor, and one erased handler per method.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use trunkline_core::{Method, MethodDescriptor, ServiceDescriptor};
+
+use crate::router::MethodTable;
+use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run};
+
+/// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`.
+pub trait GrpcService {
+    /// The service's name and methods.
+    fn descriptor(&self) -> &'static ServiceDescriptor;
+
+    /// Puts one handler per method into the table.
+    fn register(self, methods: &mut MethodTable);
+}
+
+/// How a service of type `S` answers this method: the glue between one RPC and one `async fn`.
+///
+/// Generated code implements it once per method. A hand-written one looks the same:
+/// ```
+/// use bytes::Bytes;
+/// use trunkline_core::{Method, MethodDescriptor, RawCodec, Response, Shape};
+/// use trunkline_server::{Incoming, Outcome, RequestContext, Serve};
+///
+/// struct Echo;
+/// impl Method for Echo {
+///     type Request = Bytes;
+///     type Response = Bytes;
+///     type Codec = RawCodec;
+///     const DESCRIPTOR: &'static MethodDescriptor =
+///         &MethodDescriptor::new("demo.Echo", "Echo", "/demo.Echo/Echo", Shape::Unary);
+/// }
+///
+/// struct MyEcho;
+/// impl Serve<MyEcho> for Echo {
+///     async fn serve(_: &MyEcho, _: &RequestContext, call: Incoming<Self>) -> Outcome {
+///         match call.only().await {
+///             Ok((request, call)) => call.reply(async { Ok(Response::new(request)) }).await,
+///             Err(outcome) => outcome,
+///         }
+///     }
+/// }
+/// ```
+pub trait Serve<S>: Method + Sized {
+    /// Answers one RPC. It is dropped, wherever it waits, when the RPC ends early.
+    fn serve(
+        service: &S,
+        cx: &RequestContext,
+        call: Incoming<Self>,
+    ) -> impl Future<Output = Outcome> + Send;
+}
+
+/// One method of one service, its types erased. What the method table stores.
+pub(crate) trait Handler: Send + Sync {
+    /// The method it answers.
+    fn descriptor(&self) -> &'static MethodDescriptor;
+
+    /// Starts the RPC's task: exactly one `tokio::spawn`, which allocates anyway, so that erasing
+    /// the handler here costs no box.
+    fn spawn(&self, rpc: Rpc);
+}
+
+/// The handler for method `M` of service `S`.
+pub(crate) struct MethodHandler<M, S> {
+    service: Arc<S>,
+    method: PhantomData<fn() -> M>,
+}
+
+impl<M, S> MethodHandler<M, S> {
+    pub(crate) const fn new(service: Arc<S>) -> Self {
+        Self {
+            service,
+            method: PhantomData,
+        }
+    }
+}
+
+impl<M, S> Handler for MethodHandler<M, S>
+where
+    M: Serve<S>,
+    S: Send + Sync + 'static,
+{
+    fn descriptor(&self) -> &'static MethodDescriptor {
+        M::DESCRIPTOR
+    }
+
+    fn spawn(&self, rpc: Rpc) {
+        tokio::spawn(run::<M, S>(Arc::clone(&self.service), rpc));
+    }
+}

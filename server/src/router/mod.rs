@@ -1,0 +1,86 @@
+//! Which handler answers which path.
+
+mod table;
+mod unknown;
+
+use std::collections::HashSet;
+
+use trunkline_core::Status;
+
+use crate::handler::GrpcService;
+
+pub use self::table::MethodTable;
+pub(crate) use self::unknown::unknown;
+
+/// A set of services, keyed by name.
+///
+/// [`ServerBuilder::add_service`](crate::ServerBuilder::add_service) fills one; make your own to
+/// put services together in one place and serve them in another.
+#[derive(Debug, Default)]
+pub struct Router {
+    methods: MethodTable,
+    services: HashSet<&'static str>,
+    duplicate: Option<&'static str>,
+}
+
+impl Router {
+    /// A router without services.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a service. The same name twice is reported when the server is bound.
+    #[must_use]
+    pub fn add_service(mut self, service: impl GrpcService) -> Self {
+        let name = service.descriptor().name;
+        if self.services.insert(name) {
+            service.register(&mut self.methods);
+        } else {
+            self.duplicate.get_or_insert(name);
+        }
+        self
+    }
+
+    /// The names of the services.
+    pub fn services(&self) -> impl Iterator<Item = &'static str> {
+        self.services.iter().copied()
+    }
+
+    /// The services of both.
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        for name in other.services {
+            if !self.services.insert(name) {
+                self.duplicate.get_or_insert(name);
+            }
+        }
+        self.duplicate = self.duplicate.or(other.duplicate);
+        self.methods.merge(other.methods);
+        self
+    }
+
+    /// The finished table.
+    ///
+    /// Errors: ALREADY_EXISTS names a service, or a path, that was added twice.
+    pub(crate) fn into_routes(self) -> Result<Routes, Status> {
+        if let Some(name) = self.duplicate {
+            let text = format!("service {name} was added to the server twice");
+            return Err(Status::already_exists(text));
+        }
+        if let Some(path) = self.methods.duplicate() {
+            let text = format!("method {path} was added to the server twice");
+            return Err(Status::already_exists(text));
+        }
+        Ok(Routes {
+            methods: self.methods,
+            services: self.services,
+        })
+    }
+}
+
+/// The router as the connections use it: complete and immutable.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) methods: MethodTable,
+    pub(crate) services: HashSet<&'static str>,
+}

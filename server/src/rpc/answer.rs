@@ -1,0 +1,99 @@
+//! The one place from which an RPC is answered.
+
+use std::task::{Context, Poll};
+
+use trunkline_core::{Metadata, RawCodec, Status};
+use trunkline_transport::http2::{Finished, RequestBody, Responder, SharedStream};
+use trunkline_transport::stream::SendHalf;
+
+use super::incoming::{Outcome, Success};
+
+/// Flag and length in front of a message.
+const PREFIX_BYTES: usize = 5;
+
+/// The send side of an RPC's stream, owned by its runner and nobody else.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// One message to come; nobody else knows the stream.
+    Unary(Responder),
+    /// The halves of the RPC send and receive on it too.
+    Shared(SharedStream),
+    /// The RPC is answered.
+    Given,
+}
+
+impl Answer {
+    /// Makes the stream usable by halves beside the runner.
+    pub(super) fn share(
+        &mut self,
+        body: RequestBody,
+        subtype: &'static str,
+    ) -> Option<SharedStream> {
+        let responder = match std::mem::replace(self, Self::Given) {
+            Self::Unary(responder) => responder,
+            other => {
+                *self = other;
+                return None;
+            }
+        };
+        let stream = responder.share(body, subtype);
+        *self = Self::Shared(stream.clone());
+        Some(stream)
+    }
+
+    pub(super) const fn is_given(&self) -> bool {
+        matches!(self, Self::Given)
+    }
+
+    /// Ready when nobody waits for the answer any more.
+    pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        match self {
+            Self::Unary(responder) => responder.poll_reset(cx),
+            Self::Shared(stream) => stream.poll_reset(cx),
+            Self::Given => Poll::Pending,
+        }
+    }
+
+    /// What the handler said. Messages that were sent before go out before.
+    pub(super) fn finish(&mut self, outcome: Outcome, subtype: &'static str) {
+        match (std::mem::replace(self, Self::Given), outcome.0) {
+            (Self::Unary(responder), Ok(Success::Message(reply))) => {
+                responder.reply(subtype, &reply.headers, reply.frame, &reply.trailers);
+            }
+            (Self::Unary(responder), Ok(Success::Streamed)) => {
+                responder.fail(&Status::internal(
+                    "the handler answered a unary call as a stream",
+                ));
+            }
+            (Self::Unary(responder), Err(status)) => responder.fail(&status),
+            (Self::Shared(stream), Ok(Success::Message(reply))) => {
+                let mut sender = SendHalf::server(stream.clone(), Box::new(RawCodec), usize::MAX);
+                sender.with_headers(|headers| headers.extend(reply.headers));
+                let sent = sender.start_send(&reply.frame.slice(PREFIX_BYTES..));
+                stream.finish(sent.as_ref().map(|()| &reply.trailers));
+            }
+            (Self::Shared(stream), Ok(Success::Streamed)) => stream.finish(Ok(&Metadata::new())),
+            (Self::Shared(stream), Err(status)) => stream.finish(Err(&status)),
+            (Self::Given, _) => {}
+        }
+    }
+
+    /// Ends the RPC with this status at once, without waiting for the client to read.
+    pub(super) fn cut(&mut self, status: &Status) -> Finished {
+        match std::mem::replace(self, Self::Given) {
+            Self::Unary(responder) => {
+                responder.fail(status);
+                Finished::Trailers
+            }
+            Self::Shared(stream) => stream.finish_now(status),
+            Self::Given => Finished::Trailers,
+        }
+    }
+
+    /// Forgets the stream, which the client has reset. Halves that still live fail.
+    pub(super) fn forget(&mut self, status: &Status) {
+        if let Self::Shared(stream) = std::mem::replace(self, Self::Given) {
+            stream.finish_now(status);
+        }
+    }
+}

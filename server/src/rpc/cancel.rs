@@ -1,0 +1,100 @@
+//! What ends an RPC before its handler does.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use trunkline_core::{Deadline, Stage, Status};
+use trunkline_transport::Timer;
+
+use super::answer::Answer;
+use super::context::RequestContext;
+use crate::signal::Wait;
+
+/// Why a handler was dropped.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// The client reset the stream, or the connection is gone: nobody reads an answer.
+    Reset(Status),
+    /// The deadline passed.
+    Deadline,
+    /// The server stops, and its grace is over.
+    Stop,
+    /// A child failed.
+    Child(Status),
+    /// A child panicked.
+    ChildPanic,
+}
+
+impl Cause {
+    /// The status of the RPC.
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Reset(status) | Self::Child(status) => status.clone(),
+            Self::Deadline => {
+                Status::deadline_exceeded("the deadline passed before the handler was done")
+                    .with_stage(Stage::Handler)
+            }
+            Self::Stop => Status::unavailable("server is shutting down").with_stage(Stage::Handler),
+            Self::ChildPanic => Status::internal(super::PANICKED).with_stage(Stage::Handler),
+        }
+    }
+}
+
+pin_project! {
+    /// Watches everything but the handler. First polled when the handler has nothing to do: an
+    /// RPC that is answered at once registers with no timer, no signal and no stream.
+    #[derive(Debug)]
+    pub(super) struct Watch<'a> {
+        timer: Timer,
+        #[pin]
+        stop: Wait<'a>,
+    }
+}
+
+impl<'a> Watch<'a> {
+    pub(super) const fn new(deadline: Option<Deadline>, stop: Wait<'a>) -> Self {
+        Self {
+            timer: Timer::new(deadline),
+            stop,
+        }
+    }
+
+    /// Ready when the RPC must end.
+    pub(super) fn poll_cause(
+        self: Pin<&mut Self>,
+        answer: &mut Answer,
+        context: &RequestContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Cause> {
+        let this = self.project();
+        if let Poll::Ready(status) = answer.poll_reset(cx) {
+            return Poll::Ready(Cause::Reset(status));
+        }
+        if this.timer.poll_expired(cx).is_ready() {
+            return Poll::Ready(Cause::Deadline);
+        }
+        if this.stop.poll(cx).is_ready() {
+            return Poll::Ready(Cause::Stop);
+        }
+        match context.scope().map(|scope| scope.poll_done(cx)) {
+            Some(Poll::Ready(Err(cause))) => Poll::Ready(cause),
+            Some(Poll::Ready(Ok(())) | Poll::Pending) | None => Poll::Pending,
+        }
+    }
+
+    /// Ready when the RPC may end because its children have, or must.
+    pub(super) fn poll_children(
+        self: Pin<&mut Self>,
+        answer: &mut Answer,
+        context: &RequestContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        if let Poll::Ready(cause) = self.poll_cause(answer, context, cx) {
+            return Poll::Ready(Err(cause));
+        }
+        context
+            .scope()
+            .map_or(Poll::Ready(Ok(())), |scope| scope.poll_done(cx))
+    }
+}

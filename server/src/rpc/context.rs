@@ -1,0 +1,197 @@
+//! What a handler knows about its RPC.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderValue;
+use trunkline_core::{Deadline, Inherited, Metadata, MethodDescriptor, Status};
+use trunkline_transport::Peer;
+
+use super::children::Scope;
+use crate::server::Link;
+
+/// What the client sent along with an RPC, and the means to start work that belongs to it.
+///
+/// Read-only to handlers. `Sync`, and borrowed rather than cloned: it ends with the RPC.
+pub struct RequestContext {
+    method: &'static MethodDescriptor,
+    metadata: Metadata,
+    user_agent: Option<HeaderValue>,
+    deadline: Option<Deadline>,
+    link: Arc<Link>,
+    extensions: Extensions,
+    /// Allocated by the first `spawn` or `cancelled`: most RPCs use neither.
+    scope: OnceLock<Box<Scope>>,
+}
+
+impl RequestContext {
+    pub(crate) fn new(
+        method: &'static MethodDescriptor,
+        metadata: Metadata,
+        user_agent: Option<HeaderValue>,
+        deadline: Option<Deadline>,
+        link: Arc<Link>,
+    ) -> Self {
+        Self {
+            method,
+            metadata,
+            user_agent,
+            deadline,
+            link,
+            extensions: Extensions::new(),
+            scope: OnceLock::new(),
+        }
+    }
+
+    /// The method that was called.
+    #[must_use]
+    pub const fn method(&self) -> &'static MethodDescriptor {
+        self.method
+    }
+
+    /// The metadata that the client sent.
+    #[must_use]
+    pub const fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The client's name for itself, if it gave one.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent
+            .as_ref()
+            .and_then(|value| value.to_str().ok())
+    }
+
+    /// When the RPC must have ended: what the client asked for, or the server's own maximum.
+    ///
+    /// The server enforces it: the handler is dropped then, and the client told.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// The other end of the connection.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.link.peer()
+    }
+
+    /// Values that code in front of the handler left for it.
+    #[must_use]
+    pub const fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The extensions, to add to them.
+    pub const fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// What a call made by this handler should take over: the deadline and the trace context.
+    ///
+    /// `client.say_hello(request).within(cx)` uses it. Other metadata stays here: it may hold
+    /// credentials that are not meant for the next server.
+    #[must_use]
+    pub fn inherited(&self) -> Inherited {
+        let mut inherited = Inherited::new();
+        inherited.deadline = self.deadline;
+        for (name, value) in self.metadata.wire() {
+            if TRACE_CONTEXT.contains(&name.as_str()) {
+                inherited.metadata.push_wire(name.clone(), value.clone());
+            }
+        }
+        inherited
+    }
+
+    /// Starts a child of this RPC in a task of its own.
+    ///
+    /// When the handler returns Ok, the RPC ends only after its children have ended; the deadline
+    /// bounds that too. The first child that fails or panics (INTERNAL), an error of the handler,
+    /// the deadline, a cancel or the server's stop aborts all the others, and that is the status
+    /// of the RPC. So a [`Sender`](crate::Sender) moved into a child never truncates its stream
+    /// unnoticed.
+    pub fn spawn(&self, child: impl Future<Output = Result<(), Status>> + Send + 'static) {
+        self.scope_mut().spawn(self.link.child(), child);
+    }
+
+    /// Waits until the RPC is cancelled: by the client, its deadline, the loss of the connection
+    /// or the server's stop.
+    ///
+    /// The handler gets one more turn then, and is dropped when it waits again: do what can be
+    /// done without waiting. A drop guard needs no call to this. Cancel safe.
+    pub async fn cancelled(&self) {
+        self.scope_mut().cancelled().await;
+    }
+
+    /// What was started or asked for, if anything.
+    pub(super) fn scope(&self) -> Option<&Scope> {
+        self.scope.get().map(AsRef::as_ref)
+    }
+
+    pub(super) const fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    fn scope_mut(&self) -> &Scope {
+        self.scope.get_or_init(Box::default)
+    }
+}
+
+/// The W3C trace context and its binary form of gRPC.
+const TRACE_CONTEXT: [&str; 3] = ["traceparent", "tracestate", "grpc-trace-bin"];
+
+impl From<&RequestContext> for Inherited {
+    fn from(cx: &RequestContext) -> Self {
+        cx.inherited()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestContext")
+            .field("method", &self.method.path)
+            .field("metadata", &self.metadata)
+            .field("deadline", &self.deadline)
+            .field("peer", self.peer().address())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Values by type, left for the handler by code in front of it. Empty ones allocate nothing.
+/// ```
+/// use trunkline_server::Extensions;
+///
+/// #[derive(Clone, Debug, PartialEq)]
+/// struct User(&'static str);
+///
+/// let mut extensions = Extensions::new();
+/// assert_eq!(extensions.insert(User("ann")), None);
+/// assert_eq!(extensions.get::<User>(), Some(&User("ann")));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Extensions(http::Extensions);
+
+impl Extensions {
+    /// No values.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(http::Extensions::new())
+    }
+
+    /// The value of this type.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Puts a value in; the one of the same type that it replaces comes back.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) -> Option<T> {
+        self.0.insert(value)
+    }
+
+    /// Takes the value of this type out.
+    pub fn remove<T: Clone + Send + Sync + 'static>(&mut self) -> Option<T> {
+        self.0.remove()
+    }
+}

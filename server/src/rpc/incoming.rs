@@ -1,0 +1,317 @@
+//! One RPC as the glue between protocol and handler sees it: messages in, an outcome out.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use pin_project_lite::pin_project;
+use trunkline_core::{FrameEncoder, FrameError, Metadata, Method, Response, Stage, Status};
+use trunkline_transport::http2::{RequestBody, SharedStream};
+use trunkline_transport::stream::{RecvHalf, SendHalf};
+
+use crate::stream::{Receiver, Sender};
+
+/// An RPC whose requests have not been read. Generated code turns it into an [`Outcome`].
+pub struct Incoming<M: Method> {
+    requests: Requests,
+    codec: M::Codec,
+    limits: MessageLimits,
+}
+
+/// Where the requests are read.
+pub(super) enum Requests {
+    /// Unary: nothing is shared with the sending side, which the runner keeps.
+    Body(RequestBody),
+    Shared(SharedStream),
+}
+
+/// How large messages may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MessageLimits {
+    pub(super) receive_bytes: usize,
+    pub(super) send_bytes: usize,
+}
+
+impl<M: Method> Incoming<M> {
+    pub(super) const fn new(requests: Requests, codec: M::Codec, limits: MessageLimits) -> Self {
+        Self {
+            requests,
+            codec,
+            limits,
+        }
+    }
+
+    /// Takes the only request of a method that is sent exactly one.
+    ///
+    /// Errors: no message or more than one is UNIMPLEMENTED; one that cannot be read is what
+    /// [`Receiver::recv`] would say.
+    pub fn only(self) -> Only<M> {
+        let (requests, respond) = self.open();
+        Only {
+            requests,
+            respond: Some(respond),
+            request: None,
+        }
+    }
+
+    /// The requests as a stream, for a method that answers once.
+    #[must_use]
+    pub fn requests(self) -> (Receiver<M::Request>, Respond<M>) {
+        let (requests, respond) = self.open();
+        (Receiver::new(requests), respond)
+    }
+
+    /// Both streams.
+    ///
+    /// # Panics
+    /// When the method's descriptor says `Shape::Unary`.
+    #[must_use]
+    pub fn split(self) -> (Receiver<M::Request>, Sender<M::Response>, Rest) {
+        let (requests, respond) = self.requests();
+        let (responses, rest) = respond.responses();
+        (requests, responses, rest)
+    }
+
+    fn open(self) -> (RecvHalf<M::Request>, Respond<M>) {
+        let decoder = Box::new(self.codec.clone());
+        let limit = self.limits.receive_bytes;
+        let (requests, stream) = match self.requests {
+            Requests::Body(body) => (RecvHalf::server(body, decoder, limit), None),
+            Requests::Shared(stream) => (
+                RecvHalf::server_shared(stream.clone(), decoder, limit),
+                Some(stream),
+            ),
+        };
+        let respond = Respond {
+            stream,
+            codec: self.codec,
+            send_bytes: self.limits.send_bytes,
+        };
+        (requests, respond)
+    }
+}
+
+/// An RPC whose requests are read, or being read; what is left is to answer it.
+pub struct Respond<M: Method> {
+    stream: Option<SharedStream>,
+    codec: M::Codec,
+    send_bytes: usize,
+}
+
+impl<M: Method> Respond<M> {
+    /// Runs the handler of a method that answers with one message.
+    pub const fn reply<F>(self, handler: F) -> Reply<M, F>
+    where
+        F: Future<Output = Result<Response<M::Response>, Status>>,
+    {
+        Reply {
+            handler,
+            respond: self,
+        }
+    }
+
+    /// The responses as a stream.
+    ///
+    /// # Panics
+    /// When the method's descriptor says `Shape::Unary`: only the runner can answer it then.
+    #[must_use]
+    pub fn responses(self) -> (Sender<M::Response>, Rest) {
+        let Some(stream) = self.stream else {
+            panic!(
+                "{} is unary and cannot stream responses",
+                M::DESCRIPTOR.path
+            );
+        };
+        let half = SendHalf::server(stream, Box::new(self.codec), self.send_bytes);
+        (Sender::new(half), Rest { _private: () })
+    }
+
+    fn encode(&self, message: &M::Response) -> Result<Bytes, Status> {
+        let mut frame = BytesMut::new();
+        FrameEncoder::new(self.send_bytes)
+            .encode(message, &self.codec, &mut frame)
+            .map_err(|error| encode_error(error).with_method(M::DESCRIPTOR.path))?;
+        Ok(frame.freeze())
+    }
+}
+
+/// What is left of an RPC once its halves are with the handler.
+#[derive(Debug)]
+pub struct Rest {
+    _private: (),
+}
+
+impl Rest {
+    /// Runs the handler of a method that answers through a [`Sender`].
+    pub const fn finish<F>(self, handler: F) -> Finish<F>
+    where
+        F: Future<Output = Result<(), Status>>,
+    {
+        Finish { handler }
+    }
+}
+
+/// How an RPC ended, as far as its handler knows. The RPC's task makes the answer of it.
+pub struct Outcome(pub(super) Result<Success, Status>);
+
+/// What there is to send after a handler returned Ok.
+pub(super) enum Success {
+    Message(EncodedReply),
+    /// The messages went out through a `Sender`.
+    Streamed,
+}
+
+/// A response, encoded.
+pub(super) struct EncodedReply {
+    pub(super) headers: Metadata,
+    pub(super) frame: Bytes,
+    pub(super) trailers: Metadata,
+}
+
+/// The RPC fails with this status.
+impl From<Status> for Outcome {
+    fn from(status: Status) -> Self {
+        Self(Err(status))
+    }
+}
+
+pin_project! {
+    /// The future of [`Incoming::only`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Only<M: Method> {
+        requests: RecvHalf<M::Request>,
+        respond: Option<Respond<M>>,
+        request: Option<M::Request>,
+    }
+}
+
+impl<M: Method> Future for Only<M> {
+    type Output = Result<(M::Request, Respond<M>), Outcome>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        loop {
+            let next = ready!(this.requests.poll_message(cx))?;
+            match (next, this.request.take()) {
+                (Some(first), None) => *this.request = Some(first),
+                (Some(_), Some(_)) => return Poll::Ready(Err(wrong_number("a second one came"))),
+                (None, None) => return Poll::Ready(Err(wrong_number("none came"))),
+                (None, Some(only)) => match this.respond.take() {
+                    Some(respond) => return Poll::Ready(Ok((only, respond))),
+                    None => return Poll::Ready(Err(wrong_number("it was already taken"))),
+                },
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Respond::reply`]: the handler, and then its response, encoded.
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Reply<M: Method, F> {
+        #[pin]
+        handler: F,
+        respond: Respond<M>,
+    }
+}
+
+impl<M, F> Future for Reply<M, F>
+where
+    M: Method,
+    F: Future<Output = Result<Response<M::Response>, Status>>,
+{
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let this = self.project();
+        let encoded = ready!(this.handler.poll(cx)).and_then(|response| {
+            let (headers, message, trailers) = response.into_parts();
+            let frame = this.respond.encode(&message)?;
+            Ok(Success::Message(EncodedReply {
+                headers,
+                frame,
+                trailers,
+            }))
+        });
+        Poll::Ready(Outcome(encoded))
+    }
+}
+
+pin_project! {
+    /// The future of [`Rest::finish`]: the handler.
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Finish<F> {
+        #[pin]
+        handler: F,
+    }
+}
+
+impl<F: Future<Output = Result<(), Status>>> Future for Finish<F> {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let result = ready!(self.project().handler.poll(cx));
+        Poll::Ready(Outcome(result.map(|()| Success::Streamed)))
+    }
+}
+
+fn wrong_number(what: &str) -> Outcome {
+    let text = format!("exactly one request message was expected, {what}");
+    Outcome::from(Status::unimplemented(text).with_stage(Stage::Request))
+}
+
+fn encode_error(error: FrameError) -> Status {
+    let text = match &error {
+        FrameError::TooLarge { .. } => {
+            format!("response {error} (server, sending; setting max_send_message_bytes)")
+        }
+        other => format!("response {other}"),
+    };
+    Status::new(error.code(), text)
+        .with_stage(Stage::Message)
+        .with_source(error)
+}
+
+impl<M: Method> fmt::Debug for Incoming<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::<M>(f, "Incoming")
+    }
+}
+
+impl<M: Method> fmt::Debug for Only<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::<M>(f, "Only")
+    }
+}
+
+impl<M: Method> fmt::Debug for Respond<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::<M>(f, "Respond")
+    }
+}
+
+impl<M: Method, F> fmt::Debug for Reply<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::<M>(f, "Reply")
+    }
+}
+
+impl<F> fmt::Debug for Finish<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finish").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(_) => f.write_str("Outcome(Ok)"),
+            Err(status) => f.debug_tuple("Outcome").field(status).finish(),
+        }
+    }
+}
+
+fn debug<M: Method>(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    f.debug_tuple(name).field(&M::DESCRIPTOR.path).finish()
+}

@@ -1,0 +1,15 @@
+//! One RPC: its task, what its handler sees, and what ends it.
+
+mod answer;
+mod cancel;
+mod children;
+mod context;
+mod incoming;
+mod run;
+
+pub use self::context::{Extensions, RequestContext};
+pub use self::incoming::{Finish, Incoming, Only, Outcome, Reply, Respond, Rest};
+pub(crate) use self::run::{Rpc, run};
+
+/// All that a client learns about a panic: the rest is for the server's log.
+const PANICKED: &str = "handler panicked";

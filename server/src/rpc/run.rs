@@ -1,0 +1,240 @@
+//! The task of one RPC: run the handler, watch what may end it early, answer.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tracing::Span;
+use trunkline_core::protocol::{RequestFields, Subtype};
+use trunkline_core::{Codec, Deadline, Method, MethodDescriptor, Stage, Status};
+use trunkline_transport::http2::{RequestBody, ServerStream};
+
+use super::PANICKED;
+use super::answer::Answer;
+use super::cancel::{Cause, Watch};
+use super::children::Scope;
+use super::context::RequestContext;
+use super::incoming::{Incoming, MessageLimits, Outcome, Requests};
+use crate::handler::Serve;
+use crate::server::{End, Link};
+
+/// One RPC from its head on: what its task owns.
+///
+/// However the task ends, the RPC is answered and counted once. A panic unwinds through the task
+/// (tokio catches it at the task's edge) and drops this on its way: the one answer that has not
+/// been given by then is INTERNAL.
+#[derive(Debug)]
+pub(crate) struct Rpc {
+    context: RequestContext,
+    answer: Answer,
+    body: Option<RequestBody>,
+    /// The codec that the client named.
+    asked: Option<Subtype>,
+    /// The codec that the answer names.
+    subtype: &'static str,
+    end: End,
+}
+
+impl Rpc {
+    pub(crate) fn new(
+        method: &'static MethodDescriptor,
+        stream: ServerStream,
+        fields: RequestFields,
+        deadline: Option<Deadline>,
+        link: Arc<Link>,
+    ) -> Self {
+        let (body, responder) = stream.into_parts();
+        let RequestFields {
+            metadata,
+            subtype,
+            user_agent,
+            ..
+        } = fields;
+        link.counters().rpc_started();
+        Self {
+            context: RequestContext::new(method, metadata, user_agent, deadline, link),
+            answer: Answer::Unary(responder),
+            body: Some(body),
+            asked: subtype,
+            subtype: "",
+            end: End::Cancelled,
+        }
+    }
+
+    /// Chooses the codec and puts the requests within the handler's reach.
+    ///
+    /// Errors: nobody here speaks the codec that the client named.
+    fn open<M: Method>(&mut self) -> Result<Incoming<M>, Status> {
+        let codec = match self.asked.take() {
+            None => Some(M::Codec::default()),
+            Some(asked) => match M::Codec::for_subtype(asked.as_str()) {
+                None => return Err(unknown_subtype::<M>(asked.as_str())),
+                codec => codec,
+            },
+        };
+        let codec = codec.unwrap_or_default();
+        self.subtype = codec.subtype();
+        let limits = self.context.link().limits();
+        let limits = MessageLimits {
+            receive_bytes: limits.max_receive_message_bytes,
+            send_bytes: limits.max_send_message_bytes,
+        };
+        let unopened = || Status::internal("the call was opened twice");
+        let body = self.body.take().ok_or_else(unopened)?;
+        let shape = M::DESCRIPTOR.shape;
+        let requests = if shape.client_streams() || shape.server_streams() {
+            let stream = self.answer.share(body, self.subtype);
+            Requests::Shared(stream.ok_or_else(unopened)?)
+        } else {
+            Requests::Body(body)
+        };
+        Ok(Incoming::new(requests, codec, limits))
+    }
+
+    /// The handler has returned.
+    fn finish(&mut self, outcome: Outcome) {
+        if outcome.0.is_err()
+            && let Some(cause) = self.reset()
+        {
+            return self.cut(cause);
+        }
+        self.end = End::Completed;
+        self.answer.finish(outcome, self.subtype);
+    }
+
+    /// Whether the client is gone. A handler or a child that failed because of it did not fail by
+    /// itself: it was cancelled.
+    fn reset(&mut self) -> Option<Cause> {
+        match self
+            .answer
+            .poll_reset(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(status) => Some(Cause::Reset(status)),
+            Poll::Pending => None,
+        }
+    }
+
+    /// The handler was dropped.
+    fn cut(&mut self, cause: Cause) {
+        let cause = match cause {
+            Cause::Child(status) => self.reset().unwrap_or(Cause::Child(status)),
+            cause => cause,
+        };
+        let method = self.context.method().path;
+        if let Some(scope) = self.context.scope() {
+            scope.abort();
+        }
+        let status = cause.status().with_method(method);
+        match cause {
+            Cause::Reset(_) => {
+                tracing::debug!(method, %status, "RPC cancelled by its client");
+                self.answer.forget(&status);
+            }
+            Cause::Deadline => {
+                tracing::debug!(method, "RPC ended by its deadline");
+                self.answer.cut(&status);
+            }
+            Cause::Stop => {
+                tracing::debug!(method, "RPC ended by the stop of the server");
+                let counters = self.context.link().counters();
+                counters.rpc_stopped(self.answer.cut(&status));
+            }
+            Cause::Child(_) => {
+                self.end = End::Completed;
+                self.answer.finish(Outcome::from(status), self.subtype);
+            }
+            Cause::ChildPanic => {
+                tracing::error!(method, "a task spawned by the handler panicked");
+                self.end = End::Panicked;
+                self.answer.finish(Outcome::from(status), self.subtype);
+            }
+        }
+    }
+
+    fn span(&self) -> Span {
+        let method = self.context.method().path;
+        // Evaluates nothing, and costs one load, where nobody listens.
+        tracing::debug_span!("rpc", method, peer = %self.context.peer().address())
+    }
+}
+
+impl Drop for Rpc {
+    fn drop(&mut self) {
+        if !self.answer.is_given() {
+            let method = self.context.method().path;
+            let status = if std::thread::panicking() {
+                tracing::error!(method, "handler panicked");
+                self.end = End::Panicked;
+                Status::internal(PANICKED)
+            } else {
+                Status::unavailable("the server dropped the call")
+            };
+            let status = status.with_stage(Stage::Handler).with_method(method);
+            self.answer.finish(Outcome::from(status), self.subtype);
+        }
+        self.context.link().rpc_ended(self.end);
+    }
+}
+
+/// The task of one RPC of method `M`.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn would hold its arguments twice: as they came and as they are used"
+)]
+pub(crate) fn run<M, S>(service: Arc<S>, mut rpc: Rpc) -> impl Future<Output = ()> + Send
+where
+    M: Serve<S>,
+    S: Send + Sync + 'static,
+{
+    async move {
+        let incoming = match rpc.open::<M>() {
+            Ok(incoming) => incoming,
+            Err(status) => return rpc.finish(Outcome::from(status)),
+        };
+        let span = rpc.span();
+        let ended = {
+            let (context, answer) = (&rpc.context, &mut rpc.answer);
+            let stop = context.link().stop().wait();
+            let mut watch = pin!(Watch::new(context.deadline(), stop));
+            let mut serve = pin!(M::serve(&service, context, incoming));
+            let ended = poll_fn(|cx| {
+                let _entered = span.enter();
+                // The handler first: most are done at once, and then there is nothing to watch.
+                if let Poll::Ready(outcome) = serve.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(outcome));
+                }
+                watch.as_mut().poll_cause(answer, context, cx).map(Err)
+            })
+            .await;
+            match ended {
+                Ok(outcome) if outcome.0.is_ok() && context.scope().is_some() => {
+                    // The RPC lasts as long as its children do.
+                    let done = poll_fn(|cx| watch.as_mut().poll_children(answer, context, cx));
+                    done.await.map(|()| outcome)
+                }
+                Err(cause) if context.scope().is_some_and(Scope::cancel) => {
+                    // Those who wait in `cancelled()` get one turn before they are dropped.
+                    poll_fn(|cx| {
+                        let _entered = span.enter();
+                        let _late = serve.as_mut().poll(cx);
+                        Poll::Ready(())
+                    })
+                    .await;
+                    Err(cause)
+                }
+                ended => ended,
+            }
+        };
+        match ended {
+            Ok(outcome) => rpc.finish(outcome),
+            Err(cause) => rpc.cut(cause),
+        }
+    }
+}
+
+fn unknown_subtype<M: Method>(asked: &str) -> Status {
+    let known = M::Codec::default().subtype();
+    let text = format!("unknown content subtype {asked:?}: this method speaks {known:?}");
+    Status::unimplemented(text).with_stage(Stage::Request)
+}

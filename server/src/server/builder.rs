@@ -1,0 +1,123 @@
+//! From settings to a server with its listeners bound.
+
+use std::time::Duration;
+
+use tokio::net::ToSocketAddrs;
+use trunkline_core::{Stage, Status};
+use trunkline_transport::http2::ServerConfig;
+use trunkline_transport::{BoxListener, Listener, TcpListener};
+
+use super::{Limits, Server, Shared};
+use crate::handler::GrpcService;
+use crate::router::Router;
+
+/// Configures a [`Server`].
+#[must_use = "a builder does nothing until it is bound"]
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    router: Router,
+    listeners: Vec<BoxListener>,
+    insecure: bool,
+    http2: ServerConfig,
+    limits: Limits,
+}
+
+impl ServerBuilder {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves plaintext. Without it a server refuses to start: nothing is readable on the network
+    /// that the code does not say is.
+    pub const fn insecure(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Adds a service. Adding the same name twice fails when the server is bound.
+    pub fn add_service(mut self, service: impl GrpcService) -> Self {
+        self.router = self.router.add_service(service);
+        self
+    }
+
+    /// Adds all services of a router.
+    pub fn router(mut self, router: Router) -> Self {
+        self.router = self.router.merge(router);
+        self
+    }
+
+    /// Adds a listener to those that [`bind`](Self::bind) or [`listen`](Self::listen) adds.
+    pub fn listener(mut self, listener: impl Listener) -> Self {
+        self.listeners.push(BoxListener::new(listener));
+        self
+    }
+
+    /// Settings of HTTP/2: windows, streams at once, the handshake's timeout.
+    pub const fn http2(mut self, config: ServerConfig) -> Self {
+        self.http2 = config;
+        self
+    }
+
+    /// The largest request message. Units: bytes of the message itself. Default 4 MiB.
+    ///
+    /// A larger one ends its RPC with RESOURCE_EXHAUSTED before it is read.
+    pub const fn max_receive_message_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_receive_message_bytes = bytes;
+        self
+    }
+
+    /// The largest response message. Units: bytes of the message itself. Default: no limit but
+    /// gRPC's own of 4 GiB.
+    pub const fn max_send_message_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_send_message_bytes = bytes;
+        self
+    }
+
+    /// The longest that any RPC may take, whatever deadline its client set, or if it set none.
+    /// Default: no limit.
+    pub const fn max_timeout(mut self, limit: Duration) -> Self {
+        self.limits.max_timeout = Some(limit);
+        self
+    }
+
+    /// Connections at once; one more is closed as soon as it is accepted. Default 10,000.
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.max_connections = connections;
+        self
+    }
+
+    /// Binds a TCP address and makes the server. Port 0 asks for a free port, see
+    /// [`Server::local_address`].
+    ///
+    /// # Errors
+    /// UNAVAILABLE when the address cannot be bound, and those of [`listen`](Self::listen).
+    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server, Status> {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Status::unavailable(format!("cannot listen: {error}"))
+                .with_stage(Stage::Connect)
+                .with_source(error)
+        })?;
+        self.listen(listener)
+    }
+
+    /// Makes the server on a listener of any kind.
+    ///
+    /// # Errors
+    /// ALREADY_EXISTS names a service that was added twice. FAILED_PRECONDITION: nobody said
+    /// [`insecure`](Self::insecure).
+    pub fn listen(self, listener: impl Listener) -> Result<Server, Status> {
+        if !self.insecure {
+            return Err(Status::failed_precondition(
+                "no credentials: a server speaks plaintext only after `.insecure()`, \
+                 and TLS is not available yet",
+            ));
+        }
+        let routes = self.router.into_routes()?;
+        let shared = Shared::new(routes, self.http2, self.limits);
+        Ok(Server::new(
+            BoxListener::new(listener),
+            self.listeners,
+            shared,
+        ))
+    }
+}

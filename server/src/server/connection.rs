@@ -1,0 +1,188 @@
+//! The task of one connection: it drives the socket, hands each RPC to a task of its own, and
+//! carries out the stop.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::timeout;
+use trunkline_core::Status;
+use trunkline_core::protocol::{Reject, read_request};
+use trunkline_transport::http2::{ServerConnection, ServerStream};
+use trunkline_transport::{Address, BoxIo, Peer, Timer, now};
+
+use super::shutdown::{Action, StopSequence};
+use super::stats::ConnectionGuard;
+use super::{Link, Shared};
+use crate::router::unknown;
+use crate::rpc::Rpc;
+use crate::signal::Wait;
+
+/// Agrees on HTTP/2 and serves until the connection ends.
+pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, shared: Arc<Shared>) {
+    let peer = Peer::new(from);
+    let agreed = handshake(io, &peer, &shared).await;
+    match agreed {
+        Ok(connection) => {
+            tracing::debug!(peer = %peer.address(), "connected");
+            let driver = Driver {
+                connection,
+                link: Arc::new(Link::new(Arc::clone(&shared), peer)),
+                sequence: StopSequence::default(),
+                timer: Timer::new(None),
+            };
+            driver.run().await;
+        }
+        Err(reason) => {
+            shared.counters.handshake_failed();
+            shared.counters.connection_ended(true);
+            tracing::debug!(peer = %peer.address(), reason, "no HTTP/2 agreed on");
+        }
+    }
+}
+
+/// The handshake under its timeout. A stop ends it: nothing is lost that a retry would not mend.
+async fn handshake(io: BoxIo, peer: &Peer, shared: &Shared) -> Result<ServerConnection, String> {
+    let limit = shared.http2.handshake_timeout;
+    let handshake = ServerConnection::handshake(io, peer.clone(), &shared.http2);
+    match shared.drain.unless(timeout(limit, handshake)).await {
+        None => Err("the server is stopping".to_owned()),
+        Some(Err(_elapsed)) => Err(format!("no handshake within {limit:?}")),
+        Some(Ok(Err(status))) => Err(status.to_string()),
+        Some(Ok(Ok(connection))) => Ok(connection),
+    }
+}
+
+struct Driver {
+    connection: ServerConnection,
+    link: Arc<Link>,
+    sequence: StopSequence,
+    timer: Timer,
+}
+
+/// How a connection ended.
+enum Closed {
+    InOrder,
+    Lost(Status),
+    /// The stop could not wait for it any longer.
+    Cut,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let shared = Arc::clone(&self.link.shared);
+        let mut drain = pin!(shared.drain.wait());
+        let mut abort = pin!(shared.abort.wait());
+        let closed = poll_fn(|cx| self.poll(drain.as_mut(), abort.as_mut(), cx)).await;
+        let peer = self.link.peer().address();
+        let in_order = matches!(closed, Closed::InOrder);
+        match closed {
+            Closed::InOrder => tracing::debug!(%peer, "connection closed"),
+            Closed::Lost(status) => tracing::debug!(%peer, %status, "connection lost"),
+            Closed::Cut => tracing::debug!(%peer, "connection cut by the stop of the server"),
+        }
+        shared.counters.connection_ended(!in_order);
+    }
+
+    fn poll(
+        &mut self,
+        mut drain: Pin<&mut Wait<'_>>,
+        mut abort: Pin<&mut Wait<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Closed> {
+        // The stop first: what it does must reach the socket in this turn.
+        while let Some(action) = self.next_action(drain.as_mut(), abort.as_mut(), cx) {
+            match action {
+                Action::GoAway => self.connection.graceful_shutdown(),
+                Action::RefuseNew => self.connection.refuse_new(),
+                Action::CancelHandlers => {
+                    self.connection.refuse_new();
+                    self.link.stop.raise();
+                }
+                Action::Abrupt => self.connection.abrupt_shutdown(),
+                Action::Close => return Poll::Ready(Closed::Cut),
+                Action::Wait => {}
+            }
+            self.timer = Timer::new(self.sequence.wake());
+        }
+        loop {
+            match self.connection.poll_next(cx) {
+                Poll::Ready(Some(Ok(stream))) => self.start(stream),
+                Poll::Ready(Some(Err(status))) => return Poll::Ready(self.lost(status)),
+                Poll::Ready(None) if self.sequence.is_cut() => return Poll::Ready(Closed::Cut),
+                Poll::Ready(None) => return Poll::Ready(Closed::InOrder),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// A client without calls may hang up as soon as it is told to, before our last words: then
+    /// nothing is lost.
+    fn lost(&self, status: Status) -> Closed {
+        let has_rpcs = Arc::strong_count(&self.link) > 1;
+        if self.sequence.is_running() || has_rpcs {
+            Closed::Lost(status)
+        } else {
+            Closed::InOrder
+        }
+    }
+
+    /// What the stop asks for now. Two loads of a flag while there is none.
+    fn next_action(
+        &mut self,
+        drain: Pin<&mut Wait<'_>>,
+        abort: Pin<&mut Wait<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Option<Action> {
+        if self.sequence.is_running() && drain.poll(cx).is_ready() {
+            return Some(self.sequence.drain(now()));
+        }
+        if self.sequence.has_grace() && abort.poll(cx).is_ready() {
+            return Some(self.sequence.grace_over(now()));
+        }
+        if self.timer.poll_expired(cx).is_ready() {
+            let has_streams = self.connection.has_streams();
+            return Some(self.sequence.tick(now(), has_streams));
+        }
+        None
+    }
+
+    /// Routes one request: to a handler's task, or to an answer at once.
+    fn start(&self, mut stream: ServerStream) {
+        let method = if stream.http_method() == "POST" {
+            "POST"
+        } else {
+            ""
+        };
+        let fields = match read_request(method, stream.take_fields()) {
+            Ok(fields) => fields,
+            Err(reject) => return self.reject(stream, &reject),
+        };
+        let routes = &self.link.shared.routes;
+        let Some(handler) = routes.methods.find(stream.path()) else {
+            let status = unknown(stream.path(), &routes.services);
+            return self.reject(stream, &Reject::Status(status));
+        };
+        let deadline = self.link.deadline(fields.timeout);
+        let link = Arc::clone(&self.link);
+        handler.spawn(Rpc::new(
+            handler.descriptor(),
+            stream,
+            fields,
+            deadline,
+            link,
+        ));
+    }
+
+    fn reject(&self, stream: ServerStream, reject: &Reject) {
+        self.link.shared.counters.rejected();
+        tracing::debug!(
+            peer = %self.link.peer().address(),
+            path = stream.path(),
+            ?reject,
+            "request rejected",
+        );
+        stream.reject(reject);
+    }
+}

@@ -1,0 +1,207 @@
+//! The server: listeners, one task per connection, and how it stops.
+
+mod accept;
+mod builder;
+mod connection;
+mod limits;
+mod shutdown;
+mod stats;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use trunkline_core::{Deadline, Status};
+use trunkline_transport::http2::ServerConfig;
+use trunkline_transport::{Address, BoxListener, Peer};
+
+pub use self::builder::ServerBuilder;
+pub(crate) use self::limits::Limits;
+pub use self::shutdown::{ServerHandle, StopReport};
+pub use self::stats::ServerStats;
+pub(crate) use self::stats::{ChildGuard, Counters, End};
+use crate::router::Routes;
+use crate::signal::Signal;
+
+/// A server with its listeners bound, ready to [`serve`](Self::serve).
+///
+/// Connections are accepted by the kernel from the moment it is bound, and answered once it
+/// serves.
+pub struct Server {
+    listeners: Vec<BoxListener>,
+    address: Address,
+    addresses: Vec<Address>,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Configures a server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// Configures a server that speaks plaintext: short for `Server::builder().insecure()`.
+    pub fn insecure() -> ServerBuilder {
+        Self::builder().insecure()
+    }
+
+    fn new(last: BoxListener, mut listeners: Vec<BoxListener>, shared: Shared) -> Self {
+        let address = last.address();
+        listeners.push(last);
+        Self {
+            address,
+            addresses: listeners.iter().map(BoxListener::address).collect(),
+            listeners,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Stops and observes the server from elsewhere. Any number of them may exist.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(&self.shared))
+    }
+
+    /// The address given to `bind`, with the port that the kernel chose, or that of the listener
+    /// given to `listen`.
+    #[must_use]
+    pub const fn local_address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The addresses of all listeners, that one last.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Accepts and answers until [`ServerHandle::graceful_stop`] has stopped the server.
+    ///
+    /// No error of a listener, a connection or a call ends it.
+    /// Cancel safe, as far as that can be: dropping it stops the server at once, without grace.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room.
+    pub async fn serve(self) -> Result<(), Status> {
+        // Tasks of a `JoinSet` end with it, and `Abandon` ends the connections.
+        let _abandon = Abandon(&self.shared);
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            accepting.spawn(accept::run(listener, Arc::clone(&self.shared)));
+        }
+        self.shared.stopped.wait().await;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .field("methods", &self.shared.routes.methods)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends every connection at once when `serve` is dropped before its end.
+struct Abandon<'a>(&'a Shared);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.drain.raise();
+        self.0.abort.raise();
+        self.0.stopped.raise();
+    }
+}
+
+/// What all tasks of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    routes: Routes,
+    http2: ServerConfig,
+    limits: Limits,
+    counters: Counters,
+    /// Accept nothing more; connections begin to end.
+    drain: Signal,
+    /// The grace is over.
+    abort: Signal,
+    /// The stop is complete.
+    stopped: Signal,
+}
+
+impl Shared {
+    fn new(routes: Routes, http2: ServerConfig, limits: Limits) -> Self {
+        Self {
+            routes,
+            http2,
+            limits,
+            counters: Counters::default(),
+            drain: Signal::default(),
+            abort: Signal::default(),
+            stopped: Signal::default(),
+        }
+    }
+
+    /// One of the things that a stop waits for has ended.
+    fn ended(&self) {
+        if self.drain.is_raised() {
+            self.counters.something_ended();
+        }
+    }
+}
+
+/// What the RPCs of one connection share.
+#[derive(Debug)]
+pub(crate) struct Link {
+    shared: Arc<Shared>,
+    peer: Peer,
+    /// Ends every RPC of the connection.
+    stop: Signal,
+}
+
+impl Link {
+    fn new(shared: Arc<Shared>, peer: Peer) -> Self {
+        Self {
+            shared,
+            peer,
+            stop: Signal::default(),
+        }
+    }
+
+    pub(crate) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    pub(crate) const fn stop(&self) -> &Signal {
+        &self.stop
+    }
+
+    /// The RPC's task is over.
+    pub(crate) fn rpc_ended(&self, how: End) {
+        self.shared.counters.rpc_ended(how);
+        self.shared.ended();
+    }
+
+    /// A task started by `RequestContext::spawn` is about to begin.
+    pub(crate) fn child(&self) -> ChildGuard {
+        ChildGuard::new(Arc::clone(&self.shared))
+    }
+
+    /// The deadline of an RPC whose client allows it `timeout`, counted from `now`.
+    fn deadline(&self, timeout: Option<std::time::Duration>) -> Option<Deadline> {
+        let limit = self.shared.limits.max_timeout;
+        let allowed = match (timeout, limit) {
+            (Some(asked), Some(limit)) => asked.min(limit),
+            (asked, limit) => asked.or(limit)?,
+        };
+        Some(Deadline::after(trunkline_transport::now(), allowed))
+    }
+}

@@ -1,0 +1,258 @@
+//! RPCs that end before, beside or after their handler.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use trunkline_core::{Code, Status};
+use trunkline_transport::stream::RecvHalf;
+
+use crate::service::{CALL, CHAT, COLLECT, LIST};
+use crate::support::{How, World, all, assert_status, only, within, world, world_with};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A call of each kind whose handler never ends by itself.
+async fn stalled(world: &World, kind: &str, how: &How) -> RecvHalf<Bytes> {
+    let responses = match kind {
+        "unary" => world.single(CALL, "wait", how),
+        "list" => world.single(LIST, "wait", how),
+        "collect" => keep(world.streaming(COLLECT, how)),
+        _ => keep(world.streaming(CHAT, how)),
+    };
+    world.until(|stats| stats.live_rpcs == 1).await;
+    responses
+}
+
+/// The responses alone; the sender lives on, unfinished, until the call has ended.
+fn keep<S: Send + 'static>((requests, responses): (S, RecvHalf<Bytes>)) -> RecvHalf<Bytes> {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(requests);
+    });
+    responses
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_ends_every_kind_and_drops_its_handler() {
+    let world = world().await;
+    for (n, kind) in ["unary", "list", "collect", "chat"].into_iter().enumerate() {
+        let started = Instant::now();
+        let mut responses = stalled(&world, kind, &within(3 * SECOND)).await;
+        let (messages, end) = all(&mut responses).await;
+        assert_eq!(messages.len(), if kind == "list" { 3 } else { 0 }, "{kind}");
+        assert_status(end, Code::DeadlineExceeded, "deadline passed");
+        let took = started.elapsed();
+        assert!(
+            took >= 3 * SECOND && took < 3 * SECOND + SECOND / 20,
+            "{kind} {took:?}"
+        );
+        let stats = world
+            .until(|stats| stats.live_rpcs + stats.live_children == 0)
+            .await;
+        assert_eq!(stats.rpcs_cancelled, n as u64 + 1);
+    }
+    assert_eq!(world.state.gone(), 5, "four handlers and a child");
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_maximum_bounds_what_clients_allow() {
+    for how in [within(3600 * SECOND), How::default()] {
+        let world = world_with(1, |builder| builder.max_timeout(2 * SECOND)).await;
+        let started = Instant::now();
+        let mut responses = stalled(&world, "unary", &how).await;
+        assert_status(responses.recv().await, Code::DeadlineExceeded, "");
+        assert!(started.elapsed() < 3 * SECOND);
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reset_drops_the_handler_of_every_kind() {
+    let world = world().await;
+    for (n, kind) in ["unary", "list", "collect", "chat"].into_iter().enumerate() {
+        let mut responses = stalled(&world, kind, &How::default()).await;
+        responses.fail(Status::cancelled("by the test"));
+        let stats = world
+            .until(|stats| stats.live_rpcs + stats.live_children == 0)
+            .await;
+        assert_eq!(stats.rpcs_cancelled, n as u64 + 1, "{kind}");
+    }
+    assert_eq!(world.state.gone(), 5);
+    assert_eq!(world.call("fine").await.unwrap(), "fine");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_drops_its_handlers() {
+    let world = world().await;
+    let io = {
+        use trunkline_transport::{Address, Connector};
+        let address = Address::Memory("test".into());
+        world.connector.connect(&address).await.unwrap()
+    };
+    let (client, connection) = h2::client::handshake(io).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    for _ in 0..10 {
+        let request = http::Request::post(format!("http://test{CALL}"))
+            .header("content-type", "application/grpc")
+            .body(())
+            .unwrap();
+        let (response, mut body) = client.send_request(request, false).unwrap();
+        body.send_data(crate::support::frame(b"wait"), true)
+            .unwrap();
+        tokio::spawn(response);
+    }
+    world.until(|stats| stats.live_rpcs == 10).await;
+    driver.abort();
+    let stats = world.until(|stats| stats.live_rpcs == 0).await;
+    assert_eq!(stats.rpcs_cancelled, 10);
+    assert_eq!(world.state.gone(), 10);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_gives_the_handler_one_more_turn() {
+    let world = world().await;
+    for (n, how) in [How::default(), within(SECOND)].into_iter().enumerate() {
+        let mut responses = world.single(CALL, "watch", &how);
+        world.until(|stats| stats.live_rpcs == 1).await;
+        if how.timeout.is_none() {
+            responses.fail(Status::cancelled("by the test"));
+        }
+        world
+            .until(|stats| stats.rpcs_cancelled == n as u64 + 1)
+            .await;
+    }
+    let seen = &world.state.saw_cancel;
+    assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 2);
+    assert_eq!(world.state.gone(), 2, "and then it is dropped");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_panic_is_internal_for_its_call_alone() {
+    let world = world().await;
+    let neighbours: Vec<_> = (0..50)
+        .map(|_| world.single(CALL, "wait", &How::default()))
+        .collect();
+    world.until(|stats| stats.live_rpcs == 50).await;
+    let mut panics = 0;
+    for (path, message, before) in [
+        (CALL, "panic", 0),
+        (CALL, "panic later", 0),
+        (CALL, "child panics", 0),
+        (LIST, "panic", 0),
+        (LIST, "panic after", 3),
+    ] {
+        let (messages, end) = all(&mut world.single(path, message, &How::default())).await;
+        panics += 1;
+        assert_eq!(messages.len(), before, "{path} {message}");
+        let status = end.unwrap_err();
+        assert_eq!(status.code(), Code::Internal, "{status}");
+        assert_eq!(
+            status.message(),
+            "handler panicked",
+            "nothing of the panic's own text"
+        );
+        let stats = world.until(|stats| stats.rpcs_panicked == panics).await;
+        assert_eq!(stats.live_rpcs, 50, "{path} {message}");
+    }
+    assert_eq!(world.call("fine").await.unwrap(), "fine");
+    drop(neighbours);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rpc_lasts_as_long_as_its_children() {
+    let world = world().await;
+    let started = Instant::now();
+    assert_eq!(world.call("child slow").await.unwrap(), "child slow");
+    assert!(started.elapsed() >= 5 * SECOND);
+    assert_eq!(world.state.gone(), 2);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_first_aborts_the_rest() {
+    for (message, code, text, seconds) in [
+        ("child fails", Code::Aborted, "the child failed", 0),
+        ("child fails after", Code::Aborted, "the child failed", 1),
+        ("child panics", Code::Internal, "handler panicked", 0),
+        ("child and error", Code::NotFound, "the handler failed", 0),
+    ] {
+        let world = world().await;
+        let started = Instant::now();
+        assert_status(world.call(message).await, code, text);
+        assert!(started.elapsed() < (seconds + 1) * SECOND, "{message}");
+        world.until(|stats| stats.live_children == 0).await;
+        assert!(
+            started.elapsed() < (seconds + 1) * SECOND,
+            "{message}: the others are aborted"
+        );
+        assert_eq!(
+            world.state.gone(),
+            2,
+            "{message}: the handler and the slow child"
+        );
+        world.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_and_a_reset_bound_children_too() {
+    let world = world().await;
+    let started = Instant::now();
+    let mut responses = world.single(CALL, "child forever", &within(SECOND));
+    assert_status(responses.recv().await, Code::DeadlineExceeded, "");
+    assert!(started.elapsed() < 2 * SECOND);
+    world.until(|stats| stats.live_children == 0).await;
+
+    let mut responses = world.single(CALL, "child forever", &How::default());
+    world.until(|stats| stats.live_children == 1).await;
+    responses.fail(Status::cancelled("by the test"));
+    world
+        .until(|stats| stats.live_children + stats.live_rpcs == 0)
+        .await;
+    assert_eq!(world.state.gone(), 6);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_was_not_finished_is_never_complete() {
+    let world = world().await;
+    let (mut requests, mut responses) = world.streaming(COLLECT, &How::default());
+    requests
+        .send(&Bytes::from_static(b"half of it"))
+        .await
+        .unwrap();
+    world.state.waiting.notified().await;
+    drop(requests);
+    assert_status(responses.recv().await, Code::Cancelled, "");
+    let stats = world.until(|stats| stats.live_rpcs == 0).await;
+    assert_eq!((stats.rpcs_completed, stats.rpcs_cancelled), (0, 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn many_calls_answered_and_cancelled_leave_nothing() {
+    let world = world().await;
+    for _ in 0..500 {
+        let mut one = world.single(CALL, "wait", &How::default());
+        let mut other = world.single(LIST, "three", &How::default());
+        assert_eq!(other.recv().await.unwrap().unwrap(), "one");
+        one.fail(Status::cancelled("by the test"));
+        drop(other);
+        assert_eq!(
+            only(&mut world.single(CALL, "x", &How::default()))
+                .await
+                .unwrap(),
+            "x"
+        );
+    }
+    let stats = world.until(|stats| stats.live_rpcs == 0).await;
+    assert_eq!(stats.rpcs_started, world.state.gone() as u64);
+    world.end().await;
+}
