@@ -1,1 +1,28 @@
-//! trunkline, the facade.
+#![doc = include_str!("../README.md")]
+
+#[doc(hidden)]
+pub mod codegen;
+
+pub use trunkline_core::{
+    Code, Codec, CodecError, Deadline, Decoder, Encoder, Idempotency, Inherited, Metadata,
+    MetadataError, MetadataValue, Method, MethodDescriptor, Origin, Payload, RawCodec, Response,
+    ServiceDescriptor, Shape, Stage, Status, Timeout, TimeoutError, Trailers,
+};
+
+#[cfg(feature = "prost")]
+pub use trunkline_core::ProstCodec;
+
+/// Sockets, HTTP/2 connections and streams, for those who bring their own transport.
+pub use trunkline_transport as transport;
+
+#[cfg(feature = "client")]
+pub use trunkline_client as client;
+
+#[cfg(feature = "client")]
+pub use trunkline_client::Channel;
+
+#[cfg(feature = "server")]
+pub use trunkline_server as server;
+
+#[cfg(feature = "server")]
+pub use trunkline_server::{RequestContext, Server};
