@@ -45,11 +45,6 @@ pub(crate) fn members() -> Result<Vec<Package>, String> {
     Ok(list.into_iter().flatten().map(package).collect())
 }
 
-/// Whether the workspace has a member of this name.
-pub(crate) fn has_member(name: &str) -> Result<bool, String> {
-    Ok(members()?.iter().any(|package| package.name == name))
-}
-
 /// The target folder of the workspace that `manifest` belongs to.
 pub(crate) fn target_directory(manifest: &Path) -> Result<PathBuf, String> {
     let metadata = metadata(manifest)?;

@@ -1,0 +1,9 @@
+//! The interop service and the interop cases on trunkline, for the two programs beside this file.
+
+mod cases;
+mod messages;
+mod service;
+mod unary_cases;
+
+pub use cases::{Failure, run_case};
+pub use service::Interop;
