@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -21,20 +21,16 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct UploadFuture<'a, M: Method, S> {
         open: OpenStream<'a, M>,
-        state: State<M>,
+        current: Option<Current<M>>,
         replayed: bool,
+        done: bool,
         #[pin]
         messages: Option<S>,
     }
 }
 
-enum State<M: Method> {
-    Opening,
-    Open(Open<M>),
-    Done,
-}
-
-struct Open<M: Method> {
+/// The stream that is open.
+struct Current<M: Method> {
     /// `None` once all was sent, or nothing more can be.
     sender: Option<SendHalf<M::Request>>,
     /// Taken from the stream, waiting for window.
@@ -47,8 +43,9 @@ impl<'a, M: Method, S: Stream<Item = M::Request>> UploadFuture<'a, M, S> {
     pub(crate) const fn new(open: OpenStream<'a, M>, messages: S) -> Self {
         Self {
             open,
-            state: State::Opening,
+            current: None,
             replayed: false,
+            done: false,
             messages: Some(messages),
         }
     }
@@ -59,18 +56,14 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if *this.done {
+            return Poll::Ready(Err(polled_again()));
+        }
         loop {
-            let open = match this.state {
-                State::Done => return Poll::Ready(Err(polled_again())),
-                State::Opening => match this.open.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(why)) => {
-                        *this.state = State::Done;
-                        this.messages.set(None);
-                        return Poll::Ready(Err(why));
-                    }
-                    Poll::Ready(Ok((sender, receiver))) => {
-                        *this.state = State::Open(Open {
+            let Some(current) = this.current else {
+                match ready!(this.open.poll(cx)) {
+                    Ok((sender, receiver)) => {
+                        *this.current = Some(Current {
                             sender: Some(sender),
                             held: None,
                             touched: false,
@@ -78,24 +71,30 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
                         });
                         continue;
                     }
-                },
-                State::Open(open) => open,
+                    Err(why) => {
+                        *this.done = true;
+                        this.messages.set(None);
+                        return Poll::Ready(Err(why));
+                    }
+                }
             };
             // The answer first: one that comes early ends the sending.
-            if let Poll::Ready(result) = open.summary.poll_raw(cx) {
+            if let Poll::Ready(result) = current.summary.poll_raw(cx) {
                 let unprocessed = result.as_ref().is_err_and(Status::is_unprocessed);
-                if unprocessed && !open.touched && !open.summary.has_head() && !*this.replayed {
+                if unprocessed && !current.touched && !current.summary.has_head() && !*this.replayed
+                {
                     // Nothing was taken from the stream yet, so nothing is lost by starting over.
                     *this.replayed = true;
-                    *this.state = State::Opening;
+                    *this.current = None;
                     continue;
                 }
-                let result = open.summary.finish(result);
-                *this.state = State::Done;
+                let result = current.summary.finish(result);
+                *this.done = true;
+                *this.current = None;
                 this.messages.set(None);
                 return Poll::Ready(result);
             }
-            if open.poll_send(this.messages.as_mut(), cx).is_pending() {
+            if current.poll_send(this.messages.as_mut(), cx).is_pending() {
                 return Poll::Pending;
             }
             this.messages.set(None);
@@ -103,7 +102,7 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
     }
 }
 
-impl<M: Method> Open<M> {
+impl<M: Method> Current<M> {
     /// Sends what there is. Ready when the sender has just ended, well or not: then the answer is
     /// to be looked at once more.
     fn poll_send<S: Stream<Item = M::Request>>(

@@ -103,8 +103,10 @@ mod tests {
 
     #[test]
     fn waits_grow_by_the_multiplier_up_to_the_maximum() {
-        let mut config = BackoffConfig::default();
-        config.jitter = 0.0;
+        let config = BackoffConfig {
+            jitter: 0.0,
+            ..BackoffConfig::default()
+        };
         let mut backoff = Backoff::new(config);
         let waits: Vec<_> = (0..13).map(|_| backoff.next().as_secs_f64()).collect();
         assert!((waits[0] - 1.0).abs() < 1e-9);

@@ -118,8 +118,10 @@ mod tests {
     use super::*;
 
     fn pool(max: usize) -> Connections<bool> {
-        let mut config = BackoffConfig::default();
-        config.jitter = 0.0;
+        let config = BackoffConfig {
+            jitter: 0.0,
+            ..BackoffConfig::default()
+        };
         Connections::new(max, config)
     }
 

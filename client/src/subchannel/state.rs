@@ -125,8 +125,10 @@ mod tests {
     use super::*;
 
     fn plain() -> Machine {
-        let mut config = BackoffConfig::default();
-        config.jitter = 0.0;
+        let config = BackoffConfig {
+            jitter: 0.0,
+            ..BackoffConfig::default()
+        };
         Machine::new(config)
     }
 
