@@ -1,3 +1,5 @@
+//! Resolving and connecting: what fails how, and what recovers.
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,3 +1,5 @@
+//! Deadlines wherever a call may stand.
+
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -1,5 +1,10 @@
 //! Calls over the in-memory transport against a peer that is scripted on the h2 crate: what the
 //! client does, seen from both ends of the wire.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of it is test code: a panic is a failed test"
+)]
 
 mod connect;
 mod deadline;

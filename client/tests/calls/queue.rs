@@ -1,3 +1,5 @@
+//! The peer's stream limit: who waits, in which order, and when another connection is opened.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

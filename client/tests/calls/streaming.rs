@@ -1,3 +1,5 @@
+//! The three streaming shapes, and every way in which one can end.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

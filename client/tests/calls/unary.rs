@@ -1,3 +1,5 @@
+//! Unary calls: what goes over the wire, and what comes back.
+
 use std::time::Duration;
 
 use http::Response;
