@@ -138,6 +138,11 @@ impl PickFirst {
             Mode::Idle if self.wanted => self.pass_from(0, out),
             Mode::Idle => {}
             Mode::Pass(_) => self.pass_from(0, out),
+            Mode::Failed if self.entries.iter().all(|each| each.failure.is_none()) => {
+                // None of the addresses that failed is left: what calls were told is outdated.
+                self.failing = false;
+                self.pass_from(0, out);
+            }
             Mode::Failed => self.connect_idle(out),
             Mode::Ready(id) => {
                 if !self.entries.iter().any(|each| each.id == Some(id)) {

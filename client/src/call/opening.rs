@@ -114,8 +114,11 @@ impl<'a> Opening<'a> {
                 .with_source(fault));
         }
         let shared = self.channel.shared();
-        if let Some(deadline) = self.options.resolve_deadline(shared, now) {
-            let left = deadline.remaining(now());
+        // One reading for both, so that the text says the span that was asked for.
+        let began = std::cell::OnceCell::new();
+        let clock = || *began.get_or_init(now);
+        if let Some(deadline) = self.options.resolve_deadline(shared, clock) {
+            let left = deadline.remaining(clock());
             self.expiry = Expiry::new(Some(deadline), left);
             if left.is_zero() {
                 let text = "the deadline had already passed when the call was made";

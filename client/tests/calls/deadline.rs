@@ -30,6 +30,18 @@ async fn a_silent_handler_is_a_deadline_with_place_and_a_reset() {
     );
 }
 
+#[tokio::test]
+async fn the_text_says_the_span_that_was_asked_for() {
+    let (builder, _peer) = pair(100);
+    let channel = builder.build().unwrap();
+    let call = channel.unary::<One>(bytes("x")).timeout(SECOND / 20);
+    let status = call.await.unwrap_err();
+    assert!(
+        status.message().starts_with("no answer within 50ms: "),
+        "{status}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_default_the_parent_and_the_call_each_can_be_the_earliest() {
     let (builder, mut peer) = pair(100);

@@ -74,6 +74,28 @@ async fn the_deadline_of_a_queued_call_says_what_it_queued_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queued_call_that_nobody_polls_holds_up_nobody() {
+    let (builder, mut peer) = pair(2);
+    let channel = builder.max_connections(1).build().unwrap();
+    let mut first = JoinSet::new();
+    for _ in 0..2 {
+        first.spawn(channel.unary::<One>(bytes("1")).owned().into_future());
+    }
+    let (one, two) = (peer.next().await, peer.next().await);
+    let mut asleep = Box::pin(channel.unary::<One>(bytes("asleep")).into_future());
+    assert!(tokio::time::timeout(SECOND, &mut asleep).await.is_err());
+    let awake = tokio::spawn(channel.unary::<One>(bytes("awake")).owned().into_future());
+    tokio::time::sleep(SECOND).await;
+    one.reply(&["y"]);
+    two.reply(&["y"]);
+    peer.next().await.reply(&["y"]);
+    assert!(awake.await.unwrap().is_ok());
+    let server = async { peer.next().await.reply(&["z"]) };
+    let (reply, ()) = tokio::join!(asleep, server);
+    assert_eq!(reply.unwrap().message(), "z");
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_connection_is_opened_at_the_limit() {
     let (builder, mut peer) = pair(100);
     let channel = builder.build().unwrap();

@@ -40,3 +40,9 @@ fn futures_of_halves_are_send() {
     }
     let _ = check;
 }
+
+#[test]
+fn a_unary_call_fits_into_a_kilobyte() {
+    let bytes = size_of::<UnaryFuture<'_, One>>();
+    assert!(bytes <= 1_024, "{bytes} bytes");
+}

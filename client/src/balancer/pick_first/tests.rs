@@ -166,6 +166,16 @@ fn new_addresses_after_a_failed_pass_are_tried_at_once() {
 }
 
 #[test]
+fn when_every_failed_address_is_replaced_calls_wait_for_the_new_ones() {
+    let (mut policy, _) = started(&["a"]);
+    changed(&mut policy, A, refused("a"));
+    let actions = resolved(&mut policy, &["b", "c"]);
+    let create = Action::Create(B, address("b"));
+    assert_eq!(actions, [Action::Drop(A), create, Action::Connect(B)]);
+    assert!(matches!(policy.verdict(), Verdict::Connecting));
+}
+
+#[test]
 fn a_resolver_failure_fails_calls_only_while_no_address_is_known() {
     let mut policy = PickFirst::new("x".to_owned());
     event(&mut policy, PickFirst::wanted);
