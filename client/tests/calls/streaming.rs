@@ -308,7 +308,9 @@ async fn an_upload_with_a_message_over_the_limit_fails_and_cancels() {
 async fn halves_work_in_two_tasks() {
     let (builder, mut peer) = pair(100);
     let channel = builder.build().unwrap();
-    const COUNT: u32 = 20_000;
+    const COUNT: usize = 20_000;
+    // The peer sends a frame per message and waits for nobody: frames too small would be a flood.
+    let message = |n: usize| Bytes::from(format!("{n:0>300}"));
     tokio::spawn(async move {
         let mut exchange = peer.next().await;
         let mut stream = exchange.begin(&[]);
@@ -323,15 +325,12 @@ async fn halves_work_in_two_tasks() {
     let (mut sender, mut receiver) = channel.bidi::<Both>().await.unwrap();
     let sending = tokio::spawn(async move {
         for n in 0..COUNT {
-            sender.send(&Bytes::from(n.to_string())).await.unwrap();
+            sender.send(&message(n)).await.unwrap();
         }
         sender.finish();
     });
     for n in 0..COUNT {
-        assert_eq!(
-            receiver.recv().await.unwrap().unwrap(),
-            n.to_string().as_bytes()
-        );
+        assert_eq!(receiver.recv().await.unwrap().unwrap(), message(n));
     }
     assert!(receiver.recv().await.unwrap().is_none());
     sending.await.unwrap();
