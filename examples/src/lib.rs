@@ -1,1 +1,10 @@
-//! Shared parts of the examples.
+//! What the examples share: the code generated from `proto/`, places to call about, and a clock for
+//! their output. The ideas are in `examples/`, one per file.
+
+mod generated;
+mod places;
+mod timeline;
+
+pub use generated::{helloworld, multiplex, patience, routeguide, work};
+pub use places::{distance_metres, is_within, places};
+pub use timeline::{Timeline, wrap};
