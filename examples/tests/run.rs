@@ -1,0 +1,128 @@
+//! Runs every example as its reader would, and holds the README's block against `readme.rs`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// What an example may take, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A test for each example: it ends by itself with exit code 0, and its output holds each of these.
+macro_rules! examples {
+    ($($name:ident: $($text:literal),+;)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let output = run(stringify!($name)).await;
+                for text in [$($text),+] {
+                    assert!(output.contains(text), "no {text:?} in:\n{output}");
+                }
+            }
+        )*
+
+        const TESTED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+examples! {
+    readme: "Hello, trunkline!";
+    hello: "Bonjour, le monde! (served by polite)", "INVALID_ARGUMENT: /helloworld.Greeter/SayHello",
+        "3 calls over 1 connection";
+    route_guide: "Lantern Point", "Market Cross", "11 points, 10 of them places, 30.4 km",
+        "heard \"second time at stop 3\"", "9 notes sent", "0 calls cut short";
+    deadline: "DEADLINE_EXCEEDED: /patience.Timer/Wait", "DEADLINE_EXCEEDED: /patience.Timer/Ticks",
+        "DEADLINE_EXCEEDED: /patience.Timer/Count", "DEADLINE_EXCEEDED: /patience.Relay/WaitThere",
+        "the handler of Wait was dropped";
+    cancel: "Dig was cancelled", "Watch was cancelled", "Sender dropped without finish()",
+        "aborted by Sender::abort()", "Carry: 1 loads", "helper 3 was cancelled", "Dig: dug",
+        "0 left to cut short";
+    multiplex: "1600 calls, 4 kinds, 2 services, 400 stubs, 1 connection",
+        "12 calls failed on purpose, 0 not as planned", "OUT_OF_RANGE: /multiplex.Numbers/Square",
+        "DEADLINE_EXCEEDED: /multiplex.Numbers/RunningTotal", "CANCELLED: /multiplex.Words/Split";
+}
+
+#[test]
+fn every_example_is_run_and_listed() {
+    let tested: BTreeSet<String> = TESTED.iter().map(ToString::to_string).collect();
+    let entries = here("examples").read_dir().unwrap();
+    let written: BTreeSet<String> = entries
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(tested, written);
+    let table = std::fs::read_to_string(here("README.md")).unwrap();
+    for name in written {
+        assert!(
+            table.contains(&format!("| [{name}](")),
+            "{name} is not in README.md"
+        );
+    }
+}
+
+#[test]
+fn the_readme_shows_an_example_word_for_word() {
+    let readme = std::fs::read_to_string(here("../README.md")).unwrap();
+    let block = readme.split_once("```rust").unwrap().1;
+    let block = block
+        .split_once('\n')
+        .unwrap()
+        .1
+        .split_once("```\n")
+        .unwrap()
+        .0;
+    let example = std::fs::read_to_string(here("examples/readme.rs")).unwrap();
+    let (header, code) = example.split_once("\n\n").unwrap();
+    assert!(
+        header
+            .lines()
+            .all(|line| line.starts_with("//!") || line.starts_with("#![expect("))
+    );
+    assert_eq!(
+        code, block,
+        "README.md and examples/readme.rs have to be the same"
+    );
+}
+
+/// `cargo test` builds the examples into a folder beside that of the tests.
+async fn run(name: &str) -> String {
+    let test = std::env::current_exe().expect("the path of this test");
+    let target = test.parent().and_then(Path::parent).expect("target/debug");
+    let program = target
+        .join("examples")
+        .join(name)
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        program.exists(),
+        "{} is not built: `cargo test --package trunkline-examples` does it",
+        program.display()
+    );
+    let output = Command::new(program).kill_on_drop(true).output();
+    let output = timeout(PATIENCE, output)
+        .await
+        .expect("it ends by itself")
+        .expect("it can be started");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{}\n{errors}\n{text}",
+        output.status
+    );
+    assert!(errors.is_empty(), "{errors}");
+    text
+}
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
