@@ -9,9 +9,7 @@ mod net;
 mod sync;
 mod timer;
 
-/// HTTP/2 connections and their untyped streams: the boundary behind which an engine works.
 pub mod http2;
-/// The typed halves of a stream, over whichever engine carries it.
 pub mod stream;
 
 pub use address::{Address, Peer};

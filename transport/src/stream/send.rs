@@ -112,6 +112,14 @@ impl<T> SendHalf<T> {
         self.poll_below(1, cx)
     }
 
+    /// Ready once nothing more can be sent, and why: for a sender that waits for its own source.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        match &self.out {
+            Out::Client(stream) => stream.poll_closed(cx),
+            Out::Server(stream) => stream.poll_closed(cx),
+        }
+    }
+
     /// Waits for window, then hands the message over whole.
     ///
     /// Cancel safe: a send that was cancelled has sent nothing.

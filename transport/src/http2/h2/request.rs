@@ -174,6 +174,10 @@ impl SharedStream {
         self.0.poll_below(below, cx)
     }
 
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        self.0.poll_closed(cx)
+    }
+
     pub(crate) fn with_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         self.0.with_headers(edit)
     }

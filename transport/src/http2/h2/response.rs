@@ -18,8 +18,8 @@ use super::link::{Link, Permit};
 /// What a response begins with.
 pub(crate) type Head = ResponseHead;
 
-/// The sending side of a client's streaming call. Dropped before [`half_close`](Self::half_close)
-/// it cancels the call.
+/// The sending side of a client's streaming call, for a [`SendHalf`](crate::stream::SendHalf).
+/// Dropped before END_STREAM it cancels the call.
 #[derive(Debug)]
 pub struct RequestStream(Arc<StreamCell>);
 
@@ -48,6 +48,10 @@ impl RequestStream {
         self.0.poll_below(below, cx)
     }
 
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        self.0.poll_closed(cx)
+    }
+
     pub(crate) fn half_close(&self) {
         self.0.half_close();
     }
@@ -66,7 +70,8 @@ impl Drop for RequestStream {
     }
 }
 
-/// The receiving side of a client's call. Dropped before its end it cancels the call.
+/// The receiving side of a client's call, for a [`RecvHalf`](crate::stream::RecvHalf). Dropped
+/// before its end it cancels the call.
 #[derive(Debug)]
 pub struct ResponseStream {
     state: State,

@@ -275,6 +275,21 @@ async fn a_sender_without_window_learns_that_the_server_has_answered() {
 }
 
 #[tokio::test]
+async fn an_idle_sender_learns_that_the_rpc_has_ended() {
+    let mut world = world(ServerConfig::default()).await;
+    let (mut send, _recv) = world.bidi();
+    let (mut respond, requests, shared) = world.accept().await;
+    let client = tokio::spawn(async move { poll_fn(|cx| send.poll_closed(cx)).await });
+    let server = tokio::spawn(async move { poll_fn(|cx| respond.poll_closed(cx)).await });
+    tokio::task::yield_now().await;
+    drop(requests);
+    shared.finish(Err(&Status::aborted("enough")));
+    // Nobody reads on the client's side: its sender sees the reset behind the trailers.
+    assert_eq!(client.await.unwrap().code(), Code::Cancelled);
+    assert_eq!(server.await.unwrap().code(), Code::Aborted);
+}
+
+#[tokio::test]
 async fn finishing_at_once_resets_only_what_cannot_be_told() {
     let mut world = world(ServerConfig::default()).await;
     let (_send, mut recv) = world.bidi();

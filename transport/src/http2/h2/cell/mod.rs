@@ -127,6 +127,16 @@ impl StreamCell {
         Poll::Pending
     }
 
+    /// Ready once nothing more can be sent, and why: for a sender that has nothing to send now.
+    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        let mut state = self.state.lock();
+        if let Err(status) = state.check() {
+            return Poll::Ready(status);
+        }
+        self.signal.set_sender(cx.waker());
+        state.poll_closed(&self.signal)
+    }
+
     /// The driver's turn: hands what waits to h2, as far as there is window.
     pub(super) fn drive(&self) {
         let mut state = self.state.lock();

@@ -110,8 +110,11 @@ impl State {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(_)) | None) => {
-                    let why = why_closed(send, signal);
-                    self.send_failed = Some(why);
+                    let reset_by = send.poll_reset(&mut Context::from_waker(Waker::noop()));
+                    self.send_failed = Some(match reset_by {
+                        Poll::Ready(reset_by) => closed(reset_by, signal.link()),
+                        Poll::Pending => early_end("the stream is closed for sending"),
+                    });
                     self.clear();
                     return;
                 }
@@ -119,6 +122,21 @@ impl State {
         }
         signal.set_blocked(false);
         self.hand_over();
+    }
+
+    /// Ready once the peer has reset the stream or the connection is gone.
+    pub(super) fn poll_closed(&mut self, signal: &Signal) -> Poll<Status> {
+        let waker = signal.waker();
+        let mut cx = Context::from_waker(&waker);
+        let polled = match &mut self.out {
+            Out::Head(respond, ..) => respond.poll_reset(&mut cx),
+            Out::Open(send) => send.poll_reset(&mut cx),
+            Out::Closed => return Poll::Pending,
+        };
+        polled.map(|reset_by| {
+            let status = closed(reset_by, signal.link());
+            self.send_failed.get_or_insert(status).clone()
+        })
     }
 
     /// Hands all that waits to h2, window or not.
@@ -216,13 +234,12 @@ pub(crate) fn gone(reset_by: Result<Reason, h2::Error>, link: &Link) -> Status {
     .with_stage(Stage::Request)
 }
 
-/// Why the sender of a stream that lives on finds its side closed.
-fn why_closed(send: &mut SendStream<Bytes>, signal: &Signal) -> Status {
-    match send.poll_reset(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(Reason::NO_ERROR)) => early_end("the peer ended the RPC early"),
-        Poll::Ready(Ok(reason)) => reset(reason, true, signal.link(), Stage::Request),
-        Poll::Ready(Err(error)) => stream_error(&error, signal.link(), Stage::Request),
-        Poll::Pending => early_end("the stream is closed for sending"),
+/// What a reset means to the sender of a stream.
+fn closed(reset_by: Result<Reason, h2::Error>, link: &Link) -> Status {
+    match reset_by {
+        Ok(Reason::NO_ERROR) => early_end("the peer ended the RPC early"),
+        Ok(reason) => reset(reason, true, link, Stage::Request),
+        Err(error) => stream_error(&error, link, Stage::Request),
     }
 }
 
