@@ -105,7 +105,10 @@ impl<T> Sender<T> {
             poll_fn(|cx| self.poll_ready(cx)).await?;
             let next = poll_fn(|cx| match messages.as_mut().poll_next(cx) {
                 Poll::Ready(next) => Poll::Ready(Ok(next)),
-                Poll::Pending => self.bound(Poll::Pending, cx).map_ok(|()| None),
+                Poll::Pending => match self.half.poll_closed(cx) {
+                    Poll::Ready(why) => Poll::Ready(Err(self.expiry.edge(why, self.path))),
+                    Poll::Pending => self.bound(Poll::Pending, cx).map_ok(|()| None),
+                },
             });
             match next.await? {
                 Some(message) => self.feed(&message)?,

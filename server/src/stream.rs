@@ -72,7 +72,7 @@ impl<T> Sender<T> {
                 match messages.as_mut().poll_next(cx) {
                     Poll::Ready(Some(message)) => self.half.start_send(&message)?,
                     Poll::Ready(None) => return self.half.poll_flush(cx),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => return self.half.poll_closed(cx).map(Err),
                 }
             }
         })

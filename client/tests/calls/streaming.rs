@@ -169,6 +169,30 @@ async fn after_the_end_dropping_a_half_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn send_all_with_nothing_to_send_ends_with_the_call() {
+    let (builder, mut peer) = pair(100);
+    let channel = builder.build().unwrap();
+    let (mut sender, mut receiver) = channel.bidi::<Both>().await.unwrap();
+    let sending = tokio::spawn(async move { sender.send_all(Silent).await });
+    peer.next().await.fail("5", "no such thing");
+    let why = receiver.recv().await.unwrap_err();
+    assert_eq!(why.code(), Code::NotFound);
+    let told = sending.await.unwrap().unwrap_err();
+    assert!(matches!(told.code(), Code::NotFound | Code::Cancelled), "{told}");
+}
+
+/// A stream that never yields anything.
+struct Silent;
+
+impl Stream for Silent {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn client_streaming_by_hand() {
     let (builder, mut peer) = pair(100);
     let channel = builder.build().unwrap();
