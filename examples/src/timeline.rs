@@ -4,6 +4,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// Prints a line like `println!`, but does not mind when nobody reads on: `... | head` is no error.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use ::std::io::Write as _;
+        let _ = writeln!(::std::io::stdout(), $($text)*);
+    }};
+}
+
 /// Prints lines like `   52 ms  server  dropped`: the time since the last heading, who, what.
 ///
 /// Clones share the clock.
@@ -18,24 +27,22 @@ impl Timeline {
     }
 
     /// Prints a heading and sets the clock to zero.
-    #[expect(clippy::print_stdout, reason = "the output of the examples")]
     pub fn heading(&self, text: impl fmt::Display) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        println!("\n{text}");
+        say!("\n{text}");
     }
 
     /// Prints what somebody has to say.
-    #[expect(clippy::print_stdout, reason = "the output of the examples")]
     pub fn note(&self, who: &str, text: impl fmt::Display) {
         let started = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let milliseconds = started.elapsed().as_millis();
         let mut lines = wrap(&text.to_string(), WIDTH).into_iter();
-        println!(
+        say!(
             "{milliseconds:6} ms  {who:<7} {}",
             lines.next().unwrap_or_default()
         );
         for line in lines {
-            println!("{:19}{line}", "");
+            say!("{:19}{line}", "");
         }
     }
 }

@@ -1,5 +1,4 @@
 //! The screen: what was in flight when, on which connection, how long it took, what failed and why.
-#![expect(clippy::print_stdout, reason = "an example")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +6,7 @@ use std::time::Duration;
 use trunkline::server::{ServerStats, StopReport};
 use trunkline::transport::Address;
 use trunkline::{MethodDescriptor, Shape};
-use trunkline_examples::wrap;
+use trunkline_examples::{say, wrap};
 
 use crate::calls::StubId;
 use crate::log::Record;
@@ -31,11 +30,11 @@ pub(crate) struct Summary {
 }
 
 pub(crate) fn opening(address: &Address) {
-    println!("server  one, on {address}, with two services: multiplex.Numbers, multiplex.Words");
-    println!(
+    say!("server  one, on {address}, with two services: multiplex.Numbers, multiplex.Words");
+    say!(
         "client  one channel, {TASKS} tasks with {STUBS_PER_TASK} stubs each; a stub makes four calls at once,"
     );
-    println!("        one of each kind: unary, server streaming, client streaming, bidirectional");
+    say!("        one of each kind: unary, server streaming, client streaming, bidirectional");
 }
 
 pub(crate) fn report(
@@ -62,20 +61,20 @@ fn over_time(records: &[Record]) {
     let curves = SHAPES.map(|shape| in_flight(records, end, |each| each.method.shape == shape));
     let total = in_flight(records, end, |_| true);
     let column = end.as_millis() / COLUMNS as u128;
-    println!(
+    say!(
         "\nIn flight over {} ms (a column is {column} ms)",
         end.as_millis()
     );
     let scale = curves.iter().map(|curve| curve.peak).max().unwrap_or(1);
     for (shape, curve) in SHAPES.iter().zip(&curves) {
-        println!(
+        say!(
             "  {:<17} {}  peak {:3}",
             kind(*shape),
             curve.bars(scale),
             curve.peak
         );
     }
-    println!(
+    say!(
         "  {:<17} {}  peak {:3}",
         "all",
         total.bars(total.peak),
@@ -144,7 +143,7 @@ fn two_stubs(records: &[Record]) {
         .unwrap_or_default();
     let column = (last.saturating_sub(first) / COLUMNS as u32).max(Duration::from_nanos(1));
     let place = |at: Duration| (at.saturating_sub(first).as_nanos() / column.as_nanos()) as usize;
-    println!(
+    say!(
         "\nTwo of the {} stubs: task {task}, its stubs 3 and 4 (a column is {column:.1?})",
         TASKS * STUBS_PER_TASK
     );
@@ -156,7 +155,7 @@ fn two_stubs(records: &[Record]) {
             let bar = "━".repeat(to.saturating_sub(from).max(1));
             let line = format!("{:from$}{bar}", "");
             let took = millis(record.took());
-            println!(
+            say!(
                 "  {:<21} {line:<COLUMNS$} {took:>6} ms",
                 short(record.method)
             );
@@ -166,9 +165,16 @@ fn two_stubs(records: &[Record]) {
 
 /// A line for each method.
 fn methods(records: &[Record]) {
-    println!(
+    say!(
         "\n{:<21} {:<17} {:>6} {:>6} {:>6} {:>8} {:>8} {:>8}",
-        "Method", "kind", "calls", "right", "peak", "min ms", "median", "max"
+        "Method",
+        "kind",
+        "calls",
+        "right",
+        "peak",
+        "min ms",
+        "median",
+        "max"
     );
     let end = records
         .iter()
@@ -186,7 +192,7 @@ fn methods(records: &[Record]) {
         let mut times: Vec<Duration> = calls.iter().map(|record| record.took()).collect();
         times.sort_unstable();
         let at = |index: usize| millis(times.get(index).copied().unwrap_or_default());
-        println!(
+        say!(
             "{:<21} {:<17} {:>6} {:>6} {:>6} {:>8} {:>8} {:>8}",
             short(method),
             kind(method.shape),
@@ -209,7 +215,7 @@ fn failures(records: &[Record]) {
             groups.entry(key).or_default().push(record);
         }
     }
-    println!("\nFailed, and why");
+    say!("\nFailed, and why");
     for ((provoked, ..), calls) in groups {
         let Some((record, Err(status))) = calls.first().map(|each| (each, &each.result)) else {
             continue;
@@ -221,35 +227,39 @@ fn failures(records: &[Record]) {
         };
         let StubId { task, stub } = record.id;
         let took = millis(record.took());
-        println!(
+        say!(
             "  {} {why}, like that of task {task}, stub {stub}, after {took} ms:",
             calls.len()
         );
         for line in wrap(&status.to_string(), TEXT_COLUMNS) {
-            println!("      {line}");
+            say!("      {line}");
         }
     }
 }
 
 /// What the other side has to say.
 fn server(seen: &Seen, stats: &ServerStats, stop: &StopReport) {
-    println!("\nAs the server saw it");
+    say!("\nAs the server saw it");
     for (peer, methods) in seen.connections() {
         let calls: usize = methods.values().sum();
-        println!(
+        say!(
             "  connection from {peer}: {calls} calls of {} methods",
             methods.len()
         );
     }
-    println!(
+    say!(
         "  connections accepted {}, open when the last call had ended {}",
-        stats.connections_accepted, stats.live_connections
+        stats.connections_accepted,
+        stats.live_connections
     );
-    println!(
+    say!(
         "  RPCs started {}, completed {}, ended by a cancel or a deadline {}, panicked {}",
-        stats.rpcs_started, stats.rpcs_completed, stats.rpcs_cancelled, stats.rpcs_panicked
+        stats.rpcs_started,
+        stats.rpcs_completed,
+        stats.rpcs_cancelled,
+        stats.rpcs_panicked
     );
-    println!(
+    say!(
         "  stopped in {} ms, with {} calls and {} connections cut short",
         millis(stop.elapsed),
         stop.trailers + stop.reset + stop.unfinished,
@@ -281,14 +291,14 @@ fn closing(records: &[Record], stats: &ServerStats) -> Summary {
         1 => "1 connection".to_owned(),
         more => format!("{more} connections"),
     };
-    println!(
+    say!(
         "\n{} calls, {} kinds, {} services, {} stubs, {connections}",
         records.len(),
         kinds.len(),
         services.len(),
         stubs.len(),
     );
-    println!(
+    say!(
         "{messages} messages answered right, {} calls failed on purpose, {unexpected} not as planned",
         failed(true)
     );
