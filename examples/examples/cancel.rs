@@ -1,5 +1,4 @@
 //! Cancelling: by dropping a future or a half, or by saying so; and what the handler sees of it.
-#![expect(clippy::print_stdout, reason = "an example")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use trunkline::server::ServerHandle;
 use trunkline::{Channel, RequestContext, Response, Server, Status, server};
-use trunkline_examples::Timeline;
 use trunkline_examples::work::{Job, Report, Worker, WorkerClient, WorkerServer};
+use trunkline_examples::{Timeline, say};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -132,7 +131,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let stats = screen.handle.stats();
     let report = screen.handle.graceful_stop(Duration::from_secs(1)).await;
-    println!(
+    say!(
         "\n{} calls over {} connection: {} ran to their end, {} were cancelled, {} left to cut short",
         stats.rpcs_started,
         stats.connections_accepted,
