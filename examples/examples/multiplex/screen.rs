@@ -163,7 +163,7 @@ fn two_stubs(records: &[Record]) {
     }
 }
 
-/// A line for each method.
+/// A line for each method; times are those of the calls answered right.
 fn methods(records: &[Record]) {
     say!(
         "\n{:<21} {:<17} {:>6} {:>6} {:>6} {:>8} {:>8} {:>8}",
@@ -189,7 +189,8 @@ fn methods(records: &[Record]) {
         let Some(method) = calls.first().map(|record| record.method) else {
             continue;
         };
-        let mut times: Vec<Duration> = calls.iter().map(|record| record.took()).collect();
+        let right = || calls.iter().filter(|record| record.result.is_ok());
+        let mut times: Vec<Duration> = right().map(|record| record.took()).collect();
         times.sort_unstable();
         let at = |index: usize| millis(times.get(index).copied().unwrap_or_default());
         say!(
@@ -197,7 +198,7 @@ fn methods(records: &[Record]) {
             short(method),
             kind(method.shape),
             calls.len(),
-            calls.iter().filter(|record| record.result.is_ok()).count(),
+            times.len(),
             in_flight(records, end, |each| each.method.path == path).peak,
             at(0),
             at(times.len() / 2),
@@ -299,7 +300,7 @@ fn closing(records: &[Record], stats: &ServerStats) -> Summary {
         stubs.len(),
     );
     say!(
-        "{messages} messages answered right, {} calls failed on purpose, {unexpected} not as planned",
+        "{messages} messages in calls answered right, {} calls failed on purpose, {unexpected} not as planned",
         failed(true)
     );
     Summary { unexpected }
