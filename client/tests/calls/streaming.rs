@@ -178,7 +178,10 @@ async fn send_all_with_nothing_to_send_ends_with_the_call() {
     let why = receiver.recv().await.unwrap_err();
     assert_eq!(why.code(), Code::NotFound);
     let told = sending.await.unwrap().unwrap_err();
-    assert!(matches!(told.code(), Code::NotFound | Code::Cancelled), "{told}");
+    assert!(
+        matches!(told.code(), Code::NotFound | Code::Cancelled),
+        "{told}"
+    );
 }
 
 /// A stream that never yields anything.
