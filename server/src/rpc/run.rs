@@ -67,13 +67,10 @@ impl Rpc {
     /// Errors: nobody here speaks the codec that the client named.
     fn open<M: Method>(&mut self) -> Result<Incoming<M>, Status> {
         let codec = match self.asked.take() {
-            None => Some(M::Codec::default()),
-            Some(asked) => match M::Codec::for_subtype(asked.as_str()) {
-                None => return Err(unknown_subtype::<M>(asked.as_str())),
-                codec => codec,
-            },
+            None => M::Codec::default(),
+            Some(asked) => M::Codec::for_subtype(asked.as_str())
+                .ok_or_else(|| unknown_subtype::<M>(asked.as_str()))?,
         };
-        let codec = codec.unwrap_or_default();
         self.subtype = codec.subtype();
         let limits = self.context.link().limits();
         let limits = MessageLimits {

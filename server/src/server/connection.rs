@@ -19,6 +19,9 @@ use crate::router::unknown;
 use crate::rpc::Rpc;
 use crate::signal::Wait;
 
+/// Turns that a connection lets pass while handlers of reset streams wait to be dropped.
+const PATIENCE: u8 = 16;
+
 /// Agrees on HTTP/2 and serves until the connection ends.
 pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, shared: Arc<Shared>) {
     let peer = Peer::new(from);
@@ -31,6 +34,7 @@ pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, share
                 link: Arc::new(Link::new(Arc::clone(&shared), peer)),
                 sequence: StopSequence::default(),
                 timer: Timer::new(None),
+                patience: PATIENCE,
             };
             driver.run().await;
         }
@@ -59,6 +63,7 @@ struct Driver {
     link: Arc<Link>,
     sequence: StopSequence,
     timer: Timer,
+    patience: u8,
 }
 
 /// How a connection ended.
@@ -107,6 +112,12 @@ impl Driver {
             self.timer = Timer::new(self.sequence.wake());
         }
         loop {
+            if self.has_leftovers() && self.patience > 0 {
+                self.patience -= 1;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.patience = PATIENCE;
             match self.connection.poll_next(cx) {
                 Poll::Ready(Some(Ok(stream))) => self.start(stream),
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(self.lost(status)),
@@ -120,12 +131,18 @@ impl Driver {
     /// A client without calls may hang up as soon as it is told to, before our last words: then
     /// nothing is lost.
     fn lost(&self, status: Status) -> Closed {
-        let has_rpcs = Arc::strong_count(&self.link) > 1;
-        if self.sequence.is_running() || has_rpcs {
+        if self.sequence.is_cut() {
+            Closed::Cut
+        } else if self.sequence.is_running() || self.live_rpcs() > 0 {
             Closed::Lost(status)
         } else {
             Closed::InOrder
         }
+    }
+
+    /// RPCs of this connection whose tasks have not ended: each holds the link.
+    fn live_rpcs(&self) -> usize {
+        Arc::strong_count(&self.link) - 1
     }
 
     /// What the stop asks for now. Two loads of a flag while there is none.
@@ -173,6 +190,14 @@ impl Driver {
             deadline,
             link,
         ));
+    }
+
+    /// More RPCs than HTTP/2 lets the client have open: some are of streams that were reset, and
+    /// wait for their turn to be dropped. They get it before more is taken on, so that a client
+    /// which opens and resets streams does not pile up handlers.
+    fn has_leftovers(&self) -> bool {
+        let streams = self.link.shared.http2.max_concurrent_streams;
+        usize::try_from(streams).is_ok_and(|streams| self.live_rpcs() > streams)
     }
 
     fn reject(&self, stream: ServerStream, reject: &Reject) {

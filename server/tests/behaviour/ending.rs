@@ -1,14 +1,18 @@
 //! RPCs that end before, beside or after their handler.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 use trunkline_core::{Code, Status};
+use trunkline_transport::http2::ServerConfig;
 use trunkline_transport::stream::RecvHalf;
 
 use crate::service::{CALL, CHAT, COLLECT, LIST};
-use crate::support::{How, World, all, assert_status, only, within, world, world_with};
+use crate::support::{
+    How, World, all, assert_status, connect, only, single, try_single, within, world, world_with,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -127,7 +131,7 @@ async fn cancelled_gives_the_handler_one_more_turn() {
             .await;
     }
     let seen = &world.state.saw_cancel;
-    assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 2);
+    assert_eq!(seen.load(Ordering::SeqCst), 2);
     assert_eq!(world.state.gone(), 2, "and then it is dropped");
     world.end().await;
 }
@@ -139,16 +143,14 @@ async fn a_panic_is_internal_for_its_call_alone() {
         .map(|_| world.single(CALL, "wait", &How::default()))
         .collect();
     world.until(|stats| stats.live_rpcs == 50).await;
-    let mut panics = 0;
-    for (path, message, before) in [
-        (CALL, "panic", 0),
-        (CALL, "panic later", 0),
-        (CALL, "child panics", 0),
-        (LIST, "panic", 0),
-        (LIST, "panic after", 3),
+    for (panics, path, message, before) in [
+        (1, CALL, "panic", 0),
+        (2, CALL, "panic later", 0),
+        (3, CALL, "child panics", 0),
+        (4, LIST, "panic", 0),
+        (5, LIST, "panic after", 3),
     ] {
         let (messages, end) = all(&mut world.single(path, message, &How::default())).await;
-        panics += 1;
         assert_eq!(messages.len(), before, "{path} {message}");
         let status = end.unwrap_err();
         assert_eq!(status.code(), Code::Internal, "{status}");
@@ -245,14 +247,57 @@ async fn many_calls_answered_and_cancelled_leave_nothing() {
         assert_eq!(other.recv().await.unwrap().unwrap(), "one");
         one.fail(Status::cancelled("by the test"));
         drop(other);
-        assert_eq!(
-            only(&mut world.single(CALL, "x", &How::default()))
-                .await
-                .unwrap(),
-            "x"
-        );
+        assert_eq!(world.call("x").await.unwrap(), "x");
     }
     let stats = world.until(|stats| stats.live_rpcs == 0).await;
     assert_eq!(stats.rpcs_started, world.state.gone() as u64);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_opened_and_reset_do_not_pile_up_handlers() {
+    let world = world_with(1, |builder| {
+        let mut config = ServerConfig::default();
+        config.max_concurrent_streams = 10;
+        builder.http2(config)
+    })
+    .await;
+    for round in 1..=500 {
+        // Half of what is allowed: their resets and the next round fit beside each other.
+        let calls: Vec<_> = (0..5)
+            .map(|_| world.single(CALL, "wait", &How::default()))
+            .collect();
+        world.until(|stats| stats.rpcs_started == round * 5).await;
+        drop(calls);
+    }
+    let stats = world.until(|stats| stats.live_rpcs == 0).await;
+    assert_eq!((stats.requests_rejected, stats.rpcs_cancelled), (0, 2_500));
+    let peak = world.state.peak.load(Ordering::SeqCst);
+    assert!((5..=20).contains(&peak), "{peak} handlers at once");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_resets_faster_than_it_can_be_served_is_cut_off() {
+    let world = world().await;
+    for _ in 0..20_000 {
+        if world.client.usage().in_use >= 200 {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        match try_single(&world.client, CALL, b"wait", &How::default()) {
+            Ok(mut one) => one.fail(Status::cancelled("by the test")),
+            Err(status) => {
+                // HTTP/2's own answer is the end of the connection.
+                assert_eq!(status.code(), Code::Unavailable, "{status}");
+                break;
+            }
+        }
+    }
+    world.until(|stats| stats.live_rpcs == 0).await;
+    let other = connect(&world.connector).await;
+    let mut responses = single(&other, CALL, b"fine", &How::default());
+    assert_eq!(only(&mut responses).await.unwrap(), "fine");
+    drop((responses, other));
     world.end().await;
 }

@@ -1,5 +1,10 @@
 //! The server through its public API, over the in-memory transport.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic is a failed test, also in the functions that tests share"
+)]
+
 mod accepting;
 mod calls;
 mod ending;

@@ -23,6 +23,9 @@ pub(crate) const CHAT: &str = "/test.Service/Chat";
 pub(crate) struct State {
     /// Handlers and children that were dropped or are done.
     pub(crate) gone: AtomicUsize,
+    /// Handlers and children that live, and the most that ever did.
+    live: AtomicUsize,
+    pub(crate) peak: AtomicUsize,
     /// Handlers that saw `cancelled()`.
     pub(crate) saw_cancel: AtomicUsize,
     /// Told when a handler has begun to wait.
@@ -34,6 +37,8 @@ impl State {
     pub(crate) fn new(barrier: usize) -> Arc<Self> {
         Arc::new(Self {
             gone: AtomicUsize::new(0),
+            live: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
             saw_cancel: AtomicUsize::new(0),
             waiting: Notify::new(),
             barrier: Barrier::new(barrier),
@@ -45,6 +50,8 @@ impl State {
     }
 
     fn guard(self: &Arc<Self>) -> Guard {
+        let live = self.live.fetch_add(1, Ordering::SeqCst) + 1;
+        self.peak.fetch_max(live, Ordering::SeqCst);
         Guard(Arc::clone(self))
     }
 }
@@ -54,6 +61,7 @@ struct Guard(Arc<State>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::SeqCst);
         self.0.gone.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -69,7 +77,7 @@ impl Service {
             "barrier" => {
                 self.0.barrier.wait().await;
             }
-            "block" => std::thread::sleep(Duration::from_millis(300)),
+            "block" => std::thread::sleep(Duration::from_secs(1)),
             "panic" => panic!("a secret"),
             "panic later" => {
                 tokio::task::yield_now().await;

@@ -286,7 +286,7 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_stop() {
     let mut unary = world.single(CALL, "block", &How::default());
     world.until(|stats| stats.live_rpcs == 1).await;
     let report = world.handle.graceful_stop(Duration::from_millis(10)).await;
-    assert!(report.elapsed < Duration::from_millis(290), "{report:?}");
+    assert!(report.elapsed < Duration::from_millis(800), "{report:?}");
     unary.recv().await.unwrap_err();
     assert_stopped(world).await;
 }

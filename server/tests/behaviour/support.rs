@@ -119,11 +119,23 @@ pub(crate) fn single(
     message: &[u8],
     how: &How,
 ) -> RecvHalf<Bytes> {
-    let permit = client.try_permit().unwrap();
+    try_single(client, path, message, how).unwrap()
+}
+
+/// The same on a connection that may be gone.
+pub(crate) fn try_single(
+    client: &ClientConnection,
+    path: &'static str,
+    message: &[u8],
+    how: &How,
+) -> Result<RecvHalf<Bytes>, Status> {
+    let Some(permit) = client.try_permit() else {
+        return Err(Status::unavailable("no permit"));
+    };
     let stream = with_head(path, how, |head| {
         client.start_single(permit, head, frame(message), LIMIT)
-    });
-    RecvHalf::client(stream.unwrap(), Box::new(RawCodec))
+    })?;
+    Ok(RecvHalf::client(stream, Box::new(RawCodec)))
 }
 
 impl World {
