@@ -276,7 +276,11 @@ impl Driver {
             Poll::Ready(Err(error)) => {
                 Poll::Ready(Some(io_error(&error, &self.link, Stage::Response)))
             }
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                self.link.release_retired();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
 }
@@ -286,7 +290,9 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        ready!(this.pace.poll_round(this.slots.in_use(), cx));
+        // Callers whose answers came together make their next calls together.
+        ready!(this.pace.poll_turn(|| this.slots.in_use() > 1, cx));
+        this.pace.sleep();
         let why = ready!(this.poll_connection(cx));
         let peer = this.link.peer().address();
         let why = why

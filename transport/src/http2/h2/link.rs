@@ -24,6 +24,7 @@ pub(crate) struct Link {
     release_at: usize,
     driver: Mutex<Option<Waker>>,
     dirty: Mutex<Vec<Arc<Signal>>>,
+    retired: Mutex<Vec<Permit>>,
     draining: OnceLock<Status>,
     cause: OnceLock<Status>,
     down: Notify,
@@ -39,6 +40,7 @@ impl Link {
             release_at: quarter.min(RELEASE_AT),
             driver: Mutex::new(None),
             dirty: Mutex::new(Vec::new()),
+            retired: Mutex::new(Vec::new()),
             draining: OnceLock::new(),
             cause: OnceLock::new(),
             down: Notify::new(),
@@ -72,11 +74,39 @@ impl Link {
             dirty.len() == 1
         };
         if first {
-            let driver = self.driver.lock().take();
-            if let Some(driver) = driver {
-                driver.wake();
-            }
+            self.wake_driver();
         }
+    }
+
+    fn wake_driver(&self) {
+        let driver = self.driver.lock().take();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Gives a stream's permit back once the driver has written what ends the stream.
+    ///
+    /// Until then the stream counts, for h2 and for the peer: a new one opened in its place would
+    /// wait inside h2, where a cancelled call cannot be taken back.
+    pub(super) fn retire(&self, permit: Permit) {
+        let first = {
+            let mut retired = self.retired.lock();
+            retired.push(permit);
+            retired.len() == 1
+        };
+        if self.cause().is_some() {
+            // No driver will come.
+            self.release_retired();
+        } else if first {
+            self.wake_driver();
+        }
+    }
+
+    /// All that was queued before is written.
+    pub(super) fn release_retired(&self) {
+        let retired = std::mem::take(&mut *self.retired.lock());
+        drop(retired);
     }
 
     /// The driver's turn: hands the messages of the queued streams to h2. `queue` is scratch.
@@ -102,6 +132,7 @@ impl Link {
     pub(super) fn close(&self, why: Status) {
         if self.cause.set(why).is_ok() {
             self.down.notify_waiters();
+            self.release_retired();
         }
     }
 

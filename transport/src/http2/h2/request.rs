@@ -136,6 +136,15 @@ impl SharedStream {
         self.0.poll_reset(cx)
     }
 
+    /// Ends the RPC with its one response: head, message and trailers, queued back to back.
+    ///
+    /// `frame` is the message with its five-byte prefix.
+    pub fn reply(&self, headers: Metadata, frame: Bytes, trailers: &Metadata) {
+        self.0.with_headers(|all| all.extend(headers));
+        self.0.push_encoded(frame);
+        self.0.finish(Ok(trailers));
+    }
+
     /// Ends the RPC: the messages sent so far, then the trailers; a status alone if nothing was
     /// sent. From then on both halves fail. Calling it again changes nothing.
     pub fn finish(&self, outcome: Result<&Metadata, &Status>) {

@@ -190,11 +190,16 @@ impl ResponseStream {
 
     /// The call has ended with the peer's word; a sender that still lives fails with `status`.
     pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
+        let closed = match &self.state {
+            // Both sides have ended it: h2 counts it no more.
+            State::Body(body) => body.is_end_stream() && matches!(self.stream, Stream::Single(_)),
+            State::Head(_) | State::Ended => false,
+        };
         self.state = State::Ended;
-        self.permit = None;
         if let Stream::Streaming(cell) = &self.stream {
             cell.peer_ended(status());
         }
+        self.give_back(closed);
     }
 
     /// The call ends here: RST_STREAM CANCEL, and a sender fails with the same status.
@@ -203,7 +208,15 @@ impl ResponseStream {
             cell.abort(status);
         }
         self.state = State::Ended;
-        self.permit = None;
+        self.give_back(false);
+    }
+
+    /// The permit is free when the stream is closed, and that may have to be written first.
+    fn give_back(&mut self, closed: bool) {
+        match self.permit.take() {
+            Some(permit) if !closed => self.stream.link().retire(permit),
+            permit => drop(permit),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::error::{connection_error, io_error};
 use super::fields::{self, Fields};
 use super::io::{Coalesced, Flusher, coalesce};
 use super::link::Link;
-use super::pace::Pace;
+use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
 use crate::http2::config::{connection_window, max_frame, stream_window};
@@ -38,6 +38,9 @@ pub struct ServerConnection {
     flusher: Flusher,
     link: Arc<Link>,
     pace: Pace,
+    recent: Recent,
+    /// Streams yielded since the last sleep.
+    started: usize,
     queue: Vec<Arc<Signal>>,
     refusing: bool,
     failed: bool,
@@ -70,6 +73,8 @@ impl ServerConnection {
             flusher,
             link,
             pace: Pace::new(),
+            recent: Recent::default(),
+            started: 0,
             queue: Vec::new(),
             refusing: false,
             failed: false,
@@ -87,15 +92,19 @@ impl ServerConnection {
         if self.failed {
             return Poll::Ready(None);
         }
-        // Each open stream holds the link, some for a while twice: good enough for the pace.
-        let in_flight = Arc::strong_count(&self.link) - 1;
-        ready!(self.pace.poll_turn(in_flight, cx));
+        let open = self.open_streams();
+        let was_awake = self.pace.is_awake();
+        ready!(self.pace.poll_turn(|| self.recent.expects_more(open), cx));
+        if !was_awake {
+            self.recent.begin(open);
+        }
         self.link.set_driver(cx.waker());
         loop {
             self.link.drive_streams(&mut self.queue);
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     if let Some(stream) = self.take(request, respond) {
+                        self.started += 1;
                         return Poll::Ready(Some(Ok(stream)));
                     }
                     continue;
@@ -114,7 +123,9 @@ impl ServerConnection {
                 break;
             }
         }
-        if in_flight == 0 {
+        let open = self.open_streams();
+        self.recent.end(open);
+        if open == 0 {
             self.flusher.shrink();
         }
         match self.flusher.poll_flush(cx) {
@@ -123,7 +134,10 @@ impl ServerConnection {
                 self.ended(Some(why), cx)
             }
             Poll::Ready(Ok(())) | Poll::Pending => {
-                self.pace.sleep();
+                match std::mem::take(&mut self.started) {
+                    1 => self.pace.sleep_beside_one(cx),
+                    _ => self.pace.sleep(),
+                }
                 Poll::Pending
             }
         }
@@ -155,6 +169,11 @@ impl ServerConnection {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.link.peer()
+    }
+
+    /// Each open stream holds the link, some for a while twice: good enough for the pace.
+    fn open_streams(&self) -> usize {
+        Arc::strong_count(&self.link) - 1
     }
 
     fn take(

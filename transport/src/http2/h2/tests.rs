@@ -14,7 +14,7 @@ use trunkline_core::{Code, FrameEncoder, Metadata, RawCodec, Status};
 
 use crate::http2::{
     ClientConfig, ClientConnection, Finished, RequestHead, ServerConfig, ServerConnection,
-    ServerStream, SharedStream,
+    ServerStream, SharedStream, Usage,
 };
 use crate::stream::{RecvHalf, SendHalf};
 use crate::{Address, Peer, memory};
@@ -133,7 +133,11 @@ async fn a_unary_call_goes_there_and_back() {
     assert_eq!(answer.recv().await.unwrap().unwrap(), "pong");
     assert!(answer.recv().await.unwrap().is_none());
     assert_eq!(answer.trailers().get("x-last"), Some("yes"));
-    assert_eq!(world.client.usage().in_use, 0);
+    assert_eq!(
+        world.client.usage().in_use,
+        0,
+        "free at once: both sides had ended it"
+    );
 }
 
 #[tokio::test]
@@ -271,6 +275,46 @@ async fn a_sender_without_window_learns_that_the_server_has_answered() {
     assert!(
         matches!(seen.code(), Code::OutOfRange | Code::Cancelled),
         "{seen}"
+    );
+}
+
+#[tokio::test]
+async fn calls_cancelled_at_the_stream_limit_all_reach_the_server() {
+    let config = ServerConfig {
+        max_concurrent_streams: 10,
+        ..ServerConfig::default()
+    };
+    let mut world = world(config).await;
+    for round in 0..20 {
+        let mut calls = Vec::new();
+        while let Some(permit) = world.client.try_permit() {
+            drop(permit);
+            calls.push(world.unary("ping"));
+        }
+        drop(calls);
+        if round % 3 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // Every stream that was opened is reset; none is kept alive by a handle of ours.
+    let all = async {
+        while let Ok(stream) = world.streams.try_recv() {
+            let (_, mut responder) = stream.into_parts();
+            poll_fn(|cx| responder.poll_reset(cx)).await;
+        }
+        while world.client.usage().in_use > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), all)
+        .await
+        .unwrap();
+    assert_eq!(
+        world.client.usage(),
+        Usage {
+            in_use: 0,
+            limit: 10
+        }
     );
 }
 

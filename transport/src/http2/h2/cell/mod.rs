@@ -102,6 +102,14 @@ impl StreamCell {
         Ok(())
     }
 
+    /// Takes one message that is encoded already, right before [`finish`](Self::finish).
+    pub(super) fn push_encoded(&self, frame: Bytes) {
+        let mut state = self.state.lock();
+        if !state.ended {
+            state.append_large(frame);
+        }
+    }
+
     /// Bytes that wait for the driver or for window.
     pub(super) fn waiting(&self) -> usize {
         self.state.lock().waiting
