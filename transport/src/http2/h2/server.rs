@@ -300,6 +300,9 @@ fn builder(config: &ServerConfig) -> Builder {
         .data_frame_budget(config.small_data_budget_bytes)
         .max_concurrent_reset_streams(REMEMBERED_RESETS)
         .reset_stream_duration(RESET_MEMORY)
+        // A client may cancel all its calls at once, before we looked at one of them; more than
+        // all of them at once is an attack.
+        .max_pending_accept_reset_streams(streams)
         .max_local_error_reset_streams(Some(PROVOKED_RESETS));
     builder
 }

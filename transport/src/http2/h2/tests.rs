@@ -296,19 +296,25 @@ async fn calls_cancelled_at_the_stream_limit_all_reach_the_server() {
             tokio::task::yield_now().await;
         }
     }
-    // Every stream that was opened is reset; none is kept alive by a handle of ours.
-    let all = async {
-        while let Ok(stream) = world.streams.try_recv() {
-            let (_, mut responder) = stream.into_parts();
-            poll_fn(|cx| responder.poll_reset(cx)).await;
-        }
-        while world.client.usage().in_use > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), all)
-        .await
-        .unwrap();
+    while world.client.usage().in_use > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Behind all of them, so that the server has seen them all.
+    let last = world.unary("last");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut seen = Vec::new();
+    while let Ok(stream) = world.streams.try_recv() {
+        seen.push(stream.into_parts());
+    }
+    let (_, answer) = seen.pop().unwrap();
+    answer.fail(&Status::aborted("the one that was not cancelled"));
+    for (_, mut responder) in seen {
+        let reset = poll_fn(|cx| responder.poll_reset(cx));
+        let reset = tokio::time::timeout(Duration::from_secs(5), reset).await;
+        reset.expect("a cancelled call was never reset");
+    }
+    drop(last);
+    tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(
         world.client.usage(),
         Usage {
@@ -316,6 +322,21 @@ async fn calls_cancelled_at_the_stream_limit_all_reach_the_server() {
             limit: 10
         }
     );
+}
+
+#[tokio::test]
+async fn cancelling_all_calls_at_once_leaves_the_connection_healthy() {
+    let mut world = world(ServerConfig::default()).await;
+    for _ in 0..3 {
+        let calls: Vec<_> = (0..256).map(|_| world.unary("ping")).collect();
+        drop(calls);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while world.streams.try_recv().is_ok() {}
+    let mut answer = world.unary("ping");
+    let (_, responder) = world.streams.recv().await.unwrap().into_parts();
+    responder.fail(&Status::aborted("alive"));
+    assert_eq!(answer.recv().await.unwrap_err().code(), Code::Aborted);
 }
 
 #[tokio::test]
