@@ -204,7 +204,7 @@ impl StatusFields {
             }
             None => {
                 let text = format!("malformed grpc-status {value:?}");
-                broken(joined(text, &message).into())
+                return Err(broken(joined(text, &message).into()).with_metadata(metadata));
             }
         };
         let details = self

@@ -114,7 +114,7 @@ impl<T> RecvHalf<T> {
                 Phase::Messages | Phase::Remains(_) => match self.frames.pop() {
                     Ok(Some(frame)) => return Poll::Ready(self.decode(frame).map(Some)),
                     Err(error) => {
-                        let status = self.broken(&error);
+                        let status = self.with_address(self.broken(&error));
                         self.fail(status);
                     }
                     Ok(None) => ready!(self.poll_more(cx)),
@@ -208,6 +208,11 @@ impl<T> RecvHalf<T> {
         if self.is_ended() {
             return;
         }
+        // A server that has begun to answer has processed the call, whatever it says later.
+        let status = match status.is_unprocessed() && self.answered {
+            true => status.with_unprocessed(false),
+            false => status,
+        };
         self.phase = Phase::Ended(Err(status.clone()));
         self.source.abort(status);
     }
@@ -284,13 +289,7 @@ impl<T> RecvHalf<T> {
             Phase::NotGrpc(seen) => seen.into_status(),
             _ => return Poll::Ready(()),
         };
-        let status = match self.address() {
-            Some(address) => {
-                let from = format!("answer of {address}");
-                status.context(from)
-            }
-            None => status,
-        };
+        let status = self.with_address(status);
         self.fail(status);
         Poll::Ready(())
     }
@@ -333,10 +332,7 @@ impl<T> RecvHalf<T> {
             },
             Ok(Some(Err(status))) => self.end(Err(status)),
             Ok(None) => {
-                let status = Status::internal(format!(
-                    "the server at {} ended the stream without a grpc-status",
-                    stream.address()
-                ));
+                let status = Status::internal("the stream ended without a grpc-status");
                 self.end(Err(status
                     .with_origin(Origin::Transport)
                     .with_stage(Stage::Response)));
@@ -361,6 +357,11 @@ impl<T> RecvHalf<T> {
                 self.phase = Phase::Ended(Ok(()));
             }
             Err(status) => {
+                // What the server said stays as it is; what is wrong with its answer names it.
+                let status = match status.origin() {
+                    Origin::Peer => status,
+                    Origin::Transport | Origin::Local => from(stream, status),
+                };
                 stream.end(|| status.clone());
                 self.phase = Phase::Ended(Err(status));
             }
@@ -380,7 +381,7 @@ impl<T> RecvHalf<T> {
             })
         };
         decoded.map_err(|status| {
-            let status = status.with_stage(Stage::Message);
+            let status = self.with_address(status.with_stage(Stage::Message));
             self.fail(status.clone());
             status
         })
@@ -402,6 +403,14 @@ impl<T> RecvHalf<T> {
             .with_source(error.clone())
     }
 
+    /// Client: says which server a broken answer came from.
+    fn with_address(&self, status: Status) -> Status {
+        match &self.source {
+            Source::Response(stream) => from(stream, status),
+            Source::Request(_) | Source::Shared(_) => status,
+        }
+    }
+
     const fn side(&self) -> Side {
         match self.source {
             Source::Response(_) => Side::Client,
@@ -415,6 +424,10 @@ impl<T> RecvHalf<T> {
             Source::Request(_) | Source::Shared(_) => "request message",
         }
     }
+}
+
+fn from(stream: &ResponseStream, status: Status) -> Status {
+    status.context(format_args!("answer of {}", stream.address()))
 }
 
 impl Source {

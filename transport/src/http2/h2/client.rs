@@ -72,10 +72,13 @@ impl ClientConnection {
     ) -> Result<Self, Status> {
         let link = Link::new(peer, stream_window(config.stream_window_bytes));
         let (io, flusher) = coalesce(io);
-        let (sender, connection) = builder(config)
-            .handshake::<_, Bytes>(io)
-            .await
-            .map_err(|error| connection_error(&error, &link, Stage::Http2))?;
+        let (sender, connection) =
+            builder(config)
+                .handshake::<_, Bytes>(io)
+                .await
+                .map_err(|error| {
+                    connection_error(&error, &link, Stage::Http2).with_unprocessed(true)
+                })?;
         let mut driver = Driver {
             connection,
             flusher,
@@ -84,7 +87,9 @@ impl ClientConnection {
             pace: Pace::new(),
             queue: Vec::new(),
         };
-        std::future::poll_fn(|cx| driver.poll_settings(cx)).await?;
+        std::future::poll_fn(|cx| driver.poll_settings(cx))
+            .await
+            .map_err(|why| why.with_unprocessed(true))?;
         let limit = driver.connection.max_concurrent_send_streams();
         driver.slots.set_limit(limit);
         let window = connection_window(

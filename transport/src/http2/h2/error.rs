@@ -39,7 +39,14 @@ pub(super) fn connection_error(error: &h2::Error, link: &Link, stage: Stage) -> 
     } else if error.is_remote() {
         format!("connection closed by {peer}: {error}")
     } else {
-        format!("connection to {peer} closed for its breach of HTTP/2: {error}")
+        let hint = match error.reason() {
+            Some(Reason::ENHANCE_YOUR_CALM) => {
+                ": too many resets, or too many unread small DATA frames (setting \
+                 small_data_budget_bytes)"
+            }
+            _ => "",
+        };
+        format!("connection to {peer} closed for its breach of HTTP/2: {error}{hint}")
     };
     transport(Code::Unavailable, text, stage)
 }
@@ -60,7 +67,14 @@ pub(super) fn reset(reason: Reason, remote: bool, link: &Link, stage: Stage) -> 
     let text = if remote {
         format!("stream reset by {peer}: {name}")
     } else {
-        format!("stream to {peer} reset by this side: {name}")
+        // h2 does not say which of the two it was.
+        let hint = match reason {
+            Reason::PROTOCOL_ERROR => {
+                ": a malformed header block, or one over the limit (setting max_header_list_bytes)"
+            }
+            _ => "",
+        };
+        format!("stream to {peer} reset by this side: {name}{hint}")
     };
     transport(Code::from_reset_reason(number), text, stage)
         .with_unprocessed(remote && reason == Reason::REFUSED_STREAM)

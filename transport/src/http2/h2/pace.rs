@@ -71,30 +71,70 @@ impl Pace {
     }
 }
 
-/// The calls of a server's connection around its driver's last turn.
+/// Guesses that may be wrong in a row before only one in [`RETRY`] is made.
+const CREDIT: u8 = 8;
+const RETRY: u8 = 32;
+
+/// The calls of a server's connection around its driver's last turn, to tell whether more answers
+/// will be ready right away when one is.
 ///
-/// A call that began in that turn and is not yet answered, while another one is, is probably
-/// ready to run: its task was spawned just before. Calls that are older wait for something else.
-#[derive(Debug, Default)]
+/// 1. Nothing was answered since the last turn: the socket woke the driver. No.
+/// 2. A call that began in the last turn is not yet answered. Its task was spawned just before
+///    and is probably ready to run: yes.
+/// 3. Only older calls are open, which wait for something. They may wait for the same thing, so
+///    the answer is yes as long as that proves right, and now and then when it did not.
+#[derive(Debug)]
 pub(super) struct Recent {
     before: usize,
     after: usize,
+    credit: u8,
+    skipped: u8,
+    guessed_at: Option<usize>,
 }
 
 impl Recent {
+    pub(super) const fn new() -> Self {
+        Self {
+            before: 0,
+            after: 0,
+            credit: CREDIT,
+            skipped: 0,
+            guessed_at: None,
+        }
+    }
+
+    /// Whether more answers are expected right away, now that so many calls are open.
+    pub(super) const fn expects_more(&mut self, open: usize) -> bool {
+        if open >= self.after || open == 0 {
+            return false;
+        }
+        if open > self.before {
+            return true;
+        }
+        if self.credit == 0 && self.skipped < RETRY {
+            self.skipped += 1;
+            return false;
+        }
+        self.guessed_at = Some(open);
+        true
+    }
+
     /// A turn begins with so many calls open.
     pub(super) const fn begin(&mut self, open: usize) {
         self.before = open;
+        if let Some(guessed_at) = self.guessed_at.take() {
+            self.skipped = 0;
+            self.credit = if open < guessed_at {
+                CREDIT
+            } else {
+                self.credit.saturating_sub(1)
+            };
+        }
     }
 
     /// The turn has ended with so many.
     pub(super) const fn end(&mut self, open: usize) {
         self.after = open;
-    }
-
-    /// Whether more answers are expected right away, now that so many are open.
-    pub(super) const fn expects_more(&self, open: usize) -> bool {
-        open < self.after && open > self.before
     }
 }
 
@@ -102,19 +142,42 @@ impl Recent {
 mod tests {
     use super::*;
 
+    fn after_a_turn(before: usize, after: usize) -> Recent {
+        let mut recent = Recent::new();
+        recent.begin(before);
+        recent.end(after);
+        recent
+    }
+
     #[test]
-    fn more_answers_are_expected_only_of_calls_that_just_began() {
-        let mut recent = Recent::default();
-        recent.begin(3);
-        recent.end(3 + 4);
+    fn more_answers_are_expected_of_calls_that_just_began() {
+        let mut recent = after_a_turn(3, 3 + 4);
+        recent.credit = 0;
         assert!(
             !recent.expects_more(7),
             "nothing was answered: the socket woke us"
         );
         assert!(recent.expects_more(6), "one of four");
         assert!(!recent.expects_more(3), "all four: only old ones are left");
-        recent.begin(3);
-        recent.end(4);
-        assert!(!recent.expects_more(3), "a single call has no siblings");
+        let mut recent = after_a_turn(0, 1);
+        assert!(!recent.expects_more(0), "a single call has no siblings");
+    }
+
+    #[test]
+    fn old_calls_are_expected_as_long_as_they_come_together() {
+        let mut recent = after_a_turn(200, 200);
+        for open in (1..200).rev().step_by(10) {
+            assert!(recent.expects_more(open));
+            recent.begin(open - 1);
+            recent.end(open - 1);
+        }
+        let mut recent = after_a_turn(200, 200);
+        let mut guesses = 0;
+        for open in (100..200).rev() {
+            guesses += usize::from(recent.expects_more(open));
+            recent.begin(open);
+            recent.end(open);
+        }
+        assert_eq!(guesses, usize::from(CREDIT) + 2, "each came alone");
     }
 }

@@ -73,7 +73,7 @@ impl ServerConnection {
             flusher,
             link,
             pace: Pace::new(),
-            recent: Recent::default(),
+            recent: Recent::new(),
             started: 0,
             queue: Vec::new(),
             refusing: false,
