@@ -9,8 +9,8 @@ mod subchannel;
 
 pub use call::{
     AsIterator, AsStream, Bidi, BidiFuture, Call, ClientStreaming, ClientStreamingFuture,
-    IntoMessages, Iter, Kind, OwnedCall, ServerStreaming, ServerStreamingFuture, Summary, Unary,
-    UnaryFuture, UploadFuture,
+    IntoMessages, Iter, Kind, ServerStreaming, ServerStreamingFuture, Summary, Unary, UnaryFuture,
+    UploadFuture,
 };
 pub use channel::{Channel, ChannelBuilder, ChannelError};
 pub use resolver::TargetError;

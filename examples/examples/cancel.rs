@@ -155,7 +155,7 @@ async fn unary(screen: &Screen, worker: &WorkerClient) {
     screen
         .timeline
         .heading("The task that waits for a call is aborted");
-    let task = tokio::spawn(worker.dig(job("Dig", 1000)).owned().into_future());
+    let task = tokio::spawn(worker.dig(job("Dig", 1000)).owned());
     sleep(30 * MS).await;
     screen.timeline.note("client", "aborts the task");
     task.abort();

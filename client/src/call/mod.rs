@@ -44,7 +44,8 @@ use streaming::OpenStream;
 /// | [`ClientStreaming`] | ([`Sender`](crate::Sender), [`Summary`]), or with [`upload`](Self::upload) the `Response` |
 /// | [`Bidi`] | ([`Sender`](crate::Sender), [`Receiver`](crate::Receiver)) |
 ///
-/// It borrows the channel, or the stub; [`owned`](Self::owned) makes it `'static`.
+/// It borrows the channel, or the stub. [`owned`](Self::owned), said last, gives a future that
+/// borrows nothing, for `tokio::spawn`, `JoinSet` and the like.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -74,13 +75,16 @@ pub struct Call<'a, M: Method, K: Kind> {
     options: Options,
 }
 
-/// A call that borrows nothing: for `tokio::spawn`, `JoinSet` and the like.
-pub type OwnedCall<M, K> = Call<'static, M, K>;
-
 /// The shape of a method as a type: [`Unary`], [`ServerStreaming`], [`ClientStreaming`], [`Bidi`].
-pub trait Kind: sealed::Sealed + 'static {
+pub trait Kind: sealed::Sealed + Sized + 'static {
     /// What the call has to be given before it is made: the request, or nothing.
     type Input<M: Method>: Send + Sync;
+
+    /// The future of the call: what awaiting it polls, and what [`Call::owned`] gives.
+    type Future<'a, M: Method>: Future + Send;
+
+    /// Makes the call; [`Call::into_future`] under a name that knows the shape.
+    fn start<M: Method>(call: Call<'_, M, Self>) -> Self::Future<'_, M>;
 }
 
 mod sealed {
@@ -112,18 +116,38 @@ impl sealed::Sealed for Bidi {}
 
 impl Kind for Unary {
     type Input<M: Method> = M::Request;
+    type Future<'a, M: Method> = UnaryFuture<'a, M>;
+
+    fn start<M: Method>(call: Call<'_, M, Self>) -> UnaryFuture<'_, M> {
+        UnaryFuture::new(call.channel, call.input, call.options)
+    }
 }
 
 impl Kind for ServerStreaming {
     type Input<M: Method> = M::Request;
+    type Future<'a, M: Method> = ServerStreamingFuture<'a, M>;
+
+    fn start<M: Method>(call: Call<'_, M, Self>) -> ServerStreamingFuture<'_, M> {
+        ServerStreamingFuture::new(call.channel, call.input, call.options)
+    }
 }
 
 impl Kind for ClientStreaming {
     type Input<M: Method> = ();
+    type Future<'a, M: Method> = ClientStreamingFuture<'a, M>;
+
+    fn start<M: Method>(call: Call<'_, M, Self>) -> ClientStreamingFuture<'_, M> {
+        ClientStreamingFuture::new(call.channel, call.options)
+    }
 }
 
 impl Kind for Bidi {
     type Input<M: Method> = ();
+    type Future<'a, M: Method> = BidiFuture<'a, M>;
+
+    fn start<M: Method>(call: Call<'_, M, Self>) -> BidiFuture<'_, M> {
+        BidiFuture::new(call.channel, call.options)
+    }
 }
 
 impl<'a, M: Method, K: Kind> Call<'a, M, K> {
@@ -193,13 +217,35 @@ impl<'a, M: Method, K: Kind> Call<'a, M, K> {
         self
     }
 
-    /// The same call without a borrow, at the price of one reference count.
-    pub fn owned(self) -> OwnedCall<M, K> {
-        Call {
+    /// The call as a future that borrows nothing, at the price of one reference count: for
+    /// `tokio::spawn`, `JoinSet`, `join_all` and the like. Options are set before it.
+    ///
+    /// For a call that uploads, say it to the upload: `.upload(messages).owned()`.
+    ///
+    /// ```no_run
+    /// # use bytes::Bytes;
+    /// # use trunkline_core::{Method, MethodDescriptor, RawCodec, Shape, Status};
+    /// # struct Echo;
+    /// # impl Method for Echo {
+    /// #     type Request = Bytes;
+    /// #     type Response = Bytes;
+    /// #     type Codec = RawCodec;
+    /// #     const DESCRIPTOR: &'static MethodDescriptor =
+    /// #         &MethodDescriptor::new("demo.Echo", "Echo", "/demo.Echo/Echo", Shape::Unary);
+    /// # }
+    /// # async fn example(channel: trunkline_client::Channel) -> Result<(), Status> {
+    /// let call = channel.unary::<Echo>(Bytes::from_static(b"hello"));
+    /// let task = tokio::spawn(call.metadata("tenant", "a").owned());
+    /// let reply = task.await.expect("calls do not panic")?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use = "futures do nothing unless awaited"]
+    pub fn owned(self) -> K::Future<'static, M> {
+        K::start(Call {
             channel: self.channel.into_owned(),
             input: self.input,
             options: self.options,
-        }
+        })
     }
 }
 
@@ -217,39 +263,12 @@ impl<'a, M: Method> Call<'a, M, ClientStreaming> {
     }
 }
 
-impl<'a, M: Method> IntoFuture for Call<'a, M, Unary> {
-    type Output = <UnaryFuture<'a, M> as Future>::Output;
-    type IntoFuture = UnaryFuture<'a, M>;
+impl<'a, M: Method, K: Kind> IntoFuture for Call<'a, M, K> {
+    type Output = <K::Future<'a, M> as Future>::Output;
+    type IntoFuture = K::Future<'a, M>;
 
     fn into_future(self) -> Self::IntoFuture {
-        UnaryFuture::new(self.channel, self.input, self.options)
-    }
-}
-
-impl<'a, M: Method> IntoFuture for Call<'a, M, ServerStreaming> {
-    type Output = <ServerStreamingFuture<'a, M> as Future>::Output;
-    type IntoFuture = ServerStreamingFuture<'a, M>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        ServerStreamingFuture::new(self.channel, self.input, self.options)
-    }
-}
-
-impl<'a, M: Method> IntoFuture for Call<'a, M, ClientStreaming> {
-    type Output = <ClientStreamingFuture<'a, M> as Future>::Output;
-    type IntoFuture = ClientStreamingFuture<'a, M>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        ClientStreamingFuture::new(self.channel, self.options)
-    }
-}
-
-impl<'a, M: Method> IntoFuture for Call<'a, M, Bidi> {
-    type Output = <BidiFuture<'a, M> as Future>::Output;
-    type IntoFuture = BidiFuture<'a, M>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        BidiFuture::new(self.channel, self.options)
+        K::start(self)
     }
 }
 

@@ -134,6 +134,15 @@ impl<'a, M: Method> OpenStream<'a, M> {
         opened.map_err(|why| self.opening.edge(why))
     }
 
+    pub(crate) fn into_owned(self) -> OpenStream<'static, M> {
+        OpenStream {
+            opening: self.opening.into_owned(),
+            codec: self.codec,
+            done: self.done,
+            method: PhantomData,
+        }
+    }
+
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<Halves<M>, Status>> {
         if self.done {
             return Poll::Ready(Err(polled_again()));

@@ -49,6 +49,18 @@ impl<'a, M: Method, S: Stream<Item = M::Request>> UploadFuture<'a, M, S> {
             messages: Some(messages),
         }
     }
+
+    /// The same upload without a borrow of the channel, at the price of one reference count: for
+    /// `tokio::spawn`, `JoinSet` and the like.
+    pub fn owned(self) -> UploadFuture<'static, M, S> {
+        UploadFuture {
+            open: self.open.into_owned(),
+            current: self.current,
+            replayed: self.replayed,
+            done: self.done,
+            messages: self.messages,
+        }
+    }
 }
 
 impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> {

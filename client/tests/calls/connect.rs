@@ -235,7 +235,7 @@ async fn a_thousand_first_calls_share_one_connection() {
     let channel = builder.build().unwrap();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
-        calls.spawn(channel.unary::<One>(bytes("x")).owned().into_future());
+        calls.spawn(channel.unary::<One>(bytes("x")).owned());
     }
     for _ in 0..1_000 {
         peer.next().await.reply(&["y"]);

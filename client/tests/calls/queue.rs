@@ -19,7 +19,7 @@ async fn at_the_limit_calls_wait_in_order_and_nothing_reaches_the_wire() {
     let mut open = Vec::new();
     for at in 0..5_u8 {
         let request = Bytes::from(vec![at]);
-        calls.spawn(channel.unary::<One>(request).owned().into_future());
+        calls.spawn(channel.unary::<One>(request).owned());
         tokio::time::sleep(SECOND / 10).await;
         if let Ok(exchange) = peer.calls.try_recv() {
             open.push(exchange);
@@ -53,8 +53,8 @@ async fn at_the_limit_calls_wait_in_order_and_nothing_reaches_the_wire() {
 async fn the_deadline_of_a_queued_call_says_what_it_queued_on() {
     let (builder, mut peer) = pair(2);
     let channel = builder.max_connections(1).build().unwrap();
-    let first = tokio::spawn(channel.unary::<One>(bytes("1")).owned().into_future());
-    let second = tokio::spawn(channel.unary::<One>(bytes("2")).owned().into_future());
+    let first = tokio::spawn(channel.unary::<One>(bytes("1")).owned());
+    let second = tokio::spawn(channel.unary::<One>(bytes("2")).owned());
     let (one, two) = (peer.next().await, peer.next().await);
     for _ in 0..2 {
         let third = channel.unary::<One>(bytes("3")).timeout(SECOND);
@@ -79,12 +79,12 @@ async fn a_queued_call_that_nobody_polls_holds_up_nobody() {
     let channel = builder.max_connections(1).build().unwrap();
     let mut first = JoinSet::new();
     for _ in 0..2 {
-        first.spawn(channel.unary::<One>(bytes("1")).owned().into_future());
+        first.spawn(channel.unary::<One>(bytes("1")).owned());
     }
     let (one, two) = (peer.next().await, peer.next().await);
     let mut asleep = Box::pin(channel.unary::<One>(bytes("asleep")).into_future());
     assert!(tokio::time::timeout(SECOND, &mut asleep).await.is_err());
-    let awake = tokio::spawn(channel.unary::<One>(bytes("awake")).owned().into_future());
+    let awake = tokio::spawn(channel.unary::<One>(bytes("awake")).owned());
     tokio::time::sleep(SECOND).await;
     one.reply(&["y"]);
     two.reply(&["y"]);
@@ -101,12 +101,7 @@ async fn another_connection_is_opened_at_the_limit() {
     let channel = builder.build().unwrap();
     let mut infinite = JoinSet::new();
     for _ in 0..250 {
-        infinite.spawn(
-            channel
-                .unary::<One>(bytes("for ever"))
-                .owned()
-                .into_future(),
-        );
+        infinite.spawn(channel.unary::<One>(bytes("for ever")).owned());
     }
     let mut open = Vec::new();
     for _ in 0..250 {
@@ -185,9 +180,9 @@ async fn calls_cancelled_in_the_queue_hold_nobody_up() {
 async fn calls_that_queue_fail_over_when_the_connection_is_lost() {
     let (builder, mut peer) = pair(1);
     let channel = builder.max_connections(1).build().unwrap();
-    let first = tokio::spawn(channel.unary::<One>(bytes("1")).owned().into_future());
+    let first = tokio::spawn(channel.unary::<One>(bytes("1")).owned());
     let exchange = peer.next().await;
-    let second = tokio::spawn(channel.unary::<One>(bytes("2")).owned().into_future());
+    let second = tokio::spawn(channel.unary::<One>(bytes("2")).owned());
     tokio::time::sleep(SECOND).await;
     peer.go_away();
     exchange.reply(&["y"]);

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use trunkline_client::{
-    BidiFuture, Channel, ClientStreamingFuture, Iter, OwnedCall, Receiver, Sender,
+    BidiFuture, Call, Channel, ClientStreamingFuture, Iter, Receiver, Sender,
     ServerStreamingFuture, Summary, Unary, UnaryFuture, UploadFuture,
 };
+use trunkline_core::Inherited;
 
 use super::support::{Both, Down, One, Up};
 
@@ -18,14 +19,38 @@ fn channels_are_shareable_halves_movable_and_futures_send() {
     movable::<Sender<Bytes>>();
     movable::<Receiver<Bytes>>();
     movable::<Summary<Bytes>>();
-    movable::<OwnedCall<One, Unary>>();
+    movable::<Call<'static, One, Unary>>();
     future::<UnaryFuture<'_, One>>();
     future::<ServerStreamingFuture<'_, Down>>();
     future::<ClientStreamingFuture<'_, Up>>();
     future::<BidiFuture<'_, Both>>();
     future::<Summary<Bytes>>();
     future::<UploadFuture<'_, Up, Iter<std::vec::IntoIter<Bytes>>>>();
-    movable::<UnaryFuture<'static, One>>();
+}
+
+/// `owned()` gives the named future of each kind, and `tokio::spawn` takes it as it is.
+#[test]
+fn owned_calls_can_be_spawned() {
+    fn check(channel: &Channel, message: Bytes) {
+        let one: UnaryFuture<'static, One> = channel.unary(message.clone()).owned();
+        let down: ServerStreamingFuture<'static, Down> =
+            channel.server_streaming(message.clone()).owned();
+        let up: ClientStreamingFuture<'static, Up> = channel.client_streaming().owned();
+        let both: BidiFuture<'static, Both> = channel.bidi().owned();
+        tokio::spawn(one);
+        tokio::spawn(down);
+        tokio::spawn(up);
+        tokio::spawn(both);
+        let call = channel.client_streaming::<Up>().wait_for_ready(true);
+        tokio::spawn(call.upload([message]).owned());
+        tokio::spawn(
+            channel
+                .unary::<One>(Bytes::new())
+                .within(Inherited::new())
+                .owned(),
+        );
+    }
+    let _ = check;
 }
 
 #[test]

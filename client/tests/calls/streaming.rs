@@ -241,7 +241,7 @@ async fn upload_takes_iterators_and_streams() {
         .upload((0..10_000_u32).map(|n| Bytes::from(n.to_string())))
         .await
         .unwrap();
-    call().upload(Counting::up_to(7)).await.unwrap();
+    call().upload(Counting::up_to(7)).owned().await.unwrap();
     assert_eq!(server.await.unwrap(), [2, 10_000, 7]);
 }
 

@@ -208,7 +208,7 @@ async fn message_limits_name_size_limit_side_and_setting() {
 async fn dropping_the_future_resets_the_stream() {
     let (builder, mut peer) = pair(100);
     let channel = builder.build().unwrap();
-    let call = tokio::spawn(channel.unary::<One>(bytes("x")).owned().into_future());
+    let call = tokio::spawn(channel.unary::<One>(bytes("x")).owned());
     let exchange = peer.next().await;
     call.abort();
     assert_eq!(exchange.reset().await, h2::Reason::CANCEL);
@@ -266,7 +266,7 @@ fn the_channel_outlives_the_runtime_that_ran_it() {
 async fn connections_close_once_channel_and_calls_are_gone() {
     let (builder, mut peer) = pair(100);
     let channel = builder.build().unwrap();
-    let call = tokio::spawn(channel.unary::<One>(bytes("x")).owned().into_future());
+    let call = tokio::spawn(channel.unary::<One>(bytes("x")).owned());
     let exchange = peer.next().await;
     drop(channel);
     tokio::time::sleep(Duration::from_secs(1)).await;
