@@ -1,9 +1,11 @@
 //! From settings to a server with its listeners bound.
 
+use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use tokio::net::ToSocketAddrs;
-use trunkline_core::{Stage, Status};
+use tokio::net::{ToSocketAddrs, lookup_host};
+use trunkline_core::Status;
 use trunkline_transport::http2::ServerConfig;
 use trunkline_transport::{BoxListener, Listener, TcpListener};
 
@@ -89,28 +91,28 @@ impl ServerBuilder {
     /// Binds a TCP address and makes the server. Port 0 asks for a free port, see
     /// [`Server::local_address`].
     ///
+    /// Of several addresses, which a name may resolve to, the first that can be bound is taken.
+    ///
     /// # Errors
-    /// UNAVAILABLE when the address cannot be bound, and those of [`listen`](Self::listen).
-    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Server, Status> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            Status::unavailable(format!("cannot listen: {error}"))
-                .with_stage(Stage::Connect)
-                .with_source(error)
-        })?;
+    /// UNAVAILABLE when nothing can be bound: the text names each address with its own cause. Also
+    /// those of [`listen`](Self::listen).
+    pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, Status> {
+        let listener = bind(address).await?;
         self.listen(listener)
     }
 
     /// Makes the server on a listener of any kind.
     ///
     /// # Errors
-    /// ALREADY_EXISTS names a service that was added twice. FAILED_PRECONDITION: nobody said
-    /// [`insecure`](Self::insecure).
+    /// ALREADY_EXISTS names a service that was added twice. FAILED_PRECONDITION names the address
+    /// for which nobody said [`insecure`](Self::insecure).
     pub fn listen(self, listener: impl Listener) -> Result<Server, Status> {
         if !self.insecure {
-            return Err(Status::failed_precondition(
-                "no credentials: a server speaks plaintext only after `.insecure()`, \
-                 and TLS is not available yet",
-            ));
+            let address = listener.address();
+            return Err(Status::failed_precondition(format!(
+                "no credentials for {address}: a server speaks plaintext only after \
+                 `.insecure()`, and TLS is not available yet",
+            )));
         }
         let routes = self.router.into_routes()?;
         let shared = Shared::new(routes, self.http2, self.limits);
@@ -120,4 +122,34 @@ impl ServerBuilder {
             shared,
         ))
     }
+}
+
+/// Listens on the first address that can be bound.
+async fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<TcpListener, Status> {
+    // What was asked for, for a name that leads to no address.
+    let asked = format!("{address:?}");
+    let candidates = match lookup_host(address).await {
+        Ok(candidates) => candidates,
+        Err(error) => return Err(cannot_listen(&format!("on {asked}: {error}"), error)),
+    };
+    let mut failures = String::new();
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "it resolves to no address");
+    for candidate in candidates {
+        match TcpListener::bind(candidate).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let and = if failures.is_empty() { "" } else { "; " };
+                failures.push_str(&format!("{and}on {candidate}: {error}"));
+                last = error;
+            }
+        }
+    }
+    if failures.is_empty() {
+        failures = format!("on {asked}: {last}");
+    }
+    Err(cannot_listen(&failures, last))
+}
+
+fn cannot_listen(failures: &str, last: io::Error) -> Status {
+    Status::unavailable(format!("cannot listen {failures}")).with_source(last)
 }

@@ -1,7 +1,9 @@
 //! Listeners that fail, sockets that say nothing, and more connections than allowed.
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,9 +190,44 @@ async fn several_listeners_serve_the_same_services() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_an_error_that_says_so() {
+async fn a_taken_port_is_an_error_that_names_it() {
     let taken = Server::insecure().bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_address().to_string();
     let status = Server::insecure().bind(&address).await.unwrap_err();
-    assert!(status.message().contains("cannot listen"), "{status}");
+    let text = status.to_string();
+    let start = format!("UNAVAILABLE: cannot listen on {address}: ");
+    assert!(text.starts_with(&start), "{text}");
+    let cause = status
+        .source()
+        .expect("a cause")
+        .downcast_ref::<io::Error>();
+    assert_eq!(cause.unwrap().kind(), io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn of_several_addresses_the_first_free_one_is_bound_or_all_are_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let foreign: SocketAddr = "192.0.2.1:1".parse().unwrap();
+    let candidates = [taken, foreign, "127.0.0.1:0".parse().unwrap()];
+    let server = Server::insecure().bind(&candidates[..]).await.unwrap();
+    assert!(server.local_address().to_string().starts_with("127.0.0.1:"));
+    let status = Server::insecure().bind(&candidates[..2]).await.unwrap_err();
+    let text = status.to_string();
+    assert!(text.contains(&format!("listen on {taken}: ")), "{text}");
+    assert!(text.contains("; on 192.0.2.1:1: "), "{text}");
+}
+
+#[tokio::test]
+async fn what_gives_no_address_is_named() {
+    let status = Server::insecure().bind("127.0.0.1").await.unwrap_err();
+    let text = status.to_string();
+    let start = "UNAVAILABLE: cannot listen on \"127.0.0.1\": ";
+    assert!(text.starts_with(start), "{text}");
+    let status = Server::insecure().bind(&[][..]).await.unwrap_err();
+    let text = status.to_string();
+    assert_eq!(
+        text,
+        "UNAVAILABLE: cannot listen on []: it resolves to no address"
+    );
 }

@@ -206,5 +206,10 @@ async fn plaintext_must_be_asked_for() {
     let (_, listener) = memory::pair("test");
     let status = Server::builder().listen(listener).unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
-    assert!(status.message().contains(".insecure()"), "{status}");
+    let text = status.message();
+    assert!(
+        text.starts_with("no credentials for memory:test: "),
+        "{text}"
+    );
+    assert!(text.contains(".insecure()"), "{text}");
 }
