@@ -2,10 +2,10 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
-use trunkline_core::{Metadata, Status};
+use trunkline_core::{Metadata, MetadataError, Stage, Status};
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 
 /// Sends the responses of an RPC.
@@ -79,11 +79,40 @@ impl<T> Sender<T> {
         .await
     }
 
-    /// Edits the response headers; `None` once they are sent.
+    /// Sets a response header. Headers leave with the first message, or with
+    /// [`send_headers`](Self::send_headers).
     ///
-    /// They leave with the first message, or with [`send_headers`](Self::send_headers).
-    pub fn with_headers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
-        self.half.with_headers(edit)
+    /// ```
+    /// # use trunkline_core::Status;
+    /// # use trunkline_server::Sender;
+    /// # async fn example(mut responses: Sender<u32>) -> Result<(), Status> {
+    /// responses.insert_header("served-by", "blue")?;
+    /// responses.send(&1).await?;
+    /// responses.insert_trailer("sent", "1")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Errors, all of which name the key: INTERNAL for a key or value that cannot be sent, INTERNAL
+    /// when the headers are sent already, otherwise why the RPC has ended.
+    pub fn insert_header(&mut self, key: &str, value: &str) -> Result<(), Status> {
+        let edited = self.with_headers(|headers| headers.insert(key, value));
+        set("response header", key, edited)
+    }
+
+    /// Sets a response header of any bytes; its key ends in `-bin`.
+    ///
+    /// Errors: those of [`insert_header`](Self::insert_header).
+    pub fn insert_header_bin(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Status> {
+        let edited = self.with_headers(|headers| headers.insert_bin(key, value));
+        set("response header", key, edited)
+    }
+
+    /// Edits the response headers as a whole: to append, to remove, to take over many.
+    ///
+    /// Errors: INTERNAL when they are sent already, otherwise why the RPC has ended.
+    pub fn with_headers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Result<R, Status> {
+        let edited = self.half.with_headers(edit);
+        edited.ok_or_else(|| self.too_late("the response headers are already sent"))
     }
 
     /// Sends the response headers now: for a client that waits for them before it goes on.
@@ -93,10 +122,55 @@ impl<T> Sender<T> {
         self.half.send_headers()
     }
 
-    /// Edits the trailers, which leave with the status; `None` once the RPC has ended.
-    pub fn with_trailers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
-        self.half.with_trailers(edit)
+    /// Sets a trailer. Trailers leave with the status, whatever it is.
+    ///
+    /// Errors, all of which name the key: INTERNAL for a key or value that cannot be sent,
+    /// otherwise why the RPC has ended.
+    pub fn insert_trailer(&mut self, key: &str, value: &str) -> Result<(), Status> {
+        let edited = self.with_trailers(|trailers| trailers.insert(key, value));
+        set("trailer", key, edited)
     }
+
+    /// Sets a trailer of any bytes; its key ends in `-bin`.
+    ///
+    /// Errors: those of [`insert_trailer`](Self::insert_trailer).
+    pub fn insert_trailer_bin(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Status> {
+        let edited = self.with_trailers(|trailers| trailers.insert_bin(key, value));
+        set("trailer", key, edited)
+    }
+
+    /// Edits the trailers as a whole: to append, to remove, to take over many.
+    ///
+    /// Errors: why the RPC has ended.
+    pub fn with_trailers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Result<R, Status> {
+        let edited = self.half.with_trailers(edit);
+        edited.ok_or_else(|| self.too_late("the trailers are already sent"))
+    }
+
+    /// Why there is nothing left to edit.
+    fn too_late(&mut self, sent: &'static str) -> Status {
+        match self
+            .half
+            .poll_closed(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(why) => why,
+            Poll::Pending => Status::internal(sent).with_stage(Stage::Handler),
+        }
+    }
+}
+
+/// The outcome of setting one entry, naming it.
+fn set(
+    what: &str,
+    key: &str,
+    edited: Result<Result<(), MetadataError>, Status>,
+) -> Result<(), Status> {
+    let fault = match edited {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(fault)) => Status::from(fault).with_stage(Stage::Handler).context(what),
+        Err(late) => late.context(format_args!("{what} {key:?}")),
+    };
+    Err(fault)
 }
 
 /// Receives the requests of an RPC.

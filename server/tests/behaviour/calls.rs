@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use trunkline_core::Code;
+use trunkline_core::{Code, Status};
 
 use crate::service::{CALL, CHAT, COLLECT, LIST, metadata};
 use crate::support::{How, all, assert_status, many_streams, only, within, world, world_with};
@@ -52,6 +52,10 @@ async fn server_streaming() {
     end.unwrap();
     assert_eq!(responses.headers().get("x-head"), Some("list"));
     assert_eq!(responses.trailers().get("x-tail"), Some("list"));
+    let binary = responses.headers().get_bin("x-head-bin").unwrap();
+    assert_eq!(binary[..], [0, 255]);
+    let binary = responses.trailers().get_bin("x-tail-bin").unwrap();
+    assert_eq!(binary[..], [255, 0]);
 
     let (messages, end) = all(&mut world.single(LIST, "fail", &How::default())).await;
     assert_eq!(messages.len(), 3, "what was sent comes before the status");
@@ -69,6 +73,43 @@ async fn response_headers_can_go_first() {
     assert_eq!(responses.headers().get("x-head"), Some("list"));
     drop(responses);
     world.until(|stats| stats.rpcs_cancelled == 1).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn metadata_that_cannot_be_set_is_an_error_that_names_it() {
+    let world = world().await;
+    for (request, text) in [
+        (
+            "bad header",
+            "response header: metadata key \"X-Head\": only 0-9 a-z _ . - are allowed",
+        ),
+        ("bad trailer", "trailer: metadata key \"x-tail\": "),
+        (
+            "late header",
+            "response header \"x-late\": the response headers are already sent",
+        ),
+    ] {
+        let (_, end) = all(&mut world.single(LIST, request, &How::default())).await;
+        assert_status(end, Code::Internal, text);
+    }
+    let (_, end) = all(&mut world.single(LIST, "outlive", &How::default())).await;
+    end.unwrap();
+    let refused = loop {
+        let refused = std::mem::take(&mut *world.state.refused.lock().unwrap());
+        if !refused.is_empty() {
+            break refused;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    let texts = refused.iter().map(Status::message).collect::<Vec<_>>();
+    assert_eq!(
+        texts,
+        [
+            "response header \"x-late-bin\": the RPC has ended: its handler returned",
+            "trailer \"x-late\": the RPC has ended: its handler returned",
+        ]
+    );
     world.end().await;
 }
 

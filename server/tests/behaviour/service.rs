@@ -1,7 +1,7 @@
 //! A service of all four kinds whose requests say what its handlers do.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +31,8 @@ pub(crate) struct State {
     /// Told when a handler has begun to wait.
     pub(crate) waiting: Notify,
     pub(crate) barrier: Barrier,
+    /// What a sender was told that was used after its RPC.
+    pub(crate) refused: Mutex<Vec<Status>>,
 }
 
 impl State {
@@ -42,6 +44,7 @@ impl State {
             saw_cancel: AtomicUsize::new(0),
             waiting: Notify::new(),
             barrier: Barrier::new(barrier),
+            refused: Mutex::new(Vec::new()),
         })
     }
 
@@ -170,17 +173,41 @@ impl Service {
     async fn list(&self, request: Bytes, mut out: Sender<Bytes>) -> Result<(), Status> {
         let _guard = self.0.guard();
         let text = String::from_utf8_lossy(&request).into_owned();
-        out.with_headers(|headers| headers.insert("x-head", "list"))
-            .transpose()?;
-        out.with_trailers(|trailers| trailers.insert("x-tail", "list"))
-            .transpose()?;
+        out.insert_header("x-head", "list")?;
+        out.insert_header_bin("x-head-bin", [0, 255])?;
+        out.insert_trailer("x-tail", "list")?;
+        out.insert_trailer_bin("x-tail-bin", [255, 0])?;
         if text == "panic" {
             panic!("a secret");
         }
         if text == "headers" {
             out.send_headers().await?;
-            assert!(out.with_headers(|_| ()).is_none());
+            out.insert_trailer("x-later", "too")?;
             self.wait().await;
+        }
+        match text.as_str() {
+            "bad header" => out.insert_header("X-Head", "list")?,
+            "bad trailer" => out.insert_trailer_bin("x-tail", [0])?,
+            "late header" => {
+                out.send_headers().await?;
+                out.insert_header("x-late", "list")?;
+            }
+            "outlive" => {
+                // Nobody takes the sender away from a task that does not belong to the RPC.
+                let state = Arc::clone(&self.0);
+                tokio::spawn(async move {
+                    while out.insert_trailer("x-tail", "again").is_ok() {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    let late = [
+                        out.insert_header_bin("x-late-bin", []).unwrap_err(),
+                        out.insert_trailer("x-late", "list").unwrap_err(),
+                    ];
+                    state.refused.lock().unwrap().extend(late);
+                });
+                return Ok(());
+            }
+            _ => {}
         }
         if text == "flood" {
             let message = Bytes::from(vec![0; 16 * 1024]);

@@ -84,8 +84,8 @@ impl TestService for Interop {
         mut requests: Receiver<StreamingOutputCallRequest>,
         mut responses: Sender<StreamingOutputCallResponse>,
     ) -> Result<(), Status> {
-        responses.with_headers(|headers| echo_initial(cx, headers));
-        responses.with_trailers(|trailers| echo_trailing(cx, trailers));
+        responses.with_headers(|headers| echo_initial(cx, headers))?;
+        responses.with_trailers(|trailers| echo_trailing(cx, trailers))?;
         while let Some(request) = requests.recv().await? {
             wanted(request.response_status.as_ref())?;
             answer(&request.response_parameters, &mut responses).await?;
