@@ -1,0 +1,187 @@
+//! Our server against a client that the test plays, and what its handlers saw.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use trunkline::server::{self, RequestContext, ServerBuilder, ServerHandle, ServerStats};
+use trunkline::transport::http2::ServerConfig;
+use trunkline::transport::memory::{self, MemoryConnector};
+use trunkline::transport::{Address, BoxIo, Connector};
+use trunkline::{Response, Server, Status};
+use trunkline_test_protos::echo::{Echo, EchoServer, Note};
+
+use super::{LIMIT, Peer, within};
+
+/// A server of ours with the Echo service, in memory.
+pub(crate) struct Served {
+    connector: MemoryConnector,
+    pub(crate) handle: ServerHandle,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    task: JoinHandle<Result<(), Status>>,
+}
+
+/// What a handler got from its client.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Message(Note),
+    /// `recv` gave `None`: the client says that this was all.
+    End,
+    Failed(Status),
+}
+
+impl Served {
+    pub(crate) fn start() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn configured(config: ServerConfig) -> Self {
+        Self::with(|builder| builder.http2(config))
+    }
+
+    pub(crate) fn with(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let (connector, listener) = memory::pair("served");
+        let (tell, heard) = mpsc::unbounded_channel();
+        let builder = Server::insecure().add_service(EchoServer::new(Witness(tell)));
+        let server = configure(builder).listen(listener).unwrap();
+        let handle = server.handle();
+        Self {
+            connector,
+            handle,
+            heard,
+            task: tokio::spawn(server.serve()),
+        }
+    }
+
+    /// A connection of the test's own.
+    pub(crate) async fn connect(&self) -> Peer {
+        Peer::client(self.connect_io().await).await
+    }
+
+    /// The same, with nothing said yet.
+    pub(crate) async fn connect_io(&self) -> BoxIo {
+        let address = Address::Memory("served".into());
+        within("the server to accept", self.connector.connect(&address))
+            .await
+            .unwrap()
+    }
+
+    /// What a handler saw next.
+    pub(crate) async fn heard(&mut self) -> Heard {
+        within("a handler to hear something", self.heard.recv())
+            .await
+            .unwrap()
+    }
+
+    /// Whether any handler saw anything that was not asked for.
+    pub(crate) fn heard_nothing_more(&mut self) -> bool {
+        self.heard.try_recv().is_err()
+    }
+
+    /// Waits until the counters are as wanted.
+    pub(crate) async fn until(&self, wanted: &str, ready: impl Fn(&ServerStats) -> bool) {
+        let end = tokio::time::Instant::now() + LIMIT;
+        while !ready(&self.handle.stats()) {
+            let stats = self.handle.stats();
+            assert!(
+                tokio::time::Instant::now() < end,
+                "in vain for {wanted}: {stats:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// The leak check: with its clients gone, no connection, RPC or child is left, and the server
+    /// stops at once.
+    pub(crate) async fn end(self) {
+        self.until("no live connection, RPC or child", |stats| {
+            stats.live_connections + stats.live_rpcs + stats.live_children == 0
+        })
+        .await;
+        within(
+            "the server to stop",
+            self.handle.graceful_stop(Duration::ZERO),
+        )
+        .await;
+        let stats = self.handle.stats();
+        assert_eq!(stats.live_listeners, 0, "{stats:?}");
+        within("serve() to return", self.task)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+/// Echoes, and tells the test what it hears.
+struct Witness(mpsc::UnboundedSender<Heard>);
+
+impl Witness {
+    fn tell(&self, heard: Heard) {
+        // The test may be over.
+        let _ = self.0.send(heard);
+    }
+
+    /// Receives and tells; after a failure once more, because it has to stay the same.
+    async fn next(&self, requests: &mut server::Receiver<Note>) -> Result<Option<Note>, Status> {
+        let received = requests.recv().await;
+        self.tell(match &received {
+            Ok(Some(note)) => Heard::Message(note.clone()),
+            Ok(None) => Heard::End,
+            Err(status) => Heard::Failed(status.clone()),
+        });
+        if let Err(status) = &received {
+            let again = requests.recv().await.expect_err("errors are sticky");
+            assert_eq!(again.to_string(), status.to_string());
+        }
+        received
+    }
+}
+
+impl Echo for Witness {
+    async fn once(&self, _: &RequestContext, request: Note) -> Result<Response<Note>, Status> {
+        self.tell(Heard::Message(request.clone()));
+        Ok(request.into())
+    }
+
+    async fn expand(
+        &self,
+        _: &RequestContext,
+        request: Note,
+        mut responses: server::Sender<Note>,
+    ) -> Result<(), Status> {
+        self.tell(Heard::Message(request.clone()));
+        for number in 0..request.number {
+            let each = Note {
+                number,
+                ..request.clone()
+            };
+            responses.send(&each).await?;
+        }
+        Ok(())
+    }
+
+    async fn collect(
+        &self,
+        _: &RequestContext,
+        mut requests: server::Receiver<Note>,
+    ) -> Result<Response<Note>, Status> {
+        let mut all = Note::default();
+        while let Some(request) = self.next(&mut requests).await? {
+            all.text.push_str(&request.text);
+            all.number += request.number;
+        }
+        Ok(all.into())
+    }
+
+    async fn chat(
+        &self,
+        _: &RequestContext,
+        mut requests: server::Receiver<Note>,
+        mut responses: server::Sender<Note>,
+    ) -> Result<(), Status> {
+        while let Some(request) = self.next(&mut requests).await? {
+            responses.send(&request).await?;
+        }
+        Ok(())
+    }
+}
