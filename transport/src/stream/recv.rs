@@ -397,8 +397,13 @@ impl<T> RecvHalf<T> {
             ),
             _ => format!("broken {what}: {error}"),
         };
+        let origin = match error {
+            // Nothing is broken: this side decided.
+            FrameError::TooLarge { .. } => Origin::Local,
+            _ => Origin::Transport,
+        };
         Status::new(error.code(), text)
-            .with_origin(Origin::Transport)
+            .with_origin(origin)
             .with_stage(Stage::Message)
             .with_source(error.clone())
     }

@@ -1,7 +1,7 @@
 //! A client's connection: its handle, and the driver task that owns the socket.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -86,6 +86,7 @@ impl ClientConnection {
             link,
             pace: Pace::new(),
             queue: Vec::new(),
+            handle: Weak::new(),
         };
         std::future::poll_fn(|cx| driver.poll_settings(cx))
             .await
@@ -100,13 +101,14 @@ impl ClientConnection {
         );
         driver.connection.set_target_window_size(window);
         tracing::debug!(peer = %driver.link.peer().address(), streams = limit, "connected");
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             sender: Mutex::new(Some(sender)),
             link: Arc::clone(&driver.link),
             slots: Arc::clone(&driver.slots),
-        };
+        });
+        driver.handle = Arc::downgrade(&inner);
         tokio::spawn(driver);
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(inner))
     }
 
     /// Takes the right to open a stream; `None` at the peer's limit or when nothing more can be
@@ -205,10 +207,11 @@ impl ClientConnection {
         };
         let mut opened = handle.send_request(first, false);
         if opened.as_ref().is_err_and(is_misuse) {
-            // h2 counts a cancelled stream until its reset is written. A handle whose last stream
-            // had to wait for that refuses the next one; a fresh handle does not.
-            *handle = handle.clone();
+            refresh(handle);
             opened = handle.send_request(request(head)?, false);
+        }
+        if self.0.slots.in_use() >= self.0.slots.limit() {
+            refresh(handle);
         }
         drop(sender);
         opened.map_err(|error| {
@@ -230,6 +233,7 @@ struct Driver {
     slots: Arc<Slots>,
     pace: Pace,
     queue: Vec<Arc<Signal>>,
+    handle: Weak<Inner>,
 }
 
 impl Driver {
@@ -272,8 +276,14 @@ impl Driver {
                 break;
             }
         }
-        self.slots
-            .set_limit(self.connection.max_concurrent_send_streams());
+        let limit = self.connection.max_concurrent_send_streams();
+        if self.slots.set_limit(limit)
+            && let Some(inner) = self.handle.upgrade()
+            && let Some(handle) = inner.sender.lock().as_mut()
+        {
+            // The last stream may have been the last of the new limit without our knowing.
+            refresh(handle);
+        }
         if self.slots.in_use() == 0 {
             self.flusher.shrink();
         }
@@ -307,6 +317,15 @@ impl Future for Driver {
         this.slots.wake_all();
         Poll::Ready(())
     }
+}
+
+/// Makes the handle forget its last stream.
+///
+/// h2's handle keeps a reference to the stream that used up the peer's limit: it refuses the next
+/// one while that stream is not yet written, and it keeps the stream from being reset when all
+/// who know of it have dropped it. A clone starts without.
+fn refresh(handle: &mut SendRequest<Bytes>) {
+    *handle = handle.clone();
 }
 
 fn builder(config: &ClientConfig) -> Builder {

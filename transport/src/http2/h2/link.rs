@@ -182,11 +182,13 @@ impl Slots {
         self.limit.load(Ordering::Acquire)
     }
 
-    /// The peer changed its limit. Those that wait look again.
-    pub(super) fn set_limit(&self, limit: usize) {
-        if self.limit.swap(limit, Ordering::AcqRel) != limit {
+    /// The peer's limit; true if it has changed. Those that wait then look again.
+    pub(super) fn set_limit(&self, limit: usize) -> bool {
+        let changed = self.limit.swap(limit, Ordering::AcqRel) != limit;
+        if changed {
             self.freed.notify_waiters();
         }
+        changed
     }
 
     /// The connection is gone: those that wait for it shall look elsewhere.

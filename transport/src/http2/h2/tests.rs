@@ -325,6 +325,27 @@ async fn calls_cancelled_at_the_stream_limit_all_reach_the_server() {
 }
 
 #[tokio::test]
+async fn the_call_that_took_the_last_stream_can_be_cancelled() {
+    let config = ServerConfig {
+        max_concurrent_streams: 1,
+        ..ServerConfig::default()
+    };
+    let mut world = world(config).await;
+    for _ in 0..3 {
+        let call = world.unary("ping");
+        let (_, mut responder) = world.streams.recv().await.unwrap().into_parts();
+        drop(call);
+        let reset = poll_fn(|cx| responder.poll_reset(cx));
+        let reset = tokio::time::timeout(Duration::from_secs(5), reset).await;
+        reset.expect("the call was never reset");
+        drop(responder);
+        while world.client.usage().in_use > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn cancelling_all_calls_at_once_leaves_the_connection_healthy() {
     let mut world = world(ServerConfig::default()).await;
     for _ in 0..3 {
