@@ -13,8 +13,18 @@ mod handlers;
 #[cfg(test)]
 mod in_memory;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
+mod sharing;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tiny_messages;
+#[cfg(test)]
 mod traps;
+#[cfg(test)]
+mod uploads;
 #[cfg(test)]
 mod world;
