@@ -1,17 +1,31 @@
 //! Behaviour through the public API: one module per behaviour.
 
 #[cfg(test)]
+mod after_cancel;
+#[cfg(test)]
 mod bad_answers;
 #[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
+mod cancel;
+#[cfg(test)]
 mod cut_streams;
+#[cfg(test)]
+mod deadline;
+#[cfg(test)]
+mod deadline_edges;
+#[cfg(test)]
+mod downstream;
 #[cfg(test)]
 mod goaway;
 #[cfg(test)]
 mod handlers;
 #[cfg(test)]
 mod in_memory;
+#[cfg(test)]
+mod lost_client;
+#[cfg(test)]
+mod panics;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
@@ -20,6 +34,8 @@ mod sharing;
 mod streams;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tasks;
 #[cfg(test)]
 mod tiny_messages;
 #[cfg(test)]

@@ -1,0 +1,178 @@
+//! A panic is INTERNAL for its own call, and for no other; its text stays in the server.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use trunkline::client::{Receiver, Sender};
+use trunkline::{Code, Origin, Response, Status};
+use trunkline_test_protos::echo::{EchoClient, Note};
+
+use crate::handlers::{Scripted, note, number, scripted, telling};
+use crate::world::{World, soon};
+
+/// What the handlers panic with.
+const SECRET: &str = "secret text of a panic on purpose";
+
+/// Keeps panics on purpose out of the test's output.
+fn quiet_panics() {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload_as_str() != Some(SECRET) {
+                loud(info);
+            }
+        }));
+    });
+}
+
+/// Panics in every way a handler can: which one, the request says.
+fn panicking() -> Scripted {
+    quiet_panics();
+    Scripted::default()
+        .once(|cx, request| {
+            match request.text.as_str() {
+                // Before there is a future at all.
+                "early" => panic!("{SECRET}"),
+                "child" => cx.spawn(async { panic!("{SECRET}") }),
+                _ => {}
+            }
+            Box::pin(async move {
+                match request.text.as_str() {
+                    "late" => {
+                        tokio::task::yield_now().await;
+                        panic!("{SECRET}")
+                    }
+                    "child" => std::future::pending().await,
+                    _ => Ok(Response::new(request)),
+                }
+            })
+        })
+        .expand(|_, request, mut responses| {
+            Box::pin(async move {
+                for n in 0..request.number {
+                    responses.send(&number(n)).await?;
+                }
+                panic!("{SECRET}")
+            })
+        })
+        .collect(|_, mut requests| {
+            Box::pin(async move {
+                requests.recv().await?;
+                panic!("{SECRET}")
+            })
+        })
+}
+
+fn check(status: &Status) {
+    assert_eq!(status.code(), Code::Internal, "{status}");
+    assert_eq!(status.origin(), Origin::Peer);
+    assert!(
+        !format!("{status:?} {status}").contains("secret"),
+        "{status:?}"
+    );
+    assert!(
+        status.to_string().contains("tests.echo.Echo"),
+        "names the method: {status}"
+    );
+}
+
+/// Fifty calls that are under way before the panic and go on after it.
+async fn neighbours(echo: &EchoClient) -> Vec<(Sender<Note>, Receiver<Note>)> {
+    let mut all = Vec::new();
+    for _ in 0..50 {
+        let (mut sender, mut receiver) = echo.chat().await.unwrap();
+        sender.send(&note("before")).await.unwrap();
+        assert_eq!(receiver.recv().await.unwrap(), Some(note("before")));
+        all.push((sender, receiver));
+    }
+    all
+}
+
+async fn go_on(neighbours: Vec<(Sender<Note>, Receiver<Note>)>) {
+    for (mut sender, mut receiver) in neighbours {
+        sender.send(&note("after")).await.unwrap();
+        assert_eq!(receiver.recv().await.unwrap(), Some(note("after")));
+        sender.finish();
+        assert_eq!(receiver.recv().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_own_call_alone() {
+    let world = World::tcp_with(scripted(panicking()), |channel| channel.max_connections(1)).await;
+    let echo = world.echo();
+    let neighbours = soon(neighbours(&echo)).await;
+
+    for text in ["early", "late", "child"] {
+        check(&soon(echo.once(note(text))).await.unwrap_err());
+    }
+    for messages in [0, 3] {
+        let mut notes = soon(echo.expand(number(messages))).await.unwrap();
+        for n in 0..messages {
+            let received = soon(notes.recv()).await.unwrap();
+            assert_eq!(
+                received.map(|each| each.number),
+                Some(n),
+                "what was sent arrives"
+            );
+        }
+        let ended = soon(notes.recv()).await.unwrap_err();
+        check(&ended);
+        let again = soon(notes.recv()).await.unwrap_err();
+        assert_eq!(
+            again.to_string(),
+            ended.to_string(),
+            "no clean end ever comes after it"
+        );
+    }
+    let (mut sender, sum) = echo.collect().await.unwrap();
+    sender.send(&note("x")).await.unwrap();
+    check(&soon(sum).await.unwrap_err());
+    drop(sender);
+
+    soon(go_on(neighbours)).await;
+    assert_eq!(soon(echo.once(note("well"))).await.unwrap().text, "well");
+    world.quiet().await;
+    let stats = world.stats();
+    assert_eq!(stats.rpcs_panicked, 6, "{stats:?}");
+    assert_eq!(stats.rpcs_completed, 51, "{stats:?}");
+    assert_eq!(stats.connections_accepted, 1, "the connection lives on");
+    drop(echo);
+    world.end().await;
+}
+
+/// A child's panic takes the handler and the other children with it.
+#[tokio::test(start_paused = true)]
+async fn a_panicking_child_ends_the_whole_rpc() {
+    quiet_panics();
+    let (teller, mut told) = telling();
+    let world = World::memory(scripted(Scripted::default().expand(
+        move |cx, _, mut responses| {
+            let (handler, sibling) = (teller.guard("handler"), teller.guard("sibling"));
+            cx.spawn(async move {
+                let _sibling = sibling;
+                std::future::pending().await
+            });
+            cx.spawn(async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                panic!("{SECRET}")
+            });
+            Box::pin(async move {
+                let _handler = handler;
+                responses.send(&note("first")).await?;
+                std::future::pending().await
+            })
+        },
+    )));
+    let echo = world.echo();
+    let mut notes = echo.expand(number(0)).await.unwrap();
+    assert_eq!(notes.recv().await.unwrap().unwrap().text, "first");
+    check(&notes.recv().await.unwrap_err());
+    told.expect_all(["sibling dropped", "handler dropped"])
+        .await;
+    world.quiet().await;
+    assert_eq!(world.stats().rpcs_panicked, 1);
+    drop((notes, echo));
+    world.end().await;
+}
