@@ -17,19 +17,27 @@ mod deadline_edges;
 #[cfg(test)]
 mod downstream;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod goaway;
 #[cfg(test)]
 mod handlers;
 #[cfg(test)]
 mod in_memory;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod lost_client;
+#[cfg(test)]
+mod metadata;
 #[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
 mod sharing;
+#[cfg(test)]
+mod statuses;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
