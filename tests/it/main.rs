@@ -1,13 +1,19 @@
 //! Behaviour through the public API: one module per behaviour.
 
 #[cfg(test)]
+mod accepting;
+#[cfg(test)]
 mod after_cancel;
+#[cfg(test)]
+mod backoff;
 #[cfg(test)]
 mod bad_answers;
 #[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
 mod cancel;
+#[cfg(test)]
+mod connections;
 #[cfg(test)]
 mod cut_streams;
 #[cfg(test)]
@@ -16,6 +22,8 @@ mod deadline;
 mod deadline_edges;
 #[cfg(test)]
 mod downstream;
+#[cfg(test)]
+mod drain;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
@@ -35,9 +43,13 @@ mod panics;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod runtimes;
+#[cfg(test)]
 mod sharing;
 #[cfg(test)]
 mod statuses;
+#[cfg(test)]
+mod stream_limits;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
