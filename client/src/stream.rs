@@ -193,6 +193,8 @@ pub struct Receiver<T> {
     replaying: bool,
     /// How the call ended while the half belonged to a stream that had already failed.
     failure: Option<Status>,
+    /// The error as it was told: the deadline may pass later and changes nothing.
+    told: Option<Status>,
 }
 
 /// A server-streaming call that can be made once more.
@@ -233,6 +235,7 @@ impl<T> Receiver<T> {
             replay: None,
             replaying: false,
             failure: None,
+            told: None,
         }
     }
 
@@ -278,19 +281,23 @@ impl<T> Receiver<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        if let Some(why) = &self.told {
+            return Poll::Ready(Err(why.clone()));
+        }
         let received = ready!(self.poll_half(cx, RecvHalf::poll_message));
         match &received {
-            Ok(Some(_)) => self.received += 1,
-            Ok(None) if !self.ended => self.end(&received),
-            Err(_) if !self.ended => self.end(&received),
-            Ok(None) | Err(_) => {}
+            Ok(Some(_)) => {
+                self.received += 1;
+                return Poll::Ready(received);
+            }
+            Ok(None) => {}
+            Err(why) => self.told = Some(why.clone()),
+        }
+        if !self.ended {
+            self.ended = true;
+            self.span.ended(&received);
         }
         Poll::Ready(received)
-    }
-
-    fn end<R>(&mut self, result: &Result<R, Status>) {
-        self.ended = true;
-        self.span.ended(result);
     }
 
     /// Polls the half, bounds it by the deadline, and starts over where the call may be repeated.

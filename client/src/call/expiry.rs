@@ -12,11 +12,36 @@ use trunkline_transport::{Timer, now};
 
 use crate::channel::no_runtime;
 
+/// Which of the deadlines that apply to a call is the earliest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The call's own timeout.
+    Timeout,
+    /// The timeout that the channel gives to calls that set nothing.
+    Channel,
+    /// The call's own deadline.
+    Deadline,
+    /// The deadline of the RPC that the call is part of.
+    Inherited,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "the timeout",
+            Self::Channel => "the channel's timeout",
+            Self::Deadline => "the deadline",
+            Self::Inherited => "the inherited deadline",
+        })
+    }
+}
+
 /// Watches a deadline; costs nothing until somebody has to wait.
 #[derive(Debug)]
 pub(crate) struct Expiry {
     timer: Timer,
-    /// The whole span of the call, for the text.
+    bound: Bound,
+    /// From the beginning of the call to its deadline, for the text.
     span: Duration,
     registered: bool,
     outside_runtime: bool,
@@ -24,12 +49,17 @@ pub(crate) struct Expiry {
 
 impl Expiry {
     pub(crate) const fn never() -> Self {
-        Self::new(None, Duration::ZERO)
+        Self::of(None, Bound::Timeout, Duration::ZERO)
     }
 
-    pub(crate) const fn new(deadline: Option<Deadline>, span: Duration) -> Self {
+    pub(crate) const fn new(deadline: Deadline, bound: Bound, span: Duration) -> Self {
+        Self::of(Some(deadline), bound, span)
+    }
+
+    const fn of(deadline: Option<Deadline>, bound: Bound, span: Duration) -> Self {
         Self {
             timer: Timer::new(deadline),
+            bound,
             span,
             registered: false,
             outside_runtime: false,
@@ -38,7 +68,7 @@ impl Expiry {
 
     /// The same deadline, to be watched from another task.
     pub(crate) const fn again(&self) -> Self {
-        Self::new(self.timer.deadline(), self.span)
+        Self::of(self.timer.deadline(), self.bound, self.span)
     }
 
     pub(crate) const fn is_some(&self) -> bool {
@@ -85,25 +115,59 @@ impl Expiry {
         if self.outside_runtime {
             return no_runtime();
         }
-        let span = self.span;
-        Status::new(
-            Code::DeadlineExceeded,
-            format!("no answer within {span:?}: {doing}"),
-        )
-        .with_stage(stage)
+        let (bound, span) = (self.bound, Span(self.span));
+        let text = match bound {
+            Bound::Timeout => format!("no answer within {span}: {doing}"),
+            Bound::Channel => format!("no answer within {span}, {bound}: {doing}"),
+            Bound::Deadline | Bound::Inherited => {
+                format!("no answer by {bound}, {span} after the call began: {doing}")
+            }
+        };
+        Status::new(Code::DeadlineExceeded, text).with_stage(stage)
     }
 
     /// A status on its way to the caller: names the method, and is what the deadline makes of it.
     ///
     /// A peer or proxy that enforces the same deadline may cancel the stream a moment before our
-    /// own timer fires; the caller set a deadline and cancelled nothing.
+    /// own timer fires; the caller set a deadline and cancelled nothing. Or it says itself that the
+    /// deadline has passed, and which of the two clocks was faster is nothing to the caller.
     pub(crate) fn edge(&self, status: Status, path: &'static str) -> Status {
-        let foreign_cancel = status.code() == Code::Cancelled && status.origin() != Origin::Local;
-        if foreign_cancel && self.is_over() {
-            let text = format!("cancelled at the other end ({})", status.message());
-            return self.status(Stage::Response, text).with_method(path);
+        let ended = match status.code() {
+            Code::Cancelled => "cancelled",
+            Code::DeadlineExceeded => "given up",
+            _ => return status.with_method(path),
+        };
+        if status.origin() == Origin::Local || !self.is_over() {
+            return status.with_method(path);
         }
-        status.with_method(path)
+        let said = status.message();
+        let why = match said {
+            "" => self.status(Stage::Response, format_args!("{ended} at the other end")),
+            _ => {
+                let doing = format_args!("{ended} at the other end ({said})");
+                self.status(Stage::Response, doing)
+            }
+        };
+        why.with_method(path)
+            .with_details(status.details().to_vec())
+            .with_metadata(status.metadata().clone())
+    }
+}
+
+/// A span of time as people read it: to the millisecond, below 10 ms to the microsecond.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.0 {
+            span if span < Duration::from_millis(10) => Duration::from_micros(1),
+            _ => Duration::from_millis(1),
+        };
+        let nanos = self.0.as_nanos();
+        let unit = unit.as_nanos();
+        let rounded = (nanos + unit / 2) / unit * unit;
+        let rounded = u64::try_from(rounded).map_or(self.0, Duration::from_nanos);
+        fmt::Debug::fmt(&rounded, f)
     }
 }
 
@@ -114,7 +178,7 @@ mod tests {
     #[test]
     fn outside_of_a_runtime_it_fails_and_does_not_panic() {
         let deadline = Deadline::after(now(), Duration::from_secs(60));
-        let mut expiry = Expiry::new(Some(deadline), Duration::from_secs(60));
+        let mut expiry = Expiry::new(deadline, Bound::Timeout, Duration::from_secs(60));
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(expiry.poll(&mut cx).is_ready());
         let status = expiry.status(Stage::Response, "waiting");
@@ -126,22 +190,84 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cancel_from_the_peer_after_the_deadline_is_the_deadline() {
+    async fn what_the_peer_makes_of_the_deadline_is_the_deadline() {
         let span = Duration::from_secs(1);
-        let expiry = Expiry::new(Some(Deadline::after(now(), span)), span);
-        let peer = || Status::cancelled("reset").with_origin(Origin::Peer);
-        assert_eq!(expiry.edge(peer(), "/a/B").code(), Code::Cancelled);
-        tokio::time::advance(span).await;
-        let status = expiry.edge(peer(), "/a/B");
+        let expiry = Expiry::new(Deadline::after(now(), span), Bound::Timeout, span);
+        let cancelled = || Status::cancelled("reset").with_origin(Origin::Peer);
+        let late = || {
+            let mut status = Status::deadline_exceeded("too slow").with_origin(Origin::Peer);
+            status.metadata_mut().insert("spent", "1s").unwrap();
+            status.with_details(vec![1])
+        };
+        assert_eq!(expiry.edge(cancelled(), "/a/B").code(), Code::Cancelled);
+        let early = expiry.edge(late(), "/a/B");
         assert_eq!(
-            status.to_string(),
+            (early.message(), early.origin()),
+            ("too slow", Origin::Peer),
+            "a limit of the server's own"
+        );
+        tokio::time::advance(span).await;
+        assert_eq!(
+            expiry.edge(cancelled(), "/a/B").to_string(),
             "DEADLINE_EXCEEDED: /a/B: response: no answer within 1s: cancelled at the other end (reset)"
         );
-        let own = expiry.edge(Status::cancelled("by us"), "/a/B");
+        let status = expiry.edge(late(), "/a/B");
         assert_eq!(
-            own.code(),
-            Code::Cancelled,
-            "what we cancelled ourselves stays so"
+            status.to_string(),
+            "DEADLINE_EXCEEDED: /a/B: response: no answer within 1s: given up at the other end (too slow)"
         );
+        assert_eq!(status.metadata().get("spent"), Some("1s"));
+        assert_eq!(status.details(), [1]);
+        let mute = Status::deadline_exceeded("").with_origin(Origin::Peer);
+        let status = expiry.edge(mute, "/a/B");
+        assert!(status.message().ends_with("at the other end"), "{status}");
+        for own in [
+            Status::cancelled("by us"),
+            Status::deadline_exceeded("ours"),
+        ] {
+            let text = own.message().to_owned();
+            let status = expiry.edge(own, "/a/B");
+            assert_eq!(status.message(), text, "what we said ourselves stays so");
+        }
+    }
+
+    #[test]
+    fn the_text_says_whose_deadline_it_was() {
+        let span = Duration::from_nanos(15_632_704);
+        for (bound, text) in [
+            (Bound::Timeout, "no answer within 16ms: waiting"),
+            (
+                Bound::Channel,
+                "no answer within 16ms, the channel's timeout: waiting",
+            ),
+            (
+                Bound::Deadline,
+                "no answer by the deadline, 16ms after the call began: waiting",
+            ),
+            (
+                Bound::Inherited,
+                "no answer by the inherited deadline, 16ms after the call began: waiting",
+            ),
+        ] {
+            let expiry = Expiry::new(Deadline::after(now(), span), bound, span);
+            let status = expiry.status(Stage::Response, "waiting");
+            assert_eq!(status.message(), text);
+        }
+    }
+
+    #[test]
+    fn spans_are_readable() {
+        for (nanos, text) in [
+            (0, "0ns"),
+            (499, "0ns"),
+            (1_500_000, "1.5ms"),
+            (2_345_678, "2.346ms"),
+            (49_999_990, "50ms"),
+            (999_999_999, "1s"),
+            (61_234_567_890, "61.235s"),
+        ] {
+            assert_eq!(Span(Duration::from_nanos(nanos)).to_string(), text);
+        }
+        assert!(Span(Duration::MAX).to_string().ends_with('s'));
     }
 }

@@ -117,11 +117,11 @@ impl<'a> Opening<'a> {
         // One reading for both, so that the text says the span that was asked for.
         let began = std::cell::OnceCell::new();
         let clock = || *began.get_or_init(now);
-        if let Some(deadline) = self.options.resolve_deadline(shared, clock) {
+        if let Some((deadline, bound)) = self.options.resolve_deadline(shared, clock) {
             let left = deadline.remaining(clock());
-            self.expiry = Expiry::new(Some(deadline), left);
+            self.expiry = Expiry::new(deadline, bound, left);
             if left.is_zero() {
-                let text = "the deadline had already passed when the call was made";
+                let text = format!("{bound} had already passed when the call was made");
                 return Err(Status::deadline_exceeded(text).with_unprocessed(true));
             }
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_core::{Deadline, Inherited, Metadata, MetadataError};
 
+use super::expiry::Bound;
 use crate::channel::Shared;
 
 /// What was set on a call before it was awaited.
@@ -44,7 +45,8 @@ impl Options {
         }
     }
 
-    /// The earliest of all deadlines that apply; reads the clock only where it has to.
+    /// The earliest of all deadlines that apply, and whose it is; reads the clock only where it has
+    /// to.
     ///
     /// The channel's timeout is for calls that set neither a timeout nor a deadline of their own;
     /// what is inherited only ever shortens.
@@ -52,14 +54,19 @@ impl Options {
         &self,
         shared: &Shared,
         now: impl FnOnce() -> Instant,
-    ) -> Option<Deadline> {
-        let default = match (self.timeout, self.deadline) {
-            (None, None) => shared.config.timeout,
-            (timeout, _) => timeout,
+    ) -> Option<(Deadline, Bound)> {
+        let timeout = match (self.timeout, self.deadline) {
+            (None, None) => shared.config.timeout.map(|span| (span, Bound::Channel)),
+            (timeout, _) => timeout.map(|span| (span, Bound::Timeout)),
         };
-        let timeout = default.map(|span| Deadline::after(now(), span));
-        let own = Deadline::earliest(timeout, self.deadline);
-        Deadline::earliest(own, self.inherited_deadline)
+        let timeout = timeout.map(|(span, bound)| (Deadline::after(now(), span), bound));
+        let deadline = self.deadline.map(|each| (each, Bound::Deadline));
+        let inherited = self.inherited_deadline.map(|each| (each, Bound::Inherited));
+        // The first of equal ones: what was said at the call itself.
+        [timeout, deadline, inherited]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(each, _)| each.instant())
     }
 
     pub(crate) fn max_receive(&self, shared: &Shared) -> usize {
@@ -92,18 +99,21 @@ mod tests {
         let resolve = |options: &Options| options.resolve_deadline(&channel.0, || now);
 
         let mut options = Options::default();
-        assert_eq!(resolve(&options), Some(Deadline::after(now, 5 * SECOND)));
+        let at = |seconds: u32| Deadline::after(now, seconds * SECOND);
+        assert_eq!(resolve(&options), Some((at(5), Bound::Channel)));
         options.timeout = Some(60 * SECOND);
-        assert_eq!(resolve(&options), Some(Deadline::after(now, 60 * SECOND)));
-        options.deadline = Some(Deadline::after(now, 20 * SECOND));
-        assert_eq!(resolve(&options), Some(Deadline::after(now, 20 * SECOND)));
+        assert_eq!(resolve(&options), Some((at(60), Bound::Timeout)));
+        options.deadline = Some(at(20));
+        assert_eq!(resolve(&options), Some((at(20), Bound::Deadline)));
         let mut inherited = Inherited::new();
-        inherited.deadline = Some(Deadline::after(now, SECOND));
+        inherited.deadline = Some(at(1));
         options.inherit(inherited);
-        assert_eq!(resolve(&options), Some(Deadline::after(now, SECOND)));
+        assert_eq!(resolve(&options), Some((at(1), Bound::Inherited)));
+        options.timeout = Some(SECOND);
+        assert_eq!(resolve(&options), Some((at(1), Bound::Timeout)));
         options.timeout = None;
         options.deadline = None;
-        assert_eq!(resolve(&options), Some(Deadline::after(now, SECOND)));
+        assert_eq!(resolve(&options), Some((at(1), Bound::Inherited)));
     }
 
     #[test]

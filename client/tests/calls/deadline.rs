@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use trunkline_core::{Code, Deadline, Inherited};
+use trunkline_core::{Code, Deadline, Inherited, Origin};
 
 use super::support::{Both, Down, Exchange, One, Up, bytes, pair};
 
@@ -40,6 +40,73 @@ async fn the_text_says_the_span_that_was_asked_for() {
         status.message().starts_with("no answer within 50ms: "),
         "{status}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_text_says_whose_deadline_it_was() {
+    let (builder, mut peer) = pair(100);
+    let channel = builder.timeout(5 * SECOND).build().unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            open.push(peer.next().await);
+        }
+    });
+    let call = || channel.unary::<One>(bytes("x"));
+    let after = |span| Deadline::after(trunkline_transport::now(), span);
+    let nanos = Duration::from_nanos(15_632_704);
+    let mut parent = Inherited::new();
+    parent.deadline = Some(after(9 * nanos));
+    for (call, text) in [
+        (
+            call(),
+            "no answer within 5s, the channel's timeout: waiting",
+        ),
+        (
+            call().deadline(after(5 * SECOND + nanos)),
+            "no answer by the deadline, 16ms after the call began: waiting",
+        ),
+        (
+            call().within(parent),
+            "the inherited deadline had already passed when the call was made",
+        ),
+    ] {
+        let status = call.await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert!(status.message().starts_with(text), "{status}");
+    }
+}
+
+/// The server's clock counts what the client's does: which one fires first is chance.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_it_at_the_deadline_gives_the_same_text() {
+    let (builder, mut peer) = pair(100);
+    let channel = builder.build().unwrap();
+    let server = async {
+        for _ in 0..2 {
+            let exchange = peer.next().await;
+            tokio::time::sleep(SECOND).await;
+            let _ = exchange.try_fail("4", "too slow");
+        }
+    };
+    let calls = async {
+        let call = channel.unary::<One>(bytes("x")).timeout(SECOND);
+        let status = call.await.unwrap_err();
+        let text = status.message();
+        assert!(text.starts_with("no answer within 1s: "), "{status}");
+        // Said before our own deadline, it is a limit of the server's, and stays what it is.
+        let call = channel.server_streaming::<Down>(bytes("x"));
+        let mut receiver = call.timeout(2 * SECOND).await.unwrap();
+        let first = receiver.recv().await.unwrap_err();
+        assert_eq!(
+            (first.message(), first.origin()),
+            ("too slow", Origin::Peer)
+        );
+        tokio::time::sleep(3 * SECOND).await;
+        let second = receiver.recv().await.unwrap_err();
+        assert_eq!(second.to_string(), first.to_string(), "sticky");
+    };
+    tokio::join!(server, calls);
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,7 +127,16 @@ impl Exchange {
     }
 
     /// A status alone.
-    pub(crate) fn fail(mut self, code: &'static str, message: &'static str) {
+    pub(crate) fn fail(self, code: &'static str, message: &'static str) {
+        self.try_fail(code, message).unwrap();
+    }
+
+    /// As [`fail`](Self::fail), to a client that may be gone.
+    pub(crate) fn try_fail(
+        mut self,
+        code: &'static str,
+        message: &'static str,
+    ) -> Result<(), h2::Error> {
         let mut response = headers();
         response
             .headers_mut()
@@ -135,7 +144,7 @@ impl Exchange {
         response
             .headers_mut()
             .insert("grpc-message", message.parse().unwrap());
-        self.respond.send_response(response, true).unwrap();
+        self.respond.send_response(response, true).map(drop)
     }
 }
 
