@@ -8,7 +8,7 @@ pub(crate) mod wire;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -69,13 +69,21 @@ impl fmt::Display for Stage {
 /// The error of an RPC: a code, a text for people, and what else is known. Never OK.
 ///
 /// It is one pointer wide. `Display` gives `CODE: /method: stage: message`, leaving out what is
-/// not known; `source` gives the cause if there is one in this process.
+/// not known, and ` (from the server)` behind what a server answered: everything else was found out
+/// on this side. `Debug`, which is what a failing `main` and `unwrap` print, is the same line with
+/// the rest of what is known in braces. `source` gives the cause if there is one in this process.
 /// ```
-/// use trunkline_core::{Code, Status};
+/// use trunkline_core::{Code, Origin, Status};
 ///
 /// let status = Status::not_found("no feature at 0,0").context("get_feature");
 /// assert_eq!(status.code(), Code::NotFound);
 /// assert_eq!(status.to_string(), "NOT_FOUND: get_feature: no feature at 0,0");
+///
+/// let answer = status.with_origin(Origin::Peer).with_details(vec![8, 5]);
+/// assert_eq!(
+///     format!("{answer:?}"),
+///     "NOT_FOUND: get_feature: no feature at 0,0 (from the server) { details: 2 bytes }"
+/// );
 /// ```
 #[derive(Clone)]
 pub struct Status(Box<Inner>);
@@ -263,39 +271,53 @@ impl fmt::Display for Status {
         if let Some(stage) = self.0.stage {
             write!(f, ": {stage}")?;
         }
-        if self.0.message.is_empty() {
-            return Ok(());
+        if !self.0.message.is_empty() {
+            write!(f, ": {}", self.0.message)?;
         }
-        write!(f, ": {}", self.0.message)
+        if self.0.origin == Origin::Peer {
+            f.write_str(" (from the server)")?;
+        }
+        Ok(())
     }
 }
 
+/// One line, whatever the message holds: the one of `Display`, then what else is known.
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        let mut out = f.debug_struct("Status");
-        out.field("code", &inner.code);
-        out.field("message", &inner.message);
-        out.field("origin", &inner.origin);
-        if let Some(method) = inner.method {
-            out.field("method", &method);
-        }
-        if let Some(stage) = inner.stage {
-            out.field("stage", &stage);
-        }
+        write!(OneLine(f), "{self}")?;
+        let mut separator = " { ";
+        let mut next = || std::mem::replace(&mut separator, ", ");
         if inner.unprocessed {
-            out.field("unprocessed", &true);
+            write!(f, "{}unprocessed", next())?;
         }
         if !inner.details.is_empty() {
-            out.field("details", &inner.details);
+            write!(f, "{}details: {} bytes", next(), inner.details.len())?;
         }
         if !inner.metadata.is_empty() {
-            out.field("metadata", &inner.metadata);
+            write!(f, "{}metadata: ", next())?;
+            write!(OneLine(f), "{:?}", inner.metadata)?;
         }
         if let Some(source) = &inner.source {
-            out.field("source", source);
+            write!(f, "{}source: ", next())?;
+            write!(OneLine(f), "{source:?}")?;
         }
-        out.finish()
+        f.write_str(if separator == ", " { " }" } else { "" })
+    }
+}
+
+/// Escapes what would break a line or play with a terminal.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut plain = 0;
+        for (at, control) in text.match_indices(char::is_control) {
+            self.0.write_str(text.get(plain..at).unwrap_or_default())?;
+            write!(self.0, "{}", control.escape_default())?;
+            plain = at + control.len();
+        }
+        self.0.write_str(text.get(plain..).unwrap_or_default())
     }
 }
 

@@ -72,9 +72,57 @@ fn reads_well() {
         Status::unknown("b").context("a").to_string(),
         "UNKNOWN: a: b"
     );
+}
+
+#[test]
+fn says_when_the_server_said_it() {
+    let status = |message| {
+        Status::unavailable(message)
+            .with_method("/pkg.S/M")
+            .with_origin(Origin::Peer)
+    };
     assert_eq!(
-        format!("{:?}", Status::unknown("b").with_unprocessed(true)),
-        r#"Status { code: Unknown, message: "b", origin: Local, unprocessed: true }"#
+        status("down for maintenance").to_string(),
+        "UNAVAILABLE: /pkg.S/M: down for maintenance (from the server)"
+    );
+    assert_eq!(
+        status("").to_string(),
+        "UNAVAILABLE: /pkg.S/M (from the server)"
+    );
+    for ours in [Origin::Transport, Origin::Local] {
+        let status = status("reset").with_origin(ours);
+        assert_eq!(status.to_string(), "UNAVAILABLE: /pkg.S/M: reset");
+    }
+    assert_eq!(
+        round_trip(&Status::aborted("twice")).message(),
+        "twice",
+        "what travels on is the message alone"
+    );
+}
+
+#[test]
+fn debug_is_one_line_that_begins_like_display() {
+    let bare = Status::unknown("b").with_stage(Stage::Handler);
+    assert_eq!(format!("{bare:?}"), bare.to_string());
+    let mut full = bare
+        .with_unprocessed(true)
+        .with_details(vec![0; 12])
+        .with_source("disk\nfull");
+    full.metadata_mut().insert("k", "v").unwrap();
+    let metadata = format!("{:?}", full.metadata());
+    for text in [format!("{full:?}"), format!("{full:#?}")] {
+        assert_eq!(
+            text,
+            format!(
+                "UNKNOWN: handler: b {{ unprocessed, details: 12 bytes, metadata: {metadata}, \
+                 source: \"disk\\nfull\" }}"
+            )
+        );
+    }
+    let hostile = Status::aborted("two\r\nlines \u{1b}[31m and a \u{263a}\u{85}end\t");
+    assert_eq!(
+        format!("{hostile:?}"),
+        "ABORTED: two\\r\\nlines \\u{1b}[31m and a \u{263a}\\u{85}end\\t"
     );
 }
 
