@@ -116,21 +116,21 @@ async fn every_kind(server: Option<Duration>, client: Option<Duration>) {
     world.end().await;
 }
 
-/// The server's limit is far away: the client's clock counts.
+/// The server's limit is far away: the client's deadline counts, of which the server is told.
 #[tokio::test(start_paused = true)]
-async fn calls_of_every_kind_expire_at_the_client() {
+async fn calls_of_every_kind_end_with_the_clients_deadline() {
     every_kind(Some(3600 * SECOND), Some(SECOND)).await;
 }
 
 /// The client has set none: only the server's clock can fire.
 #[tokio::test(start_paused = true)]
-async fn calls_of_every_kind_expire_at_the_server() {
+async fn calls_of_every_kind_end_with_the_servers_limit() {
     every_kind(Some(SECOND), None).await;
 }
 
 /// Both clocks fire at the same moment: the caller hears the same.
 #[tokio::test(start_paused = true)]
-async fn calls_of_every_kind_expire_at_both() {
+async fn calls_of_every_kind_end_when_both_are_over() {
     every_kind(Some(SECOND), Some(SECOND)).await;
 }
 

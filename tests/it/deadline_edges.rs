@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use trunkline::transport::{memory, now};
+use trunkline::transport::{Listener, memory, now};
 use trunkline::{Channel, Deadline, Origin, Response, Stage};
 use trunkline_test_protos::echo::EchoClient;
 
@@ -139,4 +139,46 @@ async fn the_deadline_covers_connecting() {
     assert_eq!(late.stage(), Some(Stage::Connect), "{late}");
     assert!(late.to_string().contains("memory:mute"), "{late}");
     assert!(late.is_unprocessed());
+}
+
+/// A server that is told of the deadline and does not care: the client alone ends the call, of
+/// every kind, and resets its stream.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ignores_deadlines_holds_nobody() {
+    let (connector, mut listener) = memory::pair("deaf");
+    let (teller, mut told) = telling();
+    tokio::spawn(async move {
+        let (io, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(io).await.unwrap();
+        while let Some(Ok((request, mut respond))) = connection.accept().await {
+            let teller = teller.clone();
+            tokio::spawn(async move {
+                assert!(request.headers().contains_key("grpc-timeout"));
+                let reset = std::future::poll_fn(|cx| respond.poll_reset(cx)).await;
+                teller.say(format!("{} {:?}", request.uri().path(), reset.unwrap()));
+            });
+        }
+    });
+    let channel = Channel::builder("memory:deaf")
+        .connector(connector)
+        .timeout(SECOND);
+    let echo = EchoClient::new(channel.build().unwrap());
+    let own = |status: trunkline::Status| {
+        exceeded(&status);
+        assert_eq!(status.origin(), Origin::Local, "{status}");
+        assert!(status.to_string().contains("memory:deaf"), "{status}");
+    };
+    own(echo.once(note("x")).await.unwrap_err());
+    told.expect("/tests.echo.Echo/Once CANCEL").await;
+    let mut notes = echo.expand(note("x")).await.unwrap();
+    own(notes.recv().await.unwrap_err());
+    told.expect("/tests.echo.Echo/Expand CANCEL").await;
+    let (sender, sum) = echo.collect().await.unwrap();
+    own(sum.await.unwrap_err());
+    told.expect("/tests.echo.Echo/Collect CANCEL").await;
+    drop(sender);
+    let (sender, mut receiver) = echo.chat().await.unwrap();
+    own(receiver.recv().await.unwrap_err());
+    told.expect("/tests.echo.Echo/Chat CANCEL").await;
+    drop(sender);
 }

@@ -64,7 +64,7 @@ async fn every_code_arrives() {
             "{}: /tests.echo.Echo/Once: text {code}",
             failed.code().name()
         );
-        assert_eq!(failed.to_string(), expected);
+        assert!(failed.to_string().starts_with(&expected), "{failed}");
     }
     // OK is no error; a handler that makes one of it still fails.
     let failed = soon(echo.once(number(0))).await.unwrap_err();
@@ -250,9 +250,9 @@ async fn a_servers_own_unavailable_is_its_own() {
         (Code::Unavailable, Origin::Peer)
     );
     assert!(!told.is_unprocessed());
-    assert_eq!(
-        told.to_string(),
-        "UNAVAILABLE: /tests.echo.Echo/Once: down for maintenance"
+    says(
+        &told,
+        &["UNAVAILABLE: /tests.echo.Echo/Once: down for maintenance"],
     );
     drop(echo);
     world.end().await;

@@ -236,6 +236,7 @@ async fn unread_streams_do_not_stall_their_siblings() {
     }
     // Each may fill its window, its sender's queue and what lies between, and no more.
     let per_stream = sent.load(Ordering::SeqCst) / 99;
+    assert!(per_stream > 0, "they have begun");
     assert!(
         per_stream < MOST_AHEAD_BYTES,
         "{per_stream} bytes per unread stream"
