@@ -100,7 +100,6 @@ impl ClientConnection {
             stream_window(config.stream_window_bytes),
         );
         driver.connection.set_target_window_size(window);
-        tracing::debug!(peer = %driver.link.peer().address(), streams = limit, "connected");
         let inner = Arc::new(Inner {
             sender: Mutex::new(Some(sender)),
             link: Arc::clone(&driver.link),
@@ -309,10 +308,17 @@ impl Future for Driver {
         ready!(this.pace.poll_turn(|| this.slots.in_use() > 1, cx));
         this.pace.sleep();
         let why = ready!(this.poll_connection(cx));
-        let peer = this.link.peer().address();
-        let why = why
-            .unwrap_or_else(|| unavailable("closed").context(format_args!("connection to {peer}")));
-        tracing::debug!(%peer, reason = why.message(), "connection closed");
+        let why = why.unwrap_or_else(|| {
+            // h2 ends well only when we let go of it, or after the peer's GOAWAY.
+            let ours = this.handle.strong_count() == 0 || !this.link.is_open();
+            let text = if ours {
+                "closed by this side"
+            } else {
+                "closed by the server, which had said GOAWAY"
+            };
+            let peer = this.link.peer().address();
+            unavailable(text).context(format_args!("connection to {peer}"))
+        });
         this.link.close(why);
         this.slots.wake_all();
         Poll::Ready(())

@@ -67,7 +67,6 @@ impl ServerConnection {
             }
         })
         .await?;
-        tracing::debug!(peer = %link.peer().address(), "accepted");
         Ok(Self {
             connection,
             flusher,
@@ -203,8 +202,6 @@ impl ServerConnection {
         // The last words: best effort, the socket may be gone.
         let _ = self.flusher.poll_flush(cx);
         let peer = self.link.peer().address();
-        let reason = why.as_ref().map_or("closed", Status::message);
-        tracing::debug!(%peer, reason, "connection ended");
         match why {
             Some(why) => {
                 self.link.close(why.clone());
