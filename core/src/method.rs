@@ -1,8 +1,10 @@
 //! What an RPC is called and how many messages go each way.
 
+use std::fmt;
+
 use crate::codec::{Codec, Decoder, Encoder};
 
-/// How many messages a method takes and gives.
+/// How many messages a method takes and gives. Its `Display` is the name in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// One request, one response.
@@ -16,6 +18,16 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// The name in the words of the gRPC documents: `server streaming`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unary => "unary",
+            Self::ClientStreaming => "client streaming",
+            Self::ServerStreaming => "server streaming",
+            Self::Bidi => "bidirectional",
+        }
+    }
+
     /// Whether the client may send more or fewer than one message.
     pub const fn client_streams(self) -> bool {
         matches!(self, Self::ClientStreaming | Self::Bidi)
@@ -24,6 +36,12 @@ impl Shape {
     /// Whether the server may send more or fewer than one message.
     pub const fn server_streams(self) -> bool {
         matches!(self, Self::ServerStreaming | Self::Bidi)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -43,7 +61,8 @@ pub enum Idempotency {
 
 /// One method of a service: its names, its path on the wire and its shape.
 ///
-/// Generated code makes one `static` per method; see [`Method`].
+/// Generated code makes one `static` per method; see [`Method`]. Its `Display` is the path, as in
+/// the text of a [`Status`](crate::Status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct MethodDescriptor {
@@ -83,6 +102,12 @@ impl MethodDescriptor {
     pub const fn with_idempotency(mut self, idempotency: Idempotency) -> Self {
         self.idempotency = idempotency;
         self
+    }
+}
+
+impl fmt::Display for MethodDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.path)
     }
 }
 
@@ -133,4 +158,33 @@ pub trait Method: Send + Sync + 'static {
         + Decoder<Self::Response>;
     /// Names, path and shape.
     const DESCRIPTOR: &'static MethodDescriptor;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MethodDescriptor, Shape};
+
+    #[test]
+    fn names_can_be_printed_in_columns() {
+        let shapes = [
+            Shape::Unary,
+            Shape::ClientStreaming,
+            Shape::ServerStreaming,
+            Shape::Bidi,
+        ];
+        assert_eq!(
+            shapes.map(|shape| shape.to_string()),
+            [
+                "unary",
+                "client streaming",
+                "server streaming",
+                "bidirectional"
+            ]
+        );
+        let method = MethodDescriptor::new("a.B", "C", "/a.B/C", Shape::Unary);
+        assert_eq!(
+            format!("{method:<8}{:>7}|", method.shape),
+            "/a.B/C    unary|"
+        );
+    }
 }

@@ -15,6 +15,9 @@ use crate::metadata::Metadata;
 /// assert_eq!(reply.text, "hello");
 /// assert!(reply.trailers().is_empty());
 /// ```
+/// Methods of its own come before those of the message: where a generated message has a getter
+/// `message()`, `headers()` or `trailers()`, as `optional string message` gives it, write
+/// `reply.message().message()`.
 #[derive(Clone, Debug, Default)]
 pub struct Response<T> {
     headers: Metadata,

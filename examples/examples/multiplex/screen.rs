@@ -69,7 +69,7 @@ fn over_time(records: &[Record]) {
     for (shape, curve) in SHAPES.iter().zip(&curves) {
         say!(
             "  {:<17} {}  peak {:3}",
-            kind(*shape),
+            shape,
             curve.bars(scale),
             curve.peak
         );
@@ -196,7 +196,7 @@ fn methods(records: &[Record]) {
         say!(
             "{:<21} {:<17} {:>6} {:>6} {:>6} {:>8} {:>8} {:>8}",
             short(method),
-            kind(method.shape),
+            method.shape,
             calls.len(),
             times.len(),
             in_flight(records, end, |each| each.method.path == path).peak,
@@ -269,7 +269,10 @@ fn server(seen: &Seen, stats: &ServerStats, stop: &StopReport) {
 }
 
 fn closing(records: &[Record], stats: &ServerStats) -> Summary {
-    let kinds: BTreeSet<&str> = records.iter().map(|each| kind(each.method.shape)).collect();
+    let kinds: BTreeSet<&str> = records
+        .iter()
+        .map(|each| each.method.shape.name())
+        .collect();
     let services: BTreeSet<&str> = records.iter().map(|each| each.method.service).collect();
     let stubs: BTreeSet<(usize, usize)> = records
         .iter()
@@ -304,15 +307,6 @@ fn closing(records: &[Record], stats: &ServerStats) -> Summary {
         failed(true)
     );
     Summary { unexpected }
-}
-
-fn kind(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Unary => "unary",
-        Shape::ServerStreaming => "server streaming",
-        Shape::ClientStreaming => "client streaming",
-        Shape::Bidi => "bidirectional",
-    }
 }
 
 /// `Numbers.Square`.
