@@ -1,26 +1,18 @@
 //! What the HTTP/2 engine must not let through: the traps of building on the h2 crate.
 
+mod flow;
 mod stress;
 mod writes;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use trunkline::client::Receiver;
-use trunkline::codegen::prost::Message;
-use trunkline::transport::http2::ClientConfig;
-use trunkline::transport::{Address, Connector, memory};
 use trunkline::{Code, Origin, Stage};
-use trunkline_test_protos::echo::{EchoClient, Note};
+use trunkline_test_protos::echo::EchoClient;
 
-use crate::handlers::{Scripted, number, scripted};
 use crate::support::{
-    CANCEL, ENHANCE_YOUR_CALM, Event, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, Peer, RawServer,
-    Wire, channel_closes, data, framed, headers, last_data, note, request, settings, text,
-    trailers, window, within,
+    CANCEL, Event, MAX_CONCURRENT_STREAMS, Peer, RawServer, Wire, channel_closes, data, headers,
+    note, settings, text, trailers, within,
 };
-use crate::world::World;
 
 fn answer(stream: u32, words: &str) -> Wire {
     let head = Wire::from(headers(stream).status(200).grpc());
@@ -192,217 +184,36 @@ async fn a_server_without_settings_fails_the_connect_in_time() {
     channel_closes(echo, peer).await;
 }
 
+/// Frames that were on their way when a call was cancelled are no fault of the server's.
 #[tokio::test]
-async fn a_sender_without_window_goes_on_when_there_is_some() {
-    let (mut server, echo) = RawServer::memory("tight");
-    let long = "x".repeat(1_000);
-    let script = async {
-        let mut peer = server.accept_with(&[(INITIAL_WINDOW_SIZE, 0)]).await;
-        peer.expect_headers(1).await;
-        let early = peer.listen(Duration::from_millis(100)).await;
-        assert!(early.is_empty(), "{early:?}");
-        let expected = note(&"x".repeat(1_000));
-        let mut got = Vec::new();
-        // Crumb by crumb: each update lets exactly as much through.
-        while got.len() < expected.len() {
-            peer.send(window(1, 100)).await;
-            let piece = peer.expect_data(1).await;
-            assert!(piece.len() <= 100, "{}", piece.len());
-            got.extend(piece);
-        }
-        assert_eq!(got, expected);
-        peer.expect_end(1).await;
-        peer.send(answer(1, "got it")).await;
-        peer
-    };
-    let call = async {
-        let (mut sender, summary) = echo.collect().await.unwrap();
-        within("window", sender.send(&text(&long))).await.unwrap();
-        sender.finish();
-        assert_eq!(within("the answer", summary).await.unwrap().text, "got it");
-    };
-    let (peer, ()) = tokio::join!(script, call);
-    channel_closes(echo, peer).await;
-}
-
-#[tokio::test]
-async fn a_sender_without_window_hears_of_an_early_answer() {
-    for code in [Code::Ok, Code::OutOfRange] {
-        let (mut server, echo) = RawServer::memory("tight");
-        let script = async {
-            let mut peer = server.accept_with(&[(INITIAL_WINDOW_SIZE, 0)]).await;
-            peer.expect_headers(1).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let head = Wire::from(headers(1).status(200).grpc());
-            peer.send(
-                head.and(data(1, note("enough")))
-                    .and(trailers(1, code.number())),
-            )
-            .await;
-            // What is left of the request is called off.
-            assert_eq!(peer.expect_reset(1).await, CANCEL);
-            peer
-        };
-        let call = async {
-            let (mut sender, summary) = echo.collect().await.unwrap();
-            let sending = async {
-                loop {
-                    if let Err(status) = sender.send(&text(&"x".repeat(10_000))).await {
-                        return status;
-                    }
-                }
-            };
-            let both = async { tokio::join!(summary, sending) };
-            within("the early answer on both halves", both).await
-        };
-        let (peer, (answer, sender)) = tokio::join!(script, call);
-        assert_eq!(answer.map_or_else(|error| error.code(), |_| Code::Ok), code);
-        assert!([code, Code::Cancelled].contains(&sender.code()), "{sender}");
-        channel_closes(echo, peer).await;
-    }
-}
-
-/// This many messages, each in a DATA frame of its own, for a client that reads none of them yet.
-async fn unread(count: usize) -> (Peer, EchoClient, Receiver<Note>) {
-    let (mut server, echo) = RawServer::memory("crumbs");
+async fn late_frames_of_cancelled_calls_do_not_end_the_connection() {
+    const CALLS: u32 = 3_000;
+    let (mut server, echo) = RawServer::memory("late");
     let script = async {
         let mut peer = server.accept().await;
-        peer.expect_end(1).await;
-        peer.send(Wire::from(headers(1).status(200).grpc())).await;
-        let crumb = data(1, note(""));
-        for _ in 0..count / 1000 {
-            let mut many = Wire::default();
-            for _ in 0..1000 {
-                many = many.and(crumb.clone());
-            }
-            peer.send(many).await;
+        for number in 0..CALLS {
+            let stream = 1 + 2 * number;
+            peer.expect_end(stream).await;
+            let head = Wire::from(headers(stream).status(200).grpc());
+            peer.send(head.and(data(stream, note("one")))).await;
+            assert_eq!(peer.expect_reset(stream).await, CANCEL);
+            peer.send(data(stream, note("late")).and(trailers(stream, 0)))
+                .await;
         }
+        let stream = 1 + 2 * CALLS;
+        peer.expect_end(stream).await;
+        peer.send(answer(stream, "healthy")).await;
         peer
     };
-    let call = async {
-        let mut received = echo.expand(text("crumbs")).await.unwrap();
-        received.headers().await.unwrap();
-        received
+    let calls = async {
+        for number in 0..CALLS {
+            let mut received = echo.expand(text("go")).await.unwrap();
+            let first = within(number, received.recv()).await.unwrap();
+            assert_eq!(first.unwrap().text, "one");
+        }
+        let last = within("the last", echo.once(text("x"))).await.unwrap();
+        assert_eq!(last.text, "healthy");
     };
-    let (peer, received) = tokio::join!(script, call);
-    (peer, echo, received)
-}
-
-#[tokio::test]
-async fn eight_thousand_unread_tiny_messages_survive() {
-    let (mut peer, echo, mut received) = unread(8_000).await;
-    peer.send(trailers(1, 0)).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    for number in 0..8_000 {
-        let next = within(number, received.recv()).await.unwrap();
-        assert_eq!(next, Some(Note::default()), "{number}");
-    }
-    assert_eq!(received.recv().await.unwrap(), None);
+    let (peer, ()) = tokio::join!(script, calls);
     channel_closes(echo, peer).await;
-}
-
-#[tokio::test]
-async fn too_many_unread_tiny_messages_end_the_connection_and_say_why() {
-    let (mut peer, _echo, mut received) = unread(20_000).await;
-    let (_, code, _) = peer.expect_goaway().await;
-    assert_eq!(code, ENHANCE_YOUR_CALM);
-    let error = loop {
-        match within("the error", received.recv()).await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("a cut stream gave a clean end"),
-            Err(error) => break error,
-        }
-    };
-    let all = error.to_string();
-    assert!(all.contains("memory:crumbs"), "{all}");
-    assert!(
-        all.contains("small_data_budget_bytes"),
-        "the setting is named: {all}"
-    );
-    assert!(
-        matches!(error.code(), Code::ResourceExhausted | Code::Unavailable),
-        "{all}"
-    );
-    peer.expect_close().await;
-}
-
-#[tokio::test]
-async fn a_wider_budget_takes_more_of_them() {
-    let mut config = ClientConfig::default();
-    config.small_data_budget_bytes = 8 << 20;
-    let (mut server, builder) = RawServer::builder("crumbs");
-    let echo = EchoClient::new(builder.http2(config).build().unwrap());
-    let script = async {
-        let mut peer = server.accept().await;
-        peer.expect_end(1).await;
-        peer.send(Wire::from(headers(1).status(200).grpc())).await;
-        for _ in 0..20_000 {
-            peer.send(data(1, note(""))).await;
-        }
-        peer.send(trailers(1, 0)).await;
-        peer
-    };
-    let call = async {
-        let mut received = echo.expand(text("crumbs")).await.unwrap();
-        received.headers().await.unwrap();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let mut count = 0;
-        while received.recv().await.unwrap().is_some() {
-            count += 1;
-        }
-        assert_eq!(count, 20_000);
-    };
-    let (peer, ()) = tokio::join!(script, call);
-    channel_closes(echo, peer).await;
-}
-
-/// Tiny requests for a handler that reads none of them before it is told to.
-async fn unread_requests(count: usize) -> (Peer, Arc<Notify>, World) {
-    let go = Arc::new(Notify::new());
-    let read = Arc::clone(&go);
-    let service = Scripted::default().collect(move |_, mut requests| {
-        let read = Arc::clone(&read);
-        Box::pin(async move {
-            read.notified().await;
-            let mut all = Note::default();
-            while requests.recv().await?.is_some() {
-                all.number += 1;
-            }
-            Ok(all.into())
-        })
-    });
-    let (connector, listener) = memory::pair("crumbs");
-    let world = World::memory(scripted(service).listener(listener));
-    let address = Address::Memory("crumbs".into());
-    let mut peer = Peer::client(connector.connect(&address).await.unwrap()).await;
-    peer.send(request(1, "/tests.echo.Echo/Collect")).await;
-    for _ in 0..count {
-        peer.send(data(1, note(""))).await;
-    }
-    (peer, go, world)
-}
-
-#[tokio::test]
-async fn our_server_takes_eight_thousand_unread_tiny_requests() {
-    let (mut peer, go, world) = unread_requests(8_000).await;
-    peer.send(last_data(1, "")).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    go.notify_one();
-    let answer = peer.expect_end(1).await;
-    assert_eq!(
-        (answer.code(), answer.body),
-        (Some(0), framed(number(8_000).encode_to_vec()))
-    );
-    drop(peer);
-    world.end().await;
-}
-
-#[tokio::test]
-async fn our_server_hangs_up_on_many_more() {
-    let (mut peer, _go, world) = unread_requests(20_000).await;
-    let (_, code, _) = peer.expect_goaway().await;
-    assert_eq!(code, ENHANCE_YOUR_CALM);
-    peer.expect_close().await;
-    drop(peer);
-    world.end().await;
 }

@@ -19,6 +19,12 @@ use crate::support::{Peer, Wire, last_data, note, request, text, within};
 
 const CALLS: usize = 200;
 
+/// Of a size that h2 by itself flushes at once.
+const WORDS: &str = "something of more than two hundred and fifty-six bytes, because the h2 crate \
+    flushes its socket after every DATA frame that is as long as that, which would make it one \
+    write for each of the messages that are ready at the same time; that is what these tests are \
+    about, after all";
+
 /// Counts how often something is written. The kernel would be asked as often.
 struct Counted(BoxIo, Arc<AtomicUsize>);
 
@@ -135,13 +141,10 @@ async fn round() -> (usize, usize) {
             shop.server_writes.load(Ordering::Relaxed),
             shop.client_writes.load(Ordering::Relaxed),
         );
-        let calls = (0..CALLS)
-            .map(|_| tokio::spawn(shop.channel.once(text("hello")).owned().into_future()));
+        let calls =
+            (0..CALLS).map(|_| tokio::spawn(shop.channel.once(text(WORDS)).owned().into_future()));
         for call in calls.collect::<Vec<_>>() {
-            assert_eq!(
-                within("a reply", call).await.unwrap().unwrap().text,
-                "hello"
-            );
+            assert_eq!(within("a reply", call).await.unwrap().unwrap().text, WORDS);
         }
     }
     assert_eq!(shop.server.stats().connections_accepted, 1);
@@ -196,7 +199,7 @@ async fn a_packet_of_requests_is_answered_by_few() {
     let streams = || (0..CALLS as u32).map(|number| 1 + 2 * number);
     for stream in streams() {
         let head = Wire::from(request(stream, "/tests.echo.Echo/Once"));
-        packet = packet.and(head).and(last_data(stream, note("hello")));
+        packet = packet.and(head).and(last_data(stream, note(WORDS)));
     }
     peer.send(packet).await;
     for stream in streams() {
