@@ -124,10 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let report = handle.graceful_stop(Duration::from_secs(1)).await;
     serving.await??;
-    println!(
-        "\nServer stopped, {} calls cut short",
-        report.reset + report.trailers
-    );
+    println!("\nServer stopped, {} calls cut short", report.cut_short());
     Ok(())
 }
 

@@ -254,16 +254,17 @@ fn server(seen: &Seen, stats: &ServerStats, stop: &StopReport) {
         stats.live_connections
     );
     say!(
-        "  RPCs started {}, completed {}, ended by a cancel or a deadline {}, panicked {}",
+        "  RPCs started {}, completed {}, cancelled {}, ended by a deadline {}, panicked {}",
         stats.rpcs_started,
         stats.rpcs_completed,
         stats.rpcs_cancelled,
+        stats.rpcs_deadline_exceeded,
         stats.rpcs_panicked
     );
     say!(
         "  stopped in {} ms, with {} calls and {} connections cut short",
         millis(stop.elapsed),
-        stop.trailers + stop.reset + stop.unfinished,
+        stop.cut_short(),
         stop.connections_aborted
     );
 }

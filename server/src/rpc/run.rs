@@ -33,6 +33,7 @@ pub(crate) struct Rpc {
     asked: Option<Subtype>,
     /// The codec that the answer names.
     subtype: &'static str,
+    /// `Stopped` until it ends otherwise: a runtime that goes away drops the task as it stands.
     end: End,
 }
 
@@ -58,7 +59,7 @@ impl Rpc {
             body: Some(body),
             asked: subtype,
             subtype: "",
-            end: End::Cancelled,
+            end: End::Stopped,
         }
     }
 
@@ -126,14 +127,17 @@ impl Rpc {
         match cause {
             Cause::Reset(_) => {
                 tracing::debug!(method, %status, "RPC cancelled by its client");
+                self.end = End::Cancelled;
                 self.answer.forget(&status);
             }
             Cause::Deadline => {
                 tracing::debug!(method, "RPC ended by its deadline");
+                self.end = End::DeadlineExceeded;
                 self.answer.cut(&status);
             }
             Cause::Stop => {
                 tracing::debug!(method, "RPC ended by the stop of the server");
+                self.end = End::Stopped;
                 let counters = self.context.link().counters();
                 counters.rpc_stopped(self.answer.cut(&status));
             }

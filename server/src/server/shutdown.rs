@@ -90,6 +90,15 @@ pub struct StopReport {
     pub elapsed: Duration,
 }
 
+impl StopReport {
+    /// How many RPCs did not come to their own end: those answered UNAVAILABLE, those reset, and
+    /// those whose handlers still block a thread. With 0 nobody noticed the stop.
+    #[must_use]
+    pub const fn cut_short(&self) -> u64 {
+        self.trailers + self.reset + self.unfinished
+    }
+}
+
 async fn stop(shared: Arc<Shared>, grace: Duration) -> StopReport {
     let started = now();
     let counters = &shared.counters;

@@ -9,6 +9,9 @@ use trunkline_transport::http2::Finished;
 use super::Shared;
 
 /// The counters of a server at one moment. All but the `live_` ones only ever grow.
+///
+/// Every RPC that was started is live, or has ended in exactly one way: `rpcs_completed`,
+/// `rpcs_cancelled`, `rpcs_deadline_exceeded`, `rpcs_stopped` or `rpcs_panicked`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
@@ -32,8 +35,12 @@ pub struct ServerStats {
     pub rpcs_started: u64,
     /// RPCs whose handler came to an end by itself, whatever it said.
     pub rpcs_completed: u64,
-    /// RPCs ended by their client, their deadline, the loss of the connection, or a stop.
+    /// RPCs that their client gave up: it reset the stream, or its connection was lost.
     pub rpcs_cancelled: u64,
+    /// RPCs ended by their deadline: the client's, or `max_timeout`.
+    pub rpcs_deadline_exceeded: u64,
+    /// RPCs cut short by the stop of the server, or with its runtime.
+    pub rpcs_stopped: u64,
     /// RPCs whose handler, or a child of it, panicked.
     pub rpcs_panicked: u64,
     /// Requests answered without a handler: unknown methods and what is no gRPC request.
@@ -45,6 +52,8 @@ pub struct ServerStats {
 pub(crate) enum End {
     Completed,
     Cancelled,
+    DeadlineExceeded,
+    Stopped,
     Panicked,
 }
 
@@ -61,6 +70,8 @@ pub(crate) struct Counters {
     started: AtomicU64,
     completed: AtomicU64,
     cancelled: AtomicU64,
+    deadline_exceeded: AtomicU64,
+    stopped: AtomicU64,
     panicked: AtomicU64,
     rejected: AtomicU64,
     stopped_by_trailers: AtomicU64,
@@ -80,6 +91,8 @@ impl Counters {
         let counter = match how {
             End::Completed => &self.completed,
             End::Cancelled => &self.cancelled,
+            End::DeadlineExceeded => &self.deadline_exceeded,
+            End::Stopped => &self.stopped,
             End::Panicked => &self.panicked,
         };
         counter.fetch_add(1, Ordering::SeqCst);
@@ -137,12 +150,14 @@ impl Counters {
         let get = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         // Ends before starts, so that no RPC seems to have ended before it started.
         let (completed, cancelled) = (get(&self.completed), get(&self.cancelled));
+        let (late, stopped) = (get(&self.deadline_exceeded), get(&self.stopped));
         let panicked = get(&self.panicked);
+        let ended = completed + cancelled + late + stopped + panicked;
         let started = get(&self.started);
         ServerStats {
             live_listeners: get(&self.listeners),
             live_connections: get(&self.connections),
-            live_rpcs: started.saturating_sub(completed + cancelled + panicked),
+            live_rpcs: started.saturating_sub(ended),
             live_children: get(&self.children),
             connections_accepted: get(&self.accepted),
             connections_refused: get(&self.refused),
@@ -151,6 +166,8 @@ impl Counters {
             rpcs_started: started,
             rpcs_completed: completed,
             rpcs_cancelled: cancelled,
+            rpcs_deadline_exceeded: late,
+            rpcs_stopped: stopped,
             rpcs_panicked: panicked,
             requests_rejected: get(&self.rejected),
         }

@@ -54,7 +54,8 @@ async fn the_deadline_ends_every_kind_and_drops_its_handler() {
         let stats = world
             .until(|stats| stats.live_rpcs + stats.live_children == 0)
             .await;
-        assert_eq!(stats.rpcs_cancelled, n as u64 + 1);
+        let ended = (stats.rpcs_deadline_exceeded, stats.rpcs_cancelled);
+        assert_eq!(ended, (n as u64 + 1, 0), "{kind}");
     }
     assert_eq!(world.state.gone(), 5, "four handlers and a child");
     world.end().await;
@@ -81,7 +82,8 @@ async fn a_reset_drops_the_handler_of_every_kind() {
         let stats = world
             .until(|stats| stats.live_rpcs + stats.live_children == 0)
             .await;
-        assert_eq!(stats.rpcs_cancelled, n as u64 + 1, "{kind}");
+        let ended = (stats.rpcs_cancelled, stats.rpcs_deadline_exceeded);
+        assert_eq!(ended, (n as u64 + 1, 0), "{kind}");
     }
     assert_eq!(world.state.gone(), 5);
     assert_eq!(world.call("fine").await.unwrap(), "fine");
@@ -112,7 +114,7 @@ async fn a_lost_connection_drops_its_handlers() {
     world.until(|stats| stats.live_rpcs == 10).await;
     driver.abort();
     let stats = world.until(|stats| stats.live_rpcs == 0).await;
-    assert_eq!(stats.rpcs_cancelled, 10);
+    assert_eq!((stats.rpcs_cancelled, stats.rpcs_stopped), (10, 0));
     assert_eq!(world.state.gone(), 10);
     world.end().await;
 }
@@ -127,7 +129,7 @@ async fn cancelled_gives_the_handler_one_more_turn() {
             responses.fail(Status::cancelled("by the test"));
         }
         world
-            .until(|stats| stats.rpcs_cancelled == n as u64 + 1)
+            .until(|stats| stats.rpcs_cancelled + stats.rpcs_deadline_exceeded == n as u64 + 1)
             .await;
     }
     let seen = &world.state.saw_cancel;

@@ -137,7 +137,7 @@ async fn a_socket_that_is_never_read_is_cut() {
         report.elapsed >= GRACE && report.elapsed < BOUND,
         "{report:?}"
     );
-    assert_eq!(report.trailers + report.reset, 1, "{report:?}");
+    assert_eq!(report.cut_short(), 1, "{report:?}");
     assert_eq!(report.connections_aborted, 1, "{report:?}");
     assert_stopped(world).await;
     drop((client, connection));
@@ -162,6 +162,7 @@ async fn endless_streams_get_unavailable() {
         (0, 3, 0),
         "{report:?}"
     );
+    assert_eq!((report.cut_short(), world.stats().rpcs_stopped), (3, 3));
     assert_eq!(
         (report.connections_closed, report.connections_aborted),
         (1, 0)
@@ -287,6 +288,7 @@ async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_stop() {
     world.until(|stats| stats.live_rpcs == 1).await;
     let report = world.handle.graceful_stop(Duration::from_millis(10)).await;
     assert!(report.elapsed < Duration::from_millis(800), "{report:?}");
+    assert_eq!((report.unfinished, report.cut_short()), (1, 1));
     unary.recv().await.unwrap_err();
     assert_stopped(world).await;
 }
@@ -306,5 +308,6 @@ async fn dropping_serve_ends_everything() {
         stats.live_connections + stats.live_rpcs == 0
     })
     .await;
-    until(&world.handle, |stats| stats.live_listeners == 0).await;
+    let stats = until(&world.handle, |stats| stats.live_listeners == 0).await;
+    assert_eq!((stats.rpcs_stopped, stats.rpcs_cancelled), (1, 0));
 }

@@ -198,6 +198,13 @@ pub(crate) fn assert_quiet(stats: &ServerStats) {
         (0, 0, 0, 0),
         "{stats:?}"
     );
+    // Each has ended in exactly one way.
+    let ended = stats.rpcs_completed
+        + stats.rpcs_cancelled
+        + stats.rpcs_deadline_exceeded
+        + stats.rpcs_stopped
+        + stats.rpcs_panicked;
+    assert_eq!(ended, stats.rpcs_started, "{stats:?}");
 }
 
 pub(crate) async fn until(
