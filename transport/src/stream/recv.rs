@@ -9,7 +9,9 @@ use trunkline_core::protocol::NotGrpc;
 use trunkline_core::{Decoder, Frame, FrameDecoder, FrameError, Metadata, Origin, Stage, Status};
 
 use super::Side;
-use crate::http2::{Head, RequestBody, ResponseStream, SharedStream};
+use crate::http2::{
+    ClientConnection, Head, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
+};
 
 /// The receiving half of a stream of `T`s.
 ///
@@ -42,6 +44,8 @@ enum Phase {
     Messages,
     /// Client: after the last message.
     Trailers,
+    /// Client: surely not processed, so that the call may be put on another stream.
+    Refused(Status),
     /// Cancelled by this side; what had arrived is still read.
     Remains(Status),
     Ended(Result<(), Status>),
@@ -107,7 +111,9 @@ impl<T> RecvHalf<T> {
         loop {
             match &mut self.phase {
                 Phase::Ended(Ok(())) => return Poll::Ready(Ok(None)),
-                Phase::Ended(Err(status)) => return Poll::Ready(Err(status.clone())),
+                Phase::Ended(Err(status)) | Phase::Refused(status) => {
+                    return Poll::Ready(Err(status.clone()));
+                }
                 Phase::Head => ready!(self.poll_first(cx)),
                 Phase::NotGrpc(_) => ready!(self.poll_foreign(cx)),
                 Phase::Trailers => ready!(self.poll_last(cx)),
@@ -139,12 +145,42 @@ impl<T> RecvHalf<T> {
             match &self.phase {
                 Phase::Head => ready!(self.poll_first(cx)),
                 Phase::NotGrpc(_) => ready!(self.poll_foreign(cx)),
-                Phase::Ended(Err(status)) => return Poll::Ready(Err(status.clone())),
+                Phase::Ended(Err(status)) | Phase::Refused(status) => {
+                    return Poll::Ready(Err(status.clone()));
+                }
                 Phase::Messages | Phase::Trailers | Phase::Remains(_) | Phase::Ended(Ok(())) => {
                     return Poll::Ready(Ok(()));
                 }
             }
         }
+    }
+
+    /// Client: true after an error of a streaming call that was surely not processed and can be
+    /// put on another stream by [`restart`](Self::restart). Until then its sending half goes on
+    /// as if nothing had happened. [`fail`](Self::fail) ends the call instead.
+    #[must_use]
+    pub const fn may_restart(&self) -> bool {
+        matches!(self.phase, Phase::Refused(_))
+    }
+
+    /// Client: puts the call on a new stream, with all that was sent so far. Possible once, before
+    /// the first answer, for at most 256 KiB of messages.
+    ///
+    /// Source: gRFC A6, "Transparent Retries".
+    ///
+    /// # Errors
+    /// Why no stream could be opened; the call may be restarted elsewhere.
+    pub fn restart(
+        &mut self,
+        connection: &ClientConnection,
+        permit: Permit,
+        head: &RequestHead<'_>,
+    ) -> Result<(), Status> {
+        if let (Source::Response(stream), Phase::Refused(_)) = (&mut self.source, &self.phase) {
+            connection.restart_streaming(permit, head, stream)?;
+            self.phase = Phase::Head;
+        }
+        Ok(())
     }
 
     /// Client: the response headers, once there are any.
@@ -224,6 +260,7 @@ impl<T> RecvHalf<T> {
         loop {
             match &self.phase {
                 Phase::Ended(_) | Phase::Remains(_) => return,
+                Phase::Refused(_) => return self.fail(status),
                 Phase::Head | Phase::NotGrpc(_) => {
                     // Nothing that could be read has arrived, unless the head just did.
                     if self.poll_head(&mut cx).is_pending() {
@@ -267,6 +304,9 @@ impl<T> RecvHalf<T> {
             Ok(Head::NotGrpc(seen)) => {
                 self.answered = true;
                 self.phase = Phase::NotGrpc(Box::new(seen));
+            }
+            Err(status) if status.is_unprocessed() && stream.may_restart() => {
+                self.phase = Phase::Refused(status);
             }
             Err(status) => self.fail(status),
         }

@@ -192,10 +192,27 @@ impl ClientConnection {
         max_receive_bytes: usize,
     ) -> Result<(RequestStream, ResponseStream), Status> {
         let (response, send) = self.open(head)?;
-        let cell = StreamCell::client(send, Arc::clone(&self.0.link));
+        let link = Arc::clone(&self.0.link);
+        let cell = StreamCell::client(send, Arc::clone(&link));
         let responses =
-            ResponseStream::streaming(response, Arc::clone(&cell), permit, max_receive_bytes);
+            ResponseStream::streaming(response, Arc::clone(&cell), link, permit, max_receive_bytes);
         Ok((RequestStream::new(cell), responses))
+    }
+
+    /// Starts a call again that [`start_streaming`](Self::start_streaming) has started elsewhere
+    /// and that was surely not processed there. Its halves stay what they are.
+    ///
+    /// # Errors
+    /// As [`start_single`](Self::start_single).
+    pub(crate) fn restart_streaming(
+        &self,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        responses: &mut ResponseStream,
+    ) -> Result<(), Status> {
+        let (response, send) = self.open(head)?;
+        responses.restart(response, send, &self.0.link, permit);
+        Ok(())
     }
 
     fn open(&self, head: &RequestHead<'_>) -> Result<(ResponseFuture, SendStream<Bytes>), Status> {

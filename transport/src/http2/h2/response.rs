@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use h2::SendStream;
 use h2::client::ResponseFuture;
 use trunkline_core::protocol::{ResponseHead, read_response_head, read_trailers};
 use trunkline_core::{Metadata, Origin, Stage, Status};
@@ -91,7 +92,7 @@ enum State {
 #[derive(Debug)]
 enum Stream {
     Single(Arc<Link>),
-    Streaming(Arc<StreamCell>),
+    Streaming(Arc<StreamCell>, Arc<Link>),
 }
 
 impl ResponseStream {
@@ -112,12 +113,13 @@ impl ResponseStream {
     pub(super) const fn streaming(
         response: ResponseFuture,
         cell: Arc<StreamCell>,
+        link: Arc<Link>,
         permit: Permit,
         max_receive_bytes: usize,
     ) -> Self {
         Self {
             state: State::Head(response),
-            stream: Stream::Streaming(cell),
+            stream: Stream::Streaming(cell, link),
             permit: Some(permit),
             max_receive_bytes,
         }
@@ -136,7 +138,41 @@ impl ResponseStream {
     pub(crate) fn sender_is_open(&self) -> bool {
         match &self.stream {
             Stream::Single(_) => false,
-            Stream::Streaming(cell) => !cell.has_ended(),
+            Stream::Streaming(cell, _) => !cell.has_ended(),
+        }
+    }
+
+    /// True while the call can be put on another stream: it has a sender, nothing was answered,
+    /// and not too much was sent.
+    pub(crate) fn may_restart(&self) -> bool {
+        match &self.stream {
+            Stream::Single(_) => false,
+            Stream::Streaming(cell, _) => {
+                matches!(self.state, State::Head(_)) && cell.may_restart()
+            }
+        }
+    }
+
+    /// Puts the call on a new stream, with all that was sent. Only once.
+    pub(super) fn restart(
+        &mut self,
+        response: ResponseFuture,
+        send: SendStream<Bytes>,
+        link: &Arc<Link>,
+        permit: Permit,
+    ) {
+        let Stream::Streaming(cell, old_link) = &mut self.stream else {
+            return;
+        };
+        if cell.restart(send, Arc::clone(link)).is_err() {
+            // Ended by this side meanwhile, which both halves know; the new stream is cancelled.
+            link.retire(permit);
+            return;
+        }
+        self.state = State::Head(response);
+        let old_link = std::mem::replace(old_link, Arc::clone(link));
+        if let Some(old) = self.permit.replace(permit) {
+            old_link.retire(old);
         }
     }
 
@@ -154,6 +190,9 @@ impl ResponseStream {
                 let fields = fields::iter(head.headers);
                 let read = read_response_head(head.status.as_u16(), end, fields);
                 self.state = State::Body(body);
+                if let Stream::Streaming(cell, _) = &self.stream {
+                    cell.commit();
+                }
                 Poll::Ready(Ok(read))
             }
         }
@@ -196,7 +235,7 @@ impl ResponseStream {
             State::Head(_) | State::Ended => false,
         };
         self.state = State::Ended;
-        if let Stream::Streaming(cell) = &self.stream {
+        if let Stream::Streaming(cell, _) = &self.stream {
             cell.peer_ended(status());
         }
         self.give_back(closed);
@@ -204,7 +243,7 @@ impl ResponseStream {
 
     /// The call ends here: RST_STREAM CANCEL, and a sender fails with the same status.
     pub(crate) fn abort(&mut self, status: Status) {
-        if let Stream::Streaming(cell) = &self.stream {
+        if let Stream::Streaming(cell, _) = &self.stream {
             cell.abort(status);
         }
         self.state = State::Ended;
@@ -231,8 +270,7 @@ impl Drop for ResponseStream {
 impl Stream {
     fn link(&self) -> &Link {
         match self {
-            Self::Single(link) => link,
-            Self::Streaming(cell) => cell.link(),
+            Self::Single(link) | Self::Streaming(_, link) => link,
         }
     }
 
@@ -240,14 +278,14 @@ impl Stream {
     fn poll_local(&self, cx: &mut Context<'_>) -> Poll<Status> {
         match self {
             Self::Single(_) => Poll::Pending,
-            Self::Streaming(cell) => cell.poll_local(cx),
+            Self::Streaming(cell, _) => cell.poll_local(cx),
         }
     }
 
     fn error(&self, error: &h2::Error) -> Status {
         let local = match self {
             Self::Single(_) => None,
-            Self::Streaming(cell) => cell.local(),
+            Self::Streaming(cell, _) => cell.local(),
         };
         local.unwrap_or_else(|| stream_error(error, self.link(), Stage::Response))
     }

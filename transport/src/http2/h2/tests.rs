@@ -28,10 +28,18 @@ struct World {
 }
 
 async fn world(config: ServerConfig) -> World {
+    world_that(config, |_| {}).await
+}
+
+async fn world_that(
+    config: ServerConfig,
+    prepare: impl FnOnce(&mut ServerConnection) + Send + 'static,
+) -> World {
     let (near, far) = memory::pipe();
     let (sender, streams) = mpsc::unbounded_channel();
     let server = tokio::spawn(async move {
         let mut connection = ServerConnection::handshake(far, peer(), &config).await?;
+        prepare(&mut connection);
         while let Some(stream) = poll_fn(|cx| connection.poll_next(cx)).await {
             let _ = sender.send(stream?);
         }
@@ -343,6 +351,80 @@ async fn the_call_that_took_the_last_stream_can_be_cancelled() {
             tokio::task::yield_now().await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_refused_stream_goes_on_elsewhere_with_all_that_was_sent() {
+    let refusing = world_that(ServerConfig::default(), ServerConnection::refuse_new).await;
+    let mut willing = world(ServerConfig::default()).await;
+    let (mut send, mut recv) = refusing.bidi();
+    for text in ["one", "two"] {
+        send.send(&Bytes::from_static(text.as_bytes()))
+            .await
+            .unwrap();
+    }
+    let refused = recv.recv().await.unwrap_err();
+    assert!(refused.is_unprocessed() && recv.may_restart(), "{refused}");
+    // The sender knows nothing of it.
+    send.send(&Bytes::from_static(b"three")).await.unwrap();
+
+    let authority = Authority::from_static("test");
+    let agent = HeaderValue::from_static("agent");
+    let none = Metadata::new();
+    let permit = willing.client.try_permit().unwrap();
+    recv.restart(&willing.client, permit, &head(&authority, &agent, &none))
+        .unwrap();
+    send.send(&Bytes::from_static(b"four")).await.unwrap();
+    let (mut respond, mut requests, shared) = willing.accept().await;
+    for text in ["one", "two", "three", "four"] {
+        assert_eq!(requests.recv().await.unwrap().unwrap(), text);
+    }
+    respond.send(&Bytes::from_static(b"done")).await.unwrap();
+    assert_eq!(recv.recv().await.unwrap().unwrap(), "done");
+    send.half_close();
+    assert!(requests.recv().await.unwrap().is_none());
+    shared.finish(Ok(&Metadata::new()));
+    assert!(recv.recv().await.unwrap().is_none());
+    assert_eq!(refusing.client.usage().in_use, 0);
+}
+
+#[tokio::test]
+async fn a_stream_is_restarted_finished_too_but_only_once() {
+    let refusing = world_that(ServerConfig::default(), ServerConnection::refuse_new).await;
+    let mut willing = world(ServerConfig::default()).await;
+    let (mut send, mut recv) = refusing.bidi();
+    send.send(&Bytes::from_static(b"all")).await.unwrap();
+    send.half_close();
+    assert!(recv.recv().await.is_err() && recv.may_restart());
+    let authority = Authority::from_static("test");
+    let agent = HeaderValue::from_static("agent");
+    let none = Metadata::new();
+    let head = head(&authority, &agent, &none);
+    let permit = willing.client.try_permit().unwrap();
+    recv.restart(&willing.client, permit, &head).unwrap();
+    let (_respond, mut requests, _shared) = willing.accept().await;
+    assert_eq!(requests.recv().await.unwrap().unwrap(), "all");
+    assert!(requests.recv().await.unwrap().is_none());
+
+    let (mut send, mut recv) = refusing.bidi();
+    send.send(&Bytes::from_static(b"all")).await.unwrap();
+    assert!(recv.recv().await.is_err() && recv.may_restart());
+    let permit = refusing.client.try_permit().unwrap();
+    recv.restart(&refusing.client, permit, &head).unwrap();
+    let again = recv.recv().await.unwrap_err();
+    assert!(again.is_unprocessed() && !recv.may_restart(), "once");
+    assert!(send.send(&Bytes::from_static(b"more")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_call_that_has_sent_much_is_not_restarted() {
+    let refusing = world_that(ServerConfig::default(), ServerConnection::refuse_new).await;
+    let (mut send, mut recv) = refusing.bidi();
+    let much = Bytes::from(vec![0; 300_000]);
+    send.send(&much).await.unwrap();
+    let refused = recv.recv().await.unwrap_err();
+    assert!(refused.is_unprocessed() && !recv.may_restart(), "{refused}");
+    assert!(send.send(&much).await.is_err());
 }
 
 #[tokio::test]

@@ -38,13 +38,16 @@ pub(crate) struct StreamCell {
     /// The receiving side of a server's stream: here, so that the end of the RPC ends it even if
     /// its half was moved to a task that never looks at it again.
     body: Mutex<Option<Body>>,
-    signal: Arc<Signal>,
+    /// The connection it was made for.
+    link: Arc<Link>,
 }
 
 impl StreamCell {
     /// A client's stream.
     pub(super) fn client(send: SendStream<Bytes>, link: Arc<Link>) -> Arc<Self> {
-        Self::new(Out::Open(send), None, link)
+        let cell = Self::new(Out::Open(send), None, link);
+        cell.state.lock().keep();
+        cell
     }
 
     /// A server's stream, before anything was answered.
@@ -67,14 +70,43 @@ impl StreamCell {
 
     fn new(out: Out, body: Option<Body>, link: Arc<Link>) -> Arc<Self> {
         Arc::new_cyclic(|cell| Self {
-            state: Mutex::new(State::new(out)),
+            state: Mutex::new(State::new(out, Signal::new(cell, Arc::clone(&link)))),
             body: Mutex::new(body),
-            signal: Signal::new(cell, link),
+            link,
         })
     }
 
+    /// Client: puts the call on a new stream, because its first one was surely not processed: all
+    /// that was sent on that one goes out again. Only once, and only before the first answer.
+    ///
+    /// Gives the new stream back if the call cannot be put on it any more.
+    pub(super) fn restart(
+        self: &Arc<Self>,
+        send: SendStream<Bytes>,
+        link: Arc<Link>,
+    ) -> Result<(), SendStream<Bytes>> {
+        let signal = Signal::new(&Arc::downgrade(self), link);
+        let mut state = self.state.lock();
+        let before = state.restart(send, signal)?;
+        state.signal.queue();
+        drop(state);
+        // They register with the new signal.
+        before.wake_all();
+        Ok(())
+    }
+
+    /// Client: true while [`restart`](Self::restart) is possible.
+    pub(super) fn may_restart(&self) -> bool {
+        self.state.lock().may_restart()
+    }
+
+    /// Client: the server has answered, so nothing will be sent twice.
+    pub(super) fn commit(&self) {
+        self.state.lock().commit();
+    }
+
     pub(super) fn link(&self) -> &Link {
-        self.signal.link()
+        &self.link
     }
 
     /// Takes one message of about `size` bytes, which `write` appends. The driver, woken by the
@@ -97,8 +129,7 @@ impl StreamCell {
             state.check()?;
             state.append_large(own.freeze());
         }
-        drop(state);
-        self.signal.queue();
+        state.signal.queue();
         Ok(())
     }
 
@@ -126,12 +157,12 @@ impl StreamCell {
         if state.waiting < below {
             return Poll::Ready(Ok(()));
         }
-        state.flush(&self.signal);
+        state.flush();
         state.check()?;
         if state.waiting < below {
             return Poll::Ready(Ok(()));
         }
-        self.signal.set_sender(cx.waker());
+        state.signal.set_sender(cx.waker());
         Poll::Pending
     }
 
@@ -141,32 +172,25 @@ impl StreamCell {
         if let Err(status) = state.check() {
             return Poll::Ready(status);
         }
-        self.signal.set_sender(cx.waker());
-        state.poll_closed(&self.signal)
+        state.signal.set_sender(cx.waker());
+        state.poll_closed()
     }
 
     /// The driver's turn: hands what waits to h2, as far as there is window.
     pub(super) fn drive(&self) {
         let mut state = self.state.lock();
         let before = state.waiting;
-        state.flush(&self.signal);
-        let moved = state.waiting < before || state.has_failed();
-        drop(state);
-        if moved {
-            self.signal.wake_sender();
+        state.flush();
+        if state.waiting < before || state.has_failed() {
+            state.signal.wake_sender();
         }
     }
 
     /// Client: END_STREAM after all that waits. Failures come out at the receiver.
     pub(super) fn half_close(&self) {
         let mut state = self.state.lock();
-        if state.ended {
-            return;
-        }
-        state.ended = true;
-        state.hand_over();
-        if let Out::Open(send) = &mut state.out {
-            let _ = send.send_data(Bytes::new(), true);
+        if !state.ended {
+            state.half_close();
         }
     }
 
@@ -183,8 +207,9 @@ impl StreamCell {
             Out::Open(send) => send.send_reset(Reason::CANCEL),
             Out::Closed => {}
         }
+        let signal = Arc::clone(&state.signal);
         drop(state);
-        self.signal.wake_all();
+        signal.wake_all();
     }
 
     /// Client: the RPC has ended with the peer's word. A sender that still lives fails.
@@ -196,9 +221,10 @@ impl StreamCell {
         state.clear();
         // Dropped rather than reset by hand: h2 cancels what is not closed by itself.
         let out = std::mem::replace(&mut state.out, Out::Closed);
+        let signal = Arc::clone(&state.signal);
         drop(state);
         drop(out);
-        self.signal.wake_all();
+        signal.wake_all();
     }
 
     /// True once this side has queued its END_STREAM or a reset.
@@ -212,7 +238,7 @@ impl StreamCell {
         if let Some(status) = &state.local {
             return Poll::Ready(status.clone());
         }
-        self.signal.set_receiver(cx.waker());
+        state.signal.set_receiver(cx.waker());
         Poll::Pending
     }
 
@@ -223,8 +249,8 @@ impl StreamCell {
     /// Server: the runner's watch for RST_STREAM and for the loss of the connection.
     pub(super) fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<Status> {
         let mut state = self.state.lock();
-        self.signal.set_runner(cx.waker());
-        let waker = self.signal.waker();
+        state.signal.set_runner(cx.waker());
+        let waker = state.signal.waker();
         let mut cell = Context::from_waker(&waker);
         let polled = match &mut state.out {
             Out::Head(respond, ..) => respond.poll_reset(&mut cell),
@@ -268,10 +294,11 @@ impl StreamCell {
         let trailers = std::mem::take(&mut state.trailers);
         state.end(outcome, trailers, self.link());
         let out = std::mem::replace(&mut state.out, Out::Closed);
+        let signal = Arc::clone(&state.signal);
         drop(state);
         let body = self.body.lock().take();
         drop((out, body));
-        self.signal.wake_all();
+        signal.wake_all();
     }
 
     /// Server: the end of the RPC when nobody may wait: trailers if they can leave at once.

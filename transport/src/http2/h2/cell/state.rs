@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
@@ -28,7 +28,23 @@ pub(super) struct State {
     pub(super) trailers: Metadata,
     /// END_STREAM or RST_STREAM is queued.
     pub(super) ended: bool,
+    /// Who waits for what happens on the stream.
+    pub(super) signal: Arc<Signal>,
+    /// Client: what was sent so far, while it may have to be sent once more.
+    kept: Option<Kept>,
 }
+
+/// The messages of a call that was not answered yet.
+#[derive(Debug, Default)]
+struct Kept {
+    chunks: Vec<Bytes>,
+    bytes: usize,
+    /// The stream was surely not processed; what is sent now waits for another one.
+    refused: bool,
+}
+
+/// Bytes that are kept of a call until its first answer; one that has sent more is not restarted.
+const KEEP_LIMIT: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) enum Out {
@@ -39,7 +55,7 @@ pub(super) enum Out {
 }
 
 impl State {
-    pub(super) fn new(out: Out) -> Self {
+    pub(super) fn new(out: Out, signal: Arc<Signal>) -> Self {
         Self {
             out,
             chunks: VecDeque::new(),
@@ -49,6 +65,52 @@ impl State {
             send_failed: None,
             trailers: Metadata::new(),
             ended: false,
+            signal,
+            kept: None,
+        }
+    }
+
+    /// Client: from now on what is sent is kept.
+    pub(super) fn keep(&mut self) {
+        self.kept = Some(Kept::default());
+    }
+
+    pub(super) fn commit(&mut self) {
+        self.kept = None;
+    }
+
+    pub(super) const fn may_restart(&self) -> bool {
+        self.kept.is_some() && self.local.is_none() && self.send_failed.is_none()
+    }
+
+    /// Puts the call on a new stream and gives back who waited on the old one.
+    pub(super) fn restart(
+        &mut self,
+        send: SendStream<Bytes>,
+        signal: Arc<Signal>,
+    ) -> Result<Arc<Signal>, SendStream<Bytes>> {
+        if !self.may_restart() {
+            return Err(send);
+        }
+        let Some(kept) = self.kept.take() else {
+            return Err(send);
+        };
+        let mut waiting = std::mem::replace(&mut self.chunks, kept.chunks.into());
+        self.waiting += kept.bytes;
+        self.chunks.append(&mut waiting);
+        self.out = Out::Open(send);
+        if self.ended {
+            self.half_close();
+        }
+        Ok(std::mem::replace(&mut self.signal, signal))
+    }
+
+    /// Client: END_STREAM after all that waits, window or not.
+    pub(super) fn half_close(&mut self) {
+        self.ended = true;
+        self.hand_over();
+        if let Out::Open(send) = &mut self.out {
+            let _ = send.send_data(Bytes::new(), true);
         }
     }
 
@@ -93,10 +155,11 @@ impl State {
     }
 
     /// Hands what waits to h2 if the stream has any window; asks for window otherwise.
-    pub(super) fn flush(&mut self, signal: &Arc<Signal>) {
+    pub(super) fn flush(&mut self) {
         if self.waiting == 0 || self.ended {
             return;
         }
+        let signal = Arc::clone(&self.signal);
         self.open(signal.link());
         let Out::Open(send) = &mut self.out else {
             return;
@@ -111,12 +174,11 @@ impl State {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(_)) | None) => {
                     let reset_by = send.poll_reset(&mut Context::from_waker(Waker::noop()));
-                    self.send_failed = Some(match reset_by {
+                    let why = match reset_by {
                         Poll::Ready(reset_by) => closed(reset_by, signal.link()),
                         Poll::Pending => early_end("the stream is closed for sending"),
-                    });
-                    self.clear();
-                    return;
+                    };
+                    return self.fail(why);
                 }
             }
         }
@@ -124,19 +186,37 @@ impl State {
         self.hand_over();
     }
 
+    /// Nothing more can be sent on this stream.
+    ///
+    /// A call that may go out again waits for its receiving half to find it another stream, but
+    /// takes no more than it can hold.
+    fn fail(&mut self, why: Status) {
+        if let Some(kept) = &mut self.kept
+            && why.is_unprocessed()
+            && kept.bytes + self.waiting <= KEEP_LIMIT
+        {
+            kept.refused = true;
+            return;
+        }
+        self.send_failed.get_or_insert(why);
+        self.clear();
+    }
+
     /// Ready once the peer has reset the stream or the connection is gone.
-    pub(super) fn poll_closed(&mut self, signal: &Signal) -> Poll<Status> {
-        let waker = signal.waker();
+    pub(super) fn poll_closed(&mut self) -> Poll<Status> {
+        let waker = self.signal.waker();
         let mut cx = Context::from_waker(&waker);
         let polled = match &mut self.out {
             Out::Head(respond, ..) => respond.poll_reset(&mut cx),
             Out::Open(send) => send.poll_reset(&mut cx),
             Out::Closed => return Poll::Pending,
         };
-        polled.map(|reset_by| {
-            let status = closed(reset_by, signal.link());
-            self.send_failed.get_or_insert(status).clone()
-        })
+        let why = closed(ready!(polled), self.signal.link());
+        self.fail(why);
+        match &self.send_failed {
+            Some(why) => Poll::Ready(why.clone()),
+            None => Poll::Pending,
+        }
     }
 
     /// Hands all that waits to h2, window or not.
@@ -146,11 +226,21 @@ impl State {
             return;
         };
         for chunk in self.chunks.drain(..) {
-            if send.send_data(chunk, false).is_err() {
-                break;
+            if let Some(kept) = &mut self.kept {
+                kept.bytes += chunk.len();
+                kept.chunks.push(chunk.clone());
             }
+            // A stream that is gone says so when it is next asked for window.
+            let _ = send.send_data(chunk, false);
         }
         self.waiting = 0;
+        if self
+            .kept
+            .as_ref()
+            .is_some_and(|kept| kept.bytes > KEEP_LIMIT)
+        {
+            self.kept = None;
+        }
     }
 
     /// Server: sends the response headers if they are not yet sent.
