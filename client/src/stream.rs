@@ -9,7 +9,7 @@ use futures_core::Stream;
 use trunkline_core::{Metadata, Method, Stage, Status};
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 
-use crate::call::{CallSpan, Expiry, IntoMessages, OneRequest, Opening, waiting_for};
+use crate::call::{CallSpan, Expiry, IntoMessages, OneRequest, Opening, Restart, waiting_for};
 
 /// The sending half of a call with many requests.
 ///
@@ -52,12 +52,10 @@ impl<T> Sender<T> {
 
     /// Waits until the server's window has room, then hands the message over whole.
     ///
-    /// Cancel safe: a `send` that was cancelled has sent nothing.
-    ///
-    /// # Errors
-    /// RESOURCE_EXHAUSTED for a message over the limit, after which the stream goes on;
+    /// Errors: RESOURCE_EXHAUSTED for a message over the limit, after which the stream goes on;
     /// DEADLINE_EXCEEDED; otherwise why the call has ended, sticky. The receiving half, or the
     /// summary, knows the server's answer.
+    /// Cancel safe: a `send` that was cancelled has sent nothing.
     pub async fn send(&mut self, message: &T) -> Result<(), Status> {
         poll_fn(|cx| self.poll_ready(cx)).await?;
         self.feed(message)
@@ -68,18 +66,16 @@ impl<T> Sender<T> {
     /// For senders that know their peer keeps up, or call [`flush`](Self::flush) now and then:
     /// more than 4 MiB may not wait.
     ///
-    /// # Errors
-    /// As [`send`](Self::send), and RESOURCE_EXHAUSTED when too much waits already.
+    /// Errors: those of [`send`](Self::send), and RESOURCE_EXHAUSTED when too much waits already.
     pub fn feed(&mut self, message: &T) -> Result<(), Status> {
         self.half
             .start_send(message)
             .map_err(|why| self.expiry.edge(why, self.path))
     }
 
-    /// Waits until everything taken so far has been handed to the connection. Cancel safe.
+    /// Waits until everything taken so far has been handed to the connection.
     ///
-    /// # Errors
-    /// As [`send`](Self::send).
+    /// Errors: those of [`send`](Self::send). Cancel safe.
     pub async fn flush(&mut self) -> Result<(), Status> {
         poll_fn(|cx| {
             let polled = self.half.poll_flush(cx);
@@ -91,11 +87,8 @@ impl<T> Sender<T> {
     /// Sends every message of a stream or of anything iterable; messages that are ready together
     /// travel together. It does not [`finish`](Self::finish).
     ///
-    /// Not cancel safe in that a cancelled `send_all` has sent some messages and may have taken
-    /// one more from the stream.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
+    /// Errors: those of [`send`](Self::send). Cancel safe: a message is taken from the stream only
+    /// when there is room to send it.
     pub async fn send_all<Role>(
         &mut self,
         messages: impl IntoMessages<T, Role>,
@@ -191,6 +184,8 @@ pub struct Receiver<T> {
     /// Sends the one request again, as long as nothing was answered.
     replay: Option<Box<dyn Replay<T>>>,
     replaying: bool,
+    /// Puts the call on another stream, as long as nothing was answered.
+    restart: Restart,
     /// How the call ended while the half belonged to a stream that had already failed.
     failure: Option<Status>,
     /// The error as it was told: the deadline may pass later and changes nothing.
@@ -218,12 +213,16 @@ impl<T> Receiver<T> {
         half: RecvHalf<T>,
         request: OneRequest<'static, M>,
     ) -> Self {
-        let mut receiver = Self::bidi(half, &request.opening);
+        let mut receiver = Self::new(half, &request.opening, Restart::never());
         receiver.replay = Some(Box::new(request));
         receiver
     }
 
     pub(crate) fn bidi(half: RecvHalf<T>, opening: &Opening<'_>) -> Self {
+        Self::new(half, opening, Restart::new(opening))
+    }
+
+    fn new(half: RecvHalf<T>, opening: &Opening<'_>, restart: Restart) -> Self {
         let path = opening.method.path;
         Self {
             half,
@@ -234,6 +233,7 @@ impl<T> Receiver<T> {
             ended: false,
             replay: None,
             replaying: false,
+            restart,
             failure: None,
             told: None,
         }
@@ -241,21 +241,18 @@ impl<T> Receiver<T> {
 
     /// Takes the next message; `None` only after the server ended the call with OK.
     ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// The server's status; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED for a message over the limit;
-    /// what became of the stream. Sticky.
+    /// Shape: one decoded `T`, in send order. Units: the size limit counts the message's bytes.
+    /// Errors: the server's status; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED for a message over the
+    /// limit; what became of the stream. Sticky.
+    /// Cancel safe. Source: gRPC over HTTP/2, "Length-Prefixed-Message".
     pub async fn recv(&mut self) -> Result<Option<T>, Status> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Waits for the response headers. Cancel safe; messages are not touched.
+    /// Waits for the response headers; messages are not touched.
     ///
     /// A server may answer without headers of its own, which leaves them empty.
-    ///
-    /// # Errors
-    /// Why there will be none.
+    /// Errors: why there will be none. Cancel safe.
     pub async fn headers(&mut self) -> Result<&Metadata, Status> {
         poll_fn(|cx| self.poll_half(cx, RecvHalf::poll_head)).await?;
         Ok(self.half.headers())
@@ -276,6 +273,7 @@ impl<T> Receiver<T> {
             self.give_up(why);
         } else {
             self.replay = None;
+            self.restart.settle();
             self.half.cancel(why);
         }
     }
@@ -327,14 +325,24 @@ impl<T> Receiver<T> {
                 }
                 Poll::Ready(Ok(value)) => {
                     self.replay = None;
+                    self.restart.settle();
                     return Poll::Ready(Ok(value));
                 }
                 Poll::Ready(Err(why)) => {
+                    match ready!(self.restart.poll(&mut self.half, cx)) {
+                        Ok(true) => continue,
+                        Ok(false) => {}
+                        Err(why) => {
+                            self.give_up(why);
+                            continue;
+                        }
+                    }
                     let has_head = self.half.has_head();
                     let replay = self.replay.as_mut();
                     self.replaying = replay.is_some_and(|each| each.may_replay(&why, has_head));
                     if !self.replaying {
                         self.replay = None;
+                        self.half.fail(why.clone());
                         return Poll::Ready(Err(self.expiry.edge(why, self.path)));
                     }
                 }
@@ -367,6 +375,7 @@ impl<T> Receiver<T> {
     fn give_up(&mut self, why: Status) {
         self.replay = None;
         self.replaying = false;
+        self.restart.settle();
         self.half.fail(why.clone());
         self.failure = Some(why);
     }

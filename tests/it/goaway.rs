@@ -224,11 +224,51 @@ async fn a_call_refused_twice_fails_and_says_that_it_is_unprocessed() {
 }
 
 #[tokio::test]
-async fn a_refused_stream_of_requests_is_the_callers_to_repeat() {
+async fn a_refused_stream_of_requests_goes_out_once_more_with_what_was_sent() {
     let (mut server, echo) = RawServer::memory("refusing");
     let script = async {
         let mut peer = server.accept().await;
-        for stream in [1, 3] {
+        peer.expect_headers(1).await;
+        assert_eq!(peer.expect_data(1).await, note("one"));
+        peer.send(reset(1, REFUSED_STREAM)).await;
+        peer.expect_headers(3).await;
+        assert_eq!(peer.expect_data(3).await, note("one"));
+        peer.send(answer(3, "chat")).await;
+        assert_eq!(peer.expect_reset(3).await, CANCEL);
+
+        // Finished already: the end goes out again too.
+        peer.expect_end(5).await;
+        peer.send(reset(5, REFUSED_STREAM)).await;
+        let again = peer.expect_end(7).await;
+        assert_eq!(again.body, note("two"));
+        peer.send(answer(7, "collect")).await;
+        nothing_more(&mut peer).await;
+        peer
+    };
+    let calls = async {
+        let (mut sender, mut received) = echo.chat().await.unwrap();
+        sender.send(&text("one")).await.unwrap();
+        let reply = within("a reply", received.recv()).await.unwrap();
+        assert_eq!(reply.unwrap().text, "chat");
+        assert_eq!(received.recv().await.unwrap(), None);
+        drop(sender);
+        let (mut sender, summary) = echo.collect().await.unwrap();
+        sender.send(&text("two")).await.unwrap();
+        sender.finish();
+        let reply = within("a reply", summary).await.unwrap();
+        assert_eq!(reply.text, "collect");
+    };
+    let (peer, ()) = tokio::join!(script, calls);
+    assert_eq!(peer.heads, 4);
+    channel_closes(echo, peer).await;
+}
+
+#[tokio::test]
+async fn a_stream_of_requests_refused_twice_says_that_it_is_unprocessed() {
+    let (mut server, echo) = RawServer::memory("refusing");
+    let script = async {
+        let mut peer = server.accept().await;
+        for stream in [1, 3, 5, 7] {
             peer.expect_headers(stream).await;
             peer.send(reset(stream, REFUSED_STREAM)).await;
         }
@@ -246,6 +286,7 @@ async fn a_refused_stream_of_requests_is_the_callers_to_repeat() {
         }
     };
     let (peer, ()) = tokio::join!(script, calls);
+    assert_eq!(peer.heads, 4);
     channel_closes(echo, peer).await;
 }
 

@@ -35,6 +35,8 @@ mod in_memory;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod lost_client;
 #[cfg(test)]
 mod metadata;

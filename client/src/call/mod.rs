@@ -6,6 +6,7 @@ mod one_request;
 mod opening;
 mod options;
 mod ready;
+mod restart;
 mod single;
 mod streaming;
 mod summary;
@@ -22,6 +23,7 @@ pub(crate) use expiry::Expiry;
 pub use messages::{AsIterator, AsStream, IntoMessages, Iter};
 pub(crate) use one_request::OneRequest;
 pub(crate) use opening::Opening;
+pub(crate) use restart::Restart;
 pub(crate) use single::waiting_for;
 pub use streaming::{BidiFuture, ClientStreamingFuture, ServerStreamingFuture};
 pub use summary::Summary;
@@ -43,6 +45,10 @@ use streaming::OpenStream;
 /// | [`ServerStreaming`] | [`Receiver`](crate::Receiver) |
 /// | [`ClientStreaming`] | ([`Sender`](crate::Sender), [`Summary`]), or with [`upload`](Self::upload) the `Response` |
 /// | [`Bidi`] | ([`Sender`](crate::Sender), [`Receiver`](crate::Receiver)) |
+///
+/// Errors: the server's status; UNAVAILABLE while nothing can be reached, unless the call
+/// [waits](Self::wait_for_ready); DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED for a message over a limit.
+/// All name the method. Dropping the future, or a half, before the end cancels the call.
 ///
 /// It borrows the channel, or the stub. [`owned`](Self::owned), said last, gives a future that
 /// borrows nothing, for `tokio::spawn`, `JoinSet` and the like.

@@ -160,6 +160,20 @@ impl<'a> Opening<'a> {
         })
     }
 
+    /// To open another stream for the same call, from wherever its halves are by then.
+    pub(crate) fn again(&self) -> Opening<'static> {
+        Opening {
+            channel: self.channel.clone().into_owned(),
+            method: self.method,
+            subtype: self.subtype,
+            options: self.options.clone(),
+            expiry: self.expiry.again(),
+            begun: true,
+            waiting: None,
+            unsent: 0,
+        }
+    }
+
     pub(crate) fn into_owned(self) -> Opening<'static> {
         Opening {
             channel: self.channel.into_owned(),

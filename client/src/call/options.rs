@@ -8,7 +8,7 @@ use super::expiry::Bound;
 use crate::channel::Shared;
 
 /// What was set on a call before it was awaited.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Deadline>,

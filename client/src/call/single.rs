@@ -44,6 +44,10 @@ impl<T> Single<T> {
         Poll::Ready(Ok(Response::from_parts(headers, message, trailers)))
     }
 
+    pub(crate) const fn half(&mut self) -> &mut RecvHalf<T> {
+        &mut self.half
+    }
+
     /// The server has begun to answer.
     pub(crate) fn has_head(&self) -> bool {
         self.half.has_head()

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use trunkline_core::{Response, Status};
 use trunkline_transport::stream::RecvHalf;
 
 use super::expiry::Expiry;
 use super::opening::Opening;
+use super::restart::Restart;
 use super::single::Single;
 use super::trace::CallSpan;
 use super::unary::polled_again;
@@ -27,6 +28,7 @@ pub struct Summary<T> {
     expiry: Expiry,
     path: &'static str,
     span: CallSpan,
+    restart: Restart,
     done: bool,
 }
 
@@ -38,32 +40,36 @@ impl<T> Summary<T> {
             expiry: opening.expiry.again(),
             path,
             span: CallSpan::new(path),
+            restart: Restart::new(opening),
             done: false,
         }
     }
 
-    /// The answer, with a status that names no method yet: for a caller that may start over.
-    pub(super) fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<T>, Status>> {
-        match self.single.poll(cx) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => match self.expiry.poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Err(self.single.expire(&self.expiry))),
-                Poll::Pending => Poll::Pending,
-            },
+    /// The answer, with a status that names no method yet.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<T>, Status>> {
+        loop {
+            let Poll::Ready(result) = self.single.poll(cx) else {
+                ready!(self.expiry.poll(cx));
+                return Poll::Ready(Err(self.single.expire(&self.expiry)));
+            };
+            let Err(why) = result else {
+                return Poll::Ready(result);
+            };
+            match ready!(self.restart.poll(self.single.half(), cx)) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.single.half().fail(why.clone());
+                    return Poll::Ready(Err(why));
+                }
+                Err(why) => return Poll::Ready(Err(why)),
+            }
         }
     }
 
-    /// The server has begun to answer.
-    pub(super) fn has_head(&self) -> bool {
-        self.single.has_head()
-    }
-
     /// The result as the caller gets it.
-    pub(super) fn finish(
-        &mut self,
-        result: Result<Response<T>, Status>,
-    ) -> Result<Response<T>, Status> {
+    fn finish(&mut self, result: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
         self.done = true;
+        self.restart.settle();
         let result = result.map_err(|why| self.expiry.edge(why, self.path));
         self.span.ended(&result);
         result
@@ -81,7 +87,7 @@ impl<T> Future for Summary<T> {
         if this.done {
             return Poll::Ready(Err(polled_again()));
         }
-        match this.poll_raw(cx) {
+        match this.poll_answer(cx) {
             Poll::Ready(result) => Poll::Ready(this.finish(result)),
             Poll::Pending => Poll::Pending,
         }

@@ -22,7 +22,6 @@ pin_project! {
     pub struct UploadFuture<'a, M: Method, S> {
         open: OpenStream<'a, M>,
         current: Option<Current<M>>,
-        replayed: bool,
         done: bool,
         #[pin]
         messages: Option<S>,
@@ -35,7 +34,6 @@ struct Current<M: Method> {
     sender: Option<SendHalf<M::Request>>,
     /// Taken from the stream, waiting for window.
     held: Option<M::Request>,
-    touched: bool,
     summary: Summary<M::Response>,
 }
 
@@ -44,7 +42,6 @@ impl<'a, M: Method, S: Stream<Item = M::Request>> UploadFuture<'a, M, S> {
         Self {
             open,
             current: None,
-            replayed: false,
             done: false,
             messages: Some(messages),
         }
@@ -56,7 +53,6 @@ impl<'a, M: Method, S: Stream<Item = M::Request>> UploadFuture<'a, M, S> {
         UploadFuture {
             open: self.open.into_owned(),
             current: self.current,
-            replayed: self.replayed,
             done: self.done,
             messages: self.messages,
         }
@@ -78,7 +74,6 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
                         *this.current = Some(Current {
                             sender: Some(sender),
                             held: None,
-                            touched: false,
                             summary: Summary::new(receiver, &this.open.opening),
                         });
                         continue;
@@ -91,16 +86,7 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
                 }
             };
             // The answer first: one that comes early ends the sending.
-            if let Poll::Ready(result) = current.summary.poll_raw(cx) {
-                let unprocessed = result.as_ref().is_err_and(Status::is_unprocessed);
-                if unprocessed && !current.touched && !current.summary.has_head() && !*this.replayed
-                {
-                    // Nothing was taken from the stream yet, so nothing is lost by starting over.
-                    *this.replayed = true;
-                    *this.current = None;
-                    continue;
-                }
-                let result = current.summary.finish(result);
+            if let Poll::Ready(result) = Pin::new(&mut current.summary).poll(cx) {
                 *this.done = true;
                 *this.current = None;
                 this.messages.set(None);
@@ -143,12 +129,8 @@ impl<M: Method> Current<M> {
                 break;
             };
             match messages.poll_next(cx) {
-                Poll::Ready(Some(message)) => {
-                    self.touched = true;
-                    self.held = Some(message);
-                }
+                Poll::Ready(Some(message)) => self.held = Some(message),
                 Poll::Ready(None) => {
-                    self.touched = true;
                     sender.half_close();
                     break;
                 }

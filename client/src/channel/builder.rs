@@ -238,9 +238,8 @@ impl ChannelBuilder {
 
     /// Builds the channel. Connects to nothing and needs no runtime.
     ///
-    /// # Errors
-    /// The target, authority or user agent is malformed; plaintext was not asked for; a `memory:`
-    /// target came without a connector.
+    /// Errors: the target, authority or user agent is malformed; plaintext was not asked for; a
+    /// `memory:` target came without a connector.
     pub fn build(self) -> Result<Channel, ChannelError> {
         let target = Target::parse(&self.target)?;
         if !self.insecure && self.connector.is_none() {

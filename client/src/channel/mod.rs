@@ -43,8 +43,7 @@ impl Channel {
     /// Shape of `target`: `host:port`, `dns:///host:port`, an IP address, or a list as in
     /// `ipv4:10.0.0.1:50051,10.0.0.2:50051`. Without a port it is 443.
     ///
-    /// # Errors
-    /// The target is malformed; the text names the fault.
+    /// Errors: the target is malformed; the text names the fault.
     pub fn insecure(target: impl AsRef<str>) -> Result<Self, ChannelError> {
         Self::builder(target).insecure().build()
     }

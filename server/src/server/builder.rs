@@ -93,9 +93,8 @@ impl ServerBuilder {
     ///
     /// Of several addresses, which a name may resolve to, the first that can be bound is taken.
     ///
-    /// # Errors
-    /// UNAVAILABLE when nothing can be bound: the text names each address with its own cause. Also
-    /// those of [`listen`](Self::listen).
+    /// Errors: UNAVAILABLE when nothing can be bound, where the text names each address with its
+    /// own cause; those of [`listen`](Self::listen).
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, Status> {
         let listener = bind(address).await?;
         self.listen(listener)
@@ -103,9 +102,8 @@ impl ServerBuilder {
 
     /// Makes the server on a listener of any kind.
     ///
-    /// # Errors
-    /// ALREADY_EXISTS names a service that was added twice. FAILED_PRECONDITION names the address
-    /// for which nobody said [`insecure`](Self::insecure).
+    /// Errors: ALREADY_EXISTS names a service that was added twice; FAILED_PRECONDITION names the
+    /// address for which nobody said [`insecure`](Self::insecure).
     pub fn listen(self, listener: impl Listener) -> Result<Server, Status> {
         if !self.insecure {
             let address = listener.address();

@@ -78,10 +78,8 @@ impl Server {
     /// Accepts and answers until [`ServerHandle::graceful_stop`] has stopped the server.
     ///
     /// No error of a listener, a connection or a call ends it.
+    /// Errors: none today; the signature leaves room.
     /// Cancel safe, as far as that can be: dropping it stops the server at once, without grace.
-    ///
-    /// # Errors
-    /// None today; the signature leaves room.
     pub async fn serve(self) -> Result<(), Status> {
         // Tasks of a `JoinSet` end with it, and `Abandon` ends the connections.
         let _abandon = Abandon(&self.shared);

@@ -202,13 +202,16 @@ impl StreamCell {
         }
         state.ended = true;
         state.clear();
-        match &mut state.out {
+        // Let go of as well: a half that is kept must not keep its connection.
+        let mut out = std::mem::replace(&mut state.out, Out::Closed);
+        match &mut out {
             Out::Head(respond, ..) => respond.send_reset(Reason::CANCEL),
             Out::Open(send) => send.send_reset(Reason::CANCEL),
             Out::Closed => {}
         }
         let signal = Arc::clone(&state.signal);
         drop(state);
+        drop(out);
         signal.wake_all();
     }
 

@@ -1,0 +1,65 @@
+//! Streaming calls that go out once more: their halves are with the caller already, so they are put
+//! on another stream.
+
+use std::fmt;
+use std::task::{Context, Poll, ready};
+
+use trunkline_core::Status;
+use trunkline_transport::stream::RecvHalf;
+
+use super::opening::Opening;
+
+/// Finds another stream for a call that was surely not processed. Once: the half knows.
+pub(crate) struct Restart(Option<Box<Opening<'static>>>);
+
+impl Restart {
+    pub(crate) fn new(opening: &Opening<'_>) -> Self {
+        Self(Some(Box::new(opening.again())))
+    }
+
+    /// For a call that keeps its request and is sent again as a whole.
+    pub(crate) const fn never() -> Self {
+        Self(None)
+    }
+
+    /// The call has been answered, or has ended: lets go of the channel.
+    pub(crate) fn settle(&mut self) {
+        self.0 = None;
+    }
+
+    /// Called when the half has failed. True: it is on another stream, poll it again. False: the
+    /// failure stands.
+    ///
+    /// Errors: why there is no other stream, which is then how the call has ended.
+    pub(crate) fn poll<T>(
+        &mut self,
+        half: &mut RecvHalf<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<bool, Status>> {
+        let Some(opening) = self.0.as_mut().filter(|_| half.may_restart()) else {
+            self.0 = None;
+            return Poll::Ready(Ok(false));
+        };
+        let opened = ready!(opening.poll(cx, |start| {
+            half.restart(start.connection, start.permit, &start.head)
+        }));
+        let method = opening.method.path;
+        self.0 = None;
+        Poll::Ready(match opened {
+            Ok(()) => {
+                tracing::debug!(method, "not processed, sending it again on another stream");
+                Ok(true)
+            }
+            Err(why) => {
+                half.fail(why.clone());
+                Err(why)
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Restart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Restart").field(&self.0.is_some()).finish()
+    }
+}
