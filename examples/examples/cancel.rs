@@ -132,12 +132,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stats = screen.handle.stats();
     let report = screen.handle.graceful_stop(Duration::from_secs(1)).await;
     say!(
-        "\n{} calls over {} connection: {} ran to their end, {} were cancelled, {} ran out of time, {} left to cut short",
+        "\n{} calls over {} connection: {} ran to their end, {} were cancelled or ran out of time, {} left to cut short",
         stats.rpcs_started,
         stats.connections_accepted,
         stats.rpcs_completed,
-        stats.rpcs_cancelled,
-        stats.rpcs_deadline_exceeded,
+        stats.rpcs_cancelled + stats.rpcs_deadline_exceeded,
         report.cut_short(),
     );
     Ok(())

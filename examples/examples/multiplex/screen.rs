@@ -254,7 +254,7 @@ fn server(seen: &Seen, stats: &ServerStats, stop: &StopReport) {
         stats.live_connections
     );
     say!(
-        "  RPCs started {}, completed {}, cancelled {}, ended by a deadline {}, panicked {}",
+        "  RPCs started {}, completed {}, given up by the client {}, by the server at their deadline {}, panicked {}",
         stats.rpcs_started,
         stats.rpcs_completed,
         stats.rpcs_cancelled,

@@ -9,6 +9,7 @@ use tracing::Span;
 use trunkline_core::protocol::{RequestFields, Subtype};
 use trunkline_core::{Codec, Deadline, Method, MethodDescriptor, Stage, Status};
 use trunkline_transport::http2::{RequestBody, ServerStream};
+use trunkline_transport::now;
 
 use super::PANICKED;
 use super::answer::Answer;
@@ -127,7 +128,12 @@ impl Rpc {
         match cause {
             Cause::Reset(_) => {
                 tracing::debug!(method, %status, "RPC cancelled by its client");
-                self.end = End::Cancelled;
+                // Both clocks watch the deadline; whose was looked at first says nothing.
+                let deadline = self.context.deadline();
+                self.end = match deadline.is_some_and(|each| each.is_expired(now())) {
+                    true => End::DeadlineExceeded,
+                    false => End::Cancelled,
+                };
                 self.answer.forget(&status);
             }
             Cause::Deadline => {

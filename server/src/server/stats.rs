@@ -37,7 +37,8 @@ pub struct ServerStats {
     pub rpcs_completed: u64,
     /// RPCs that their client gave up: it reset the stream, or its connection was lost.
     pub rpcs_cancelled: u64,
-    /// RPCs ended by their deadline: the client's, or `max_timeout`.
+    /// RPCs ended by their deadline: the client's, or `max_timeout`. A client that watches its
+    /// deadline itself often gives up a moment before the server would: that is `rpcs_cancelled`.
     pub rpcs_deadline_exceeded: u64,
     /// RPCs cut short by the stop of the server, or with its runtime.
     pub rpcs_stopped: u64,
