@@ -130,9 +130,10 @@ impl Rpc {
                 tracing::debug!(method, %status, "RPC cancelled by its client");
                 // Both clocks watch the deadline; whose was looked at first says nothing.
                 let deadline = self.context.deadline();
-                self.end = match deadline.is_some_and(|each| each.is_expired(now())) {
-                    true => End::DeadlineExceeded,
-                    false => End::Cancelled,
+                self.end = if deadline.is_some_and(|each| each.is_expired(now())) {
+                    End::DeadlineExceeded
+                } else {
+                    End::Cancelled
                 };
                 self.answer.forget(&status);
             }

@@ -90,6 +90,20 @@ async fn a_reset_drops_the_handler_of_every_kind() {
     world.end().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_comes_with_the_deadline_counts_as_the_deadline() {
+    let world = world().await;
+    for n in 1..=20 {
+        let mut responses = stalled(&world, "unary", &within(SECOND)).await;
+        responses.fail(Status::cancelled("by the test"));
+        tokio::time::advance(SECOND).await;
+        let stats = world.until(|stats| stats.live_rpcs == 0).await;
+        let ended = (stats.rpcs_deadline_exceeded, stats.rpcs_cancelled);
+        assert_eq!(ended, (n, 0));
+    }
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_lost_connection_drops_its_handlers() {
     let world = world().await;
