@@ -7,6 +7,7 @@
 
 mod recv;
 mod send;
+mod source;
 
 pub use recv::RecvHalf;
 pub use send::SendHalf;

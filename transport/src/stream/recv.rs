@@ -4,11 +4,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
 use trunkline_core::protocol::NotGrpc;
-use trunkline_core::{Decoder, Frame, FrameDecoder, FrameError, Metadata, Origin, Stage, Status};
+use trunkline_core::{Decoder, Frame, FrameDecoder, Metadata, Origin, Stage, Status};
 
-use super::Side;
+use super::source::{Source, from_server};
 use crate::http2::{
     ClientConnection, Head, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
 };
@@ -26,13 +25,6 @@ pub struct RecvHalf<T> {
     headers: Metadata,
     trailers: Metadata,
     answered: bool,
-}
-
-#[derive(Debug)]
-enum Source {
-    Response(ResponseStream),
-    Request(Option<RequestBody>),
-    Shared(SharedStream),
 }
 
 #[derive(Debug)]
@@ -120,7 +112,7 @@ impl<T> RecvHalf<T> {
                 Phase::Messages | Phase::Remains(_) => match self.frames.pop() {
                     Ok(Some(frame)) => return Poll::Ready(self.decode(frame).map(Some)),
                     Err(error) => {
-                        let status = self.with_address(self.broken(&error));
+                        let status = self.source.with_address(self.source.broken(&error));
                         self.fail(status);
                     }
                     Ok(None) => ready!(self.poll_more(cx)),
@@ -329,7 +321,7 @@ impl<T> RecvHalf<T> {
             Phase::NotGrpc(seen) => seen.into_status(),
             _ => return Poll::Ready(()),
         };
-        let status = self.with_address(status);
+        let status = self.source.with_address(status);
         self.fail(status);
         Poll::Ready(())
     }
@@ -349,7 +341,7 @@ impl<T> RecvHalf<T> {
                     self.source.release();
                 }
                 Err(error) => {
-                    let status = self.broken(&error);
+                    let status = self.source.broken(&error);
                     self.fail(status);
                 }
             },
@@ -366,7 +358,7 @@ impl<T> RecvHalf<T> {
             Ok(Some(Ok(trailers))) => match self.frames.finish() {
                 Ok(()) => self.end(Ok(trailers)),
                 Err(error) => {
-                    let status = self.broken(&error);
+                    let status = self.source.broken(&error);
                     self.end(Err(status));
                 }
             },
@@ -392,7 +384,7 @@ impl<T> RecvHalf<T> {
                 self.trailers = trailers;
                 stream.end(|| {
                     Status::cancelled("the server ended the call with OK before it was all sent")
-                        .with_origin(Origin::Peer)
+                        .with_origin(Origin::Transport)
                 });
                 self.phase = Phase::Ended(Ok(()));
             }
@@ -400,7 +392,7 @@ impl<T> RecvHalf<T> {
                 // What the server said stays as it is; what is wrong with its answer names it.
                 let status = match status.origin() {
                     Origin::Peer => status,
-                    Origin::Transport | Origin::Local => from(stream, status),
+                    Origin::Transport | Origin::Local => from_server(stream, status),
                 };
                 stream.end(|| status.clone());
                 self.phase = Phase::Ended(Err(status));
@@ -412,94 +404,19 @@ impl<T> RecvHalf<T> {
         let decoded = if frame.compressed {
             Err(Status::internal(format!(
                 "{} has its compressed flag set, but the stream has no grpc-encoding",
-                self.what()
+                self.source.what()
             )))
         } else {
             self.decoder.decode(frame.payload).map_err(|error| {
-                Status::internal(format!("{} cannot be decoded: {error}", self.what()))
+                Status::internal(format!("{} cannot be decoded: {error}", self.source.what()))
                     .with_source(error)
             })
         };
         decoded.map_err(|status| {
-            let status = self.with_address(status.with_stage(Stage::Message));
+            let status = self.source.with_address(status.with_stage(Stage::Message));
             self.fail(status.clone());
             status
         })
-    }
-
-    fn broken(&self, error: &FrameError) -> Status {
-        let what = self.what();
-        let text = match error {
-            FrameError::TooLarge { size, limit } => format!(
-                "{what} of {size} bytes is over the limit of {limit} bytes ({}, receiving; \
-                 setting max_receive_message_bytes)",
-                self.side()
-            ),
-            _ => format!("broken {what}: {error}"),
-        };
-        let origin = match error {
-            // Nothing is broken: this side decided.
-            FrameError::TooLarge { .. } => Origin::Local,
-            _ => Origin::Transport,
-        };
-        Status::new(error.code(), text)
-            .with_origin(origin)
-            .with_stage(Stage::Message)
-            .with_source(error.clone())
-    }
-
-    /// Client: says which server a broken answer came from.
-    fn with_address(&self, status: Status) -> Status {
-        match &self.source {
-            Source::Response(stream) => from(stream, status),
-            Source::Request(_) | Source::Shared(_) => status,
-        }
-    }
-
-    const fn side(&self) -> Side {
-        match self.source {
-            Source::Response(_) => Side::Client,
-            Source::Request(_) | Source::Shared(_) => Side::Server,
-        }
-    }
-
-    const fn what(&self) -> &'static str {
-        match self.source {
-            Source::Response(_) => "response message",
-            Source::Request(_) | Source::Shared(_) => "request message",
-        }
-    }
-}
-
-fn from(stream: &ResponseStream, status: Status) -> Status {
-    status.context(format_args!("answer of {}", stream.address()))
-}
-
-impl Source {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
-        match self {
-            Self::Response(stream) => stream.poll_chunk(cx),
-            Self::Request(Some(body)) => body.poll_chunk(cx),
-            Self::Request(None) => Poll::Ready(Ok(None)),
-            Self::Shared(stream) => stream.poll_chunk(cx),
-        }
-    }
-
-    /// Nothing more will be read, because this side ends the stream.
-    fn abort(&mut self, status: Status) {
-        match self {
-            Self::Response(stream) => stream.abort(status),
-            Self::Request(_) | Self::Shared(_) => self.release(),
-        }
-    }
-
-    /// Server: nothing more will be read; what is unread gives its window back.
-    fn release(&mut self) {
-        match self {
-            Self::Response(_) => {}
-            Self::Request(body) => *body = None,
-            Self::Shared(stream) => stream.drop_body(),
-        }
     }
 }
 
@@ -513,7 +430,7 @@ impl<T> Drop for RecvHalf<T> {
 impl<T> fmt::Debug for RecvHalf<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvHalf")
-            .field("side", &self.side())
+            .field("side", &self.source.side())
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
