@@ -5,7 +5,7 @@ use trunkline::{Code, Origin};
 
 use crate::cancel::end;
 use crate::handlers::{Scripted, note, number, scripted, telling};
-use crate::world::{World, soon};
+use crate::world::{World, soaking, soon};
 
 /// What had arrived is still read, then comes CANCELLED.
 #[tokio::test]
@@ -98,8 +98,8 @@ async fn after_the_end_nothing_can_be_cancelled() {
     world.end().await;
 }
 
-/// Ten thousand here; a hundred thousand take over ten seconds in a debug build
-/// and are for a soak.
+/// Ten thousand here; a hundred thousand, which take over ten seconds in a debug build, under
+/// `cargo xtask soak`.
 #[tokio::test]
 async fn thousands_of_answered_and_then_cancelled_calls_leave_the_connection_healthy() {
     let server = scripted(Scripted::default().expand(|_, _, mut responses| {
@@ -110,7 +110,8 @@ async fn thousands_of_answered_and_then_cancelled_calls_leave_the_connection_hea
     }));
     let world = World::tcp_with(server, |channel| channel.max_connections(1)).await;
     let echo = world.echo();
-    for _ in 0..200 {
+    let rounds = if soaking() { 2_000 } else { 200 };
+    for _ in 0..rounds {
         let mut batch = Vec::new();
         for _ in 0..50 {
             batch.push(soon(echo.expand(note("x"))).await.unwrap());
@@ -124,7 +125,7 @@ async fn thousands_of_answered_and_then_cancelled_calls_leave_the_connection_hea
     let stats = world.stats();
     assert_eq!(
         (stats.rpcs_cancelled, stats.connections_accepted),
-        (10_000, 1),
+        (rounds * 50, 1),
         "{stats:?}"
     );
     // Room again for as many calls as at the start.

@@ -14,6 +14,11 @@ use trunkline_test_protos::ledger::LedgerClient;
 /// No step of a test takes this long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// True under `cargo xtask soak`: the numbers are the full ones, and time does not matter.
+pub(crate) fn soaking() -> bool {
+    std::env::var_os("TRUNKLINE_SOAK").is_some()
+}
+
 /// Awaits what must not hang.
 pub(crate) async fn soon<F: IntoFuture>(what: F) -> F::Output {
     let waited = timeout(PATIENCE, what.into_future()).await;

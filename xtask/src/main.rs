@@ -14,6 +14,7 @@ mod outcome;
 mod peers;
 mod process;
 mod report;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -77,6 +78,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--self-test] [case]...",
         about: "both sides against grpc-go's interop programs",
         run: interop::run,
+    },
+    Subcommand {
+        name: "soak",
+        arguments: "",
+        about: "the tests that every day are scaled down, in full",
+        run: soak::run,
     },
     Subcommand {
         name: "bench",
