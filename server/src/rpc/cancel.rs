@@ -1,9 +1,11 @@
 //! What ends an RPC before its handler does.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use tokio::task::coop;
 use trunkline_core::{Deadline, Stage, Status};
 use trunkline_transport::Timer;
 
@@ -61,7 +63,20 @@ impl<'a> Watch<'a> {
     }
 
     /// Ready when the RPC must end.
+    ///
+    /// Looks whether or not the handler has left anything of the task's budget, without which
+    /// tokio's timers and join sets say nothing: one that uses it up at each turn would never end.
     pub(super) fn poll_cause(
+        mut self: Pin<&mut Self>,
+        answer: &mut Answer,
+        context: &RequestContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Cause> {
+        let watching = poll_fn(|cx| self.as_mut().poll_each(answer, context, cx));
+        pin!(coop::unconstrained(watching)).poll(cx)
+    }
+
+    fn poll_each(
         self: Pin<&mut Self>,
         answer: &mut Answer,
         context: &RequestContext,

@@ -73,6 +73,28 @@ async fn the_servers_maximum_bounds_what_clients_allow() {
     }
 }
 
+/// In real time: a paused clock moves on only when nobody has anything to do.
+#[tokio::test]
+async fn a_handler_that_never_pauses_ends_with_its_deadline() {
+    let world = world_with(1, |builder| builder.max_timeout(SECOND / 10)).await;
+    assert_status(world.call("busy").await, Code::DeadlineExceeded, "");
+    assert_eq!(world.state.gone(), 1, "dropped by then");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_handler_that_never_pauses_ends_with_its_failed_child() {
+    let world = world().await;
+    let started = Instant::now();
+    assert_status(
+        world.call("busy child fails").await,
+        Code::Aborted,
+        "the child failed",
+    );
+    assert!(started.elapsed() < 5 * SECOND, "before the handler did");
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_reset_drops_the_handler_of_every_kind() {
     let world = world().await;

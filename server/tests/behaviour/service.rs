@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Barrier, Notify};
@@ -97,6 +97,11 @@ impl Service {
                 cx.cancelled().await;
                 self.0.saw_cancel.fetch_add(1, Ordering::SeqCst);
                 self.wait().await;
+            }
+            "busy" => busy().await,
+            "busy child fails" => {
+                cx.spawn(async { Err(Status::aborted("the child failed")) });
+                busy().await;
             }
             "context" => return self.context(cx),
             _ if text.starts_with("child ") => self.children(cx, text).await?,
@@ -259,6 +264,14 @@ impl Service {
             responses.send(&Bytes::from_static(b"bye")).await
         });
         Ok(())
+    }
+}
+
+/// Always has something to do, and yields as tokio asks it to. Ends, so that a test can fail.
+async fn busy() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        tokio::task::consume_budget().await;
     }
 }
 
