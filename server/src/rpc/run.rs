@@ -140,7 +140,8 @@ impl Rpc {
             Cause::Deadline => {
                 tracing::debug!(method, "RPC ended by its deadline");
                 self.end = End::DeadlineExceeded;
-                self.answer.cut(&status);
+                // Behind what waits: a client that reads is told, however full its window is now.
+                self.answer.finish(Outcome::from(status), self.subtype);
             }
             Cause::Stop => {
                 tracing::debug!(method, "RPC ended by the stop of the server");

@@ -77,6 +77,12 @@ impl ServerBuilder {
 
     /// The longest that any RPC may take, whatever deadline its client set, or if it set none.
     /// Default: no limit.
+    ///
+    /// Then the handler and its children are dropped, and the client is told DEADLINE_EXCEEDED,
+    /// after what was sent before. This bounds the handler's time, not the client's: what it has
+    /// not read yet is kept, and its place among the connection's streams with it, until it reads
+    /// or resets the stream, its connection ends, or a stop's grace is over. That is as much as a
+    /// handler leaves that returns: 32 KiB and one message per stream, or what was fed.
     pub const fn max_timeout(mut self, limit: Duration) -> Self {
         self.limits.max_timeout = Some(limit);
         self

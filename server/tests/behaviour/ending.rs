@@ -95,6 +95,51 @@ async fn a_handler_that_never_pauses_ends_with_its_failed_child() {
     world.end().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_with_a_full_window_is_told_of_the_servers_deadline() {
+    let world = world_with(1, |builder| builder.max_timeout(SECOND)).await;
+    // One that has half-closed, and one that has not.
+    let mut list = world.single(LIST, "flood", &How::default());
+    let (mut requests, mut chat) = world.streaming(CHAT, &How::default());
+    let message = Bytes::from(vec![0; 16 * 1024]);
+    tokio::spawn(async move { while requests.send(&message).await.is_ok() {} });
+    let stats = world
+        .until(|stats| stats.live_rpcs + stats.live_children == 0 && stats.rpcs_started == 2)
+        .await;
+    assert_eq!(stats.rpcs_deadline_exceeded, 2);
+    assert_eq!(world.state.gone(), 3, "without waiting for their clients");
+    for responses in [&mut list, &mut chat] {
+        let (messages, end) = all(responses).await;
+        assert!(messages.len() > 1, "a window full");
+        assert_status(end, Code::DeadlineExceeded, "deadline passed");
+    }
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_stream_that_nobody_reads_lasts_until_a_reset_or_the_stop() {
+    let mut config = ServerConfig::default();
+    config.max_concurrent_streams = 1;
+    let world = world_with(1, |builder| builder.http2(config).max_timeout(SECOND)).await;
+    for n in 1..=3 {
+        let mut list = world.single(LIST, "flood", &How::default());
+        let stats = world.until(|stats| stats.rpcs_deadline_exceeded == n).await;
+        assert_eq!((stats.live_rpcs, world.state.gone() as u64), (0, n));
+        tokio::time::sleep(60 * SECOND).await;
+        assert!(world.client.try_permit().is_none(), "it keeps its place");
+        if n < 3 {
+            list.fail(Status::cancelled("by the test"));
+            drop(list);
+            tokio::time::sleep(SECOND).await;
+            continue;
+        }
+        let report = world.handle.graceful_stop(5 * SECOND).await;
+        assert_eq!(report.connections_aborted, 1, "{report:?}");
+        assert!(report.elapsed < 6 * SECOND, "{report:?}");
+    }
+    world.serving.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_reset_drops_the_handler_of_every_kind() {
     let world = world().await;
