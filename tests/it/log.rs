@@ -74,7 +74,7 @@ async fn connect_close_and_goaway_are_told_on_both_sides() {
     assert_eq!(report.unfinished, 0);
     log.line(&["trunkline_server", "stopping"]);
     soon(async {
-        while !log.has("GOAWAY") {
+        while !log.has("connection closed") {
             tokio::task::yield_now().await;
         }
     })

@@ -49,7 +49,8 @@ impl Default for ClientConfig {
 #[non_exhaustive]
 pub struct ServerConfig {
     /// RPCs that one connection may have open at once. Default 256: finite, because every open
-    /// stream costs memory and a task.
+    /// stream costs memory and a task. At most 2 GiB in stream windows (8,191 with the default
+    /// window), so that unread streams cannot use up the connection's window.
     pub max_concurrent_streams: u32,
     /// As [`ClientConfig::stream_window_bytes`].
     pub stream_window_bytes: u32,
@@ -88,6 +89,12 @@ pub(super) fn connection_window(configured: u32, streams: usize, stream_window: 
     configured.max(all).min(MAX_WINDOW)
 }
 
+/// How many streams a connection may have open so that all of them unread leave window for one
+/// more: the largest connection window in stream windows.
+pub(super) fn max_streams(stream_window: u32) -> u32 {
+    MAX_WINDOW / stream_window.max(1)
+}
+
 /// A stream window that HTTP/2 can express.
 pub(super) fn stream_window(configured: u32) -> u32 {
     configured.min(MAX_WINDOW)
@@ -118,6 +125,10 @@ mod tests {
             MAX_WINDOW
         );
         assert_eq!(connection_window(u32::MAX, 1, 1), MAX_WINDOW);
+        let streams = max_streams(256 << 10);
+        assert_eq!(streams, 8_191);
+        let window = connection_window(0, streams as usize, 256 << 10);
+        assert!(window >= streams * (256 << 10), "room for all of them");
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub struct RequestHead<'a> {
 pub struct Usage {
     /// Streams open now.
     pub in_use: usize,
-    /// The peer's limit; `usize::MAX` if it set none.
+    /// How many there may be: the peer's limit, or fewer if their windows would not fit into the
+    /// connection's.
     pub limit: usize,
 }
 

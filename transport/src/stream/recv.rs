@@ -3,14 +3,19 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use trunkline_core::protocol::NotGrpc;
-use trunkline_core::{Decoder, Frame, FrameDecoder, Metadata, Origin, Stage, Status};
+use trunkline_core::{Deadline, Decoder, Frame, FrameDecoder, Metadata, Origin, Stage, Status};
 
 use super::source::{Source, from_server};
 use crate::http2::{
     ClientConnection, Head, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
 };
+use crate::{Timer, now};
+
+/// How long the body of an answer that is no gRPC is waited for: it is only quoted.
+const FOREIGN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The receiving half of a stream of `T`s.
 ///
@@ -32,7 +37,7 @@ enum Phase {
     /// Client: before the response headers.
     Head,
     /// Client: something else than gRPC answered; the beginning of its body is quoted.
-    NotGrpc(Box<NotGrpc>),
+    NotGrpc(Box<(NotGrpc, Timer)>),
     Messages,
     /// Client: after the last message.
     Trailers,
@@ -295,7 +300,8 @@ impl<T> RecvHalf<T> {
             }
             Ok(Head::NotGrpc(seen)) => {
                 self.answered = true;
-                self.phase = Phase::NotGrpc(Box::new(seen));
+                let patience = Timer::new(Some(Deadline::after(now(), FOREIGN_PATIENCE)));
+                self.phase = Phase::NotGrpc(Box::new((seen, patience)));
             }
             Err(status) if status.is_unprocessed() && stream.may_restart() => {
                 self.phase = Phase::Refused(status);
@@ -306,19 +312,24 @@ impl<T> RecvHalf<T> {
     }
 
     fn poll_foreign(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Phase::NotGrpc(seen) = &mut self.phase else {
+        let Phase::NotGrpc(foreign) = &mut self.phase else {
             return Poll::Ready(());
         };
-        let enough = match ready!(self.source.poll_chunk(cx)) {
-            Ok(Some(chunk)) => seen.push_body(&chunk),
-            Ok(None) | Err(_) => true,
+        let (seen, patience) = &mut **foreign;
+        let enough = match self.source.poll_chunk(cx) {
+            Poll::Ready(Ok(Some(chunk))) => seen.push_body(&chunk),
+            Poll::Ready(Ok(None) | Err(_)) => true,
+            Poll::Pending => {
+                ready!(patience.poll_expired(cx));
+                true
+            }
         };
         if !enough {
             return Poll::Ready(());
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Messages);
         let status = match phase {
-            Phase::NotGrpc(seen) => seen.into_status(),
+            Phase::NotGrpc(foreign) => foreign.0.into_status(),
             _ => return Poll::Ready(()),
         };
         let status = self.source.with_address(status);

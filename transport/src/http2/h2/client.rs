@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,19 +12,19 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 use tokio::sync::Notify;
 use trunkline_core::protocol::write_request;
-use trunkline_core::{Code, Origin, Stage, Status};
+use trunkline_core::{Code, Deadline, Origin, Stage, Status};
 
 use super::cell::{Signal, StreamCell};
 use super::error::{connection_error, io_error, is_misuse, stream_error};
-use super::fields::Fields;
+use super::fields::{Fields, send_chunk};
 use super::io::{Coalesced, Flusher, coalesce};
 use super::link::{Link, Permit, Slots};
 use super::pace::Pace;
 use super::response::{RequestStream, ResponseStream};
-use crate::http2::config::{connection_window, max_frame, stream_window};
+use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
 use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
-use crate::{BoxIo, Peer};
+use crate::{BoxIo, Peer, Timer, now};
 
 /// The stream limit before the peer's SETTINGS: a number that no peer can send, so that any
 /// change, even to 0, tells that they have arrived.
@@ -34,6 +34,13 @@ const NO_SETTINGS_YET: usize = 1 << 40;
 /// cancels are everyday life for a client, so the memory is large.
 const REMEMBERED_RESETS: usize = 10_000;
 const RESET_MEMORY: Duration = Duration::from_secs(5);
+
+/// A request that is at most this long leaves at once: what is left of it in h2 when its answer
+/// has come goes out as soon as there is window.
+const SURE_TO_LEAVE: usize = 16 * 1024;
+
+/// What a peer that takes nothing any more is granted before the socket is dropped.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Fields of a typical request; more only cost a reallocation.
 const TYPICAL_FIELDS: usize = 6;
@@ -87,19 +94,15 @@ impl ClientConnection {
             pace: Pace::new(),
             queue: Vec::new(),
             handle: Weak::new(),
+            window: config.connection_window_bytes,
+            stream_window: stream_window(config.stream_window_bytes),
+            leaving: Vec::new(),
+            goodbye: None,
         };
         std::future::poll_fn(|cx| driver.poll_settings(cx))
             .await
             .map_err(|why| why.with_unprocessed(true))?;
-        let limit = driver.connection.max_concurrent_send_streams();
-        driver.slots.set_limit(limit);
-        let window = connection_window(
-            config.connection_window_bytes,
-            // Without a limit of the peer's, the answer is what would fit.
-            if limit > u32::MAX as usize { 0 } else { limit },
-            stream_window(config.stream_window_bytes),
-        );
-        driver.connection.set_target_window_size(window);
+        driver.follow_limit();
         let inner = Arc::new(Inner {
             sender: Mutex::new(Some(sender)),
             link: Arc::clone(&driver.link),
@@ -169,12 +172,14 @@ impl ClientConnection {
         max_receive_bytes: usize,
     ) -> Result<ResponseStream, Status> {
         let (response, mut send) = self.open(head)?;
+        // One that may have to wait for window must be resettable when the answer comes first.
+        let may_wait = frame.len() > SURE_TO_LEAVE;
         // Refused only if the stream was reset meanwhile, which the response then tells.
-        let _ = send.send_data(frame, true);
-        drop(send);
+        let _ = send_chunk(&mut send, frame, true);
         let link = Arc::clone(&self.0.link);
         Ok(ResponseStream::single(
             response,
+            may_wait.then_some(send),
             link,
             permit,
             max_receive_bytes,
@@ -250,6 +255,13 @@ struct Driver {
     pace: Pace,
     queue: Vec<Arc<Signal>>,
     handle: Weak<Inner>,
+    /// The connection's window at the least.
+    window: u32,
+    stream_window: u32,
+    /// Permits of streams whose end h2 has been told, but the socket perhaps not yet.
+    leaving: Vec<Permit>,
+    /// How long the last words may take once nobody uses the connection any more.
+    goodbye: Option<Timer>,
 }
 
 impl Driver {
@@ -276,6 +288,7 @@ impl Driver {
 
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<Status>> {
         self.link.set_driver(cx.waker());
+        self.link.take_retired(&mut self.leaving);
         loop {
             self.link.drive_streams(&mut self.queue);
             match Pin::new(&mut self.connection).poll(cx) {
@@ -292,14 +305,7 @@ impl Driver {
                 break;
             }
         }
-        let limit = self.connection.max_concurrent_send_streams();
-        if self.slots.set_limit(limit)
-            && let Some(inner) = self.handle.upgrade()
-            && let Some(handle) = inner.sender.lock().as_mut()
-        {
-            // The last stream may have been the last of the new limit without our knowing.
-            refresh(handle);
-        }
+        self.follow_limit();
         if self.slots.in_use() == 0 {
             self.flusher.shrink();
         }
@@ -308,11 +314,73 @@ impl Driver {
                 Poll::Ready(Some(io_error(&error, &self.link, Stage::Response)))
             }
             Poll::Ready(Ok(())) => {
-                self.link.release_retired();
+                self.leaving.clear();
                 Poll::Pending
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Adopts the peer's stream limit as it is now, and opens the connection's window for it.
+    fn follow_limit(&mut self) {
+        let peers = self.connection.max_concurrent_send_streams();
+        let fit = usize::try_from(max_streams(self.stream_window)).unwrap_or(usize::MAX);
+        let limit = peers.min(fit);
+        if !self.slots.set_limit(limit) {
+            return;
+        }
+        let window = connection_window(self.window, limit, self.stream_window);
+        self.connection.set_target_window_size(window);
+        if let Some(inner) = self.handle.upgrade()
+            && let Some(handle) = inner.sender.lock().as_mut()
+        {
+            // The last stream may have been the last of the new limit without our knowing.
+            refresh(handle);
+        }
+    }
+
+    /// Ready when nobody uses the connection any more and the peer does not take our last words.
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let live = self.slots.in_use().saturating_sub(self.leaving.len());
+        let unused = self.handle.strong_count() == 0 || !self.link.is_open();
+        if live > 0 || !unused {
+            self.goodbye = None;
+            return Poll::Pending;
+        }
+        let closing = || Timer::new(Some(Deadline::after(now(), GOODBYE)));
+        self.goodbye.get_or_insert_with(closing).poll_expired(cx)
+    }
+
+    /// How h2 came to end well: let go of by us, after GOAWAY, or by a FIN between two frames.
+    fn clean_end(&self) -> Status {
+        let peer = self.link.peer().address();
+        let text = |text| unavailable(text).context(format_args!("connection to {peer}"));
+        if !self.link.is_open() {
+            return text("closed by this side");
+        }
+        let Some(inner) = self.handle.upgrade() else {
+            return text("closed by this side");
+        };
+        let mut sender = inner.sender.lock();
+        let ready = sender
+            .as_mut()
+            .map(|handle| handle.poll_ready(&mut Context::from_waker(Waker::noop())));
+        match ready {
+            Some(Poll::Ready(Err(error))) => {
+                connection_error(&error, &self.link, Stage::Response).with_unprocessed(true)
+            }
+            _ => text("closed by the server"),
+        }
+    }
+}
+
+impl Drop for Driver {
+    /// However the driver ends, a panic or its runtime's end included: whoever waits must learn.
+    fn drop(&mut self) {
+        self.link
+            .close(unavailable("the connection's task has ended"));
+        self.leaving.clear();
+        self.slots.wake_all();
     }
 }
 
@@ -324,18 +392,13 @@ impl Future for Driver {
         // Callers whose answers came together make their next calls together.
         ready!(this.pace.poll_turn(|| this.slots.in_use() > 1, cx));
         this.pace.sleep();
-        let why = ready!(this.poll_connection(cx));
-        let why = why.unwrap_or_else(|| {
-            // h2 ends well only when we let go of it, or after the peer's GOAWAY.
-            let ours = this.handle.strong_count() == 0 || !this.link.is_open();
-            let text = if ours {
-                "closed by this side"
-            } else {
-                "closed by the server, which had said GOAWAY"
-            };
-            let peer = this.link.peer().address();
-            unavailable(text).context(format_args!("connection to {peer}"))
-        });
+        let why = match this.poll_connection(cx) {
+            Poll::Ready(why) => why.unwrap_or_else(|| this.clean_end()),
+            Poll::Pending => {
+                ready!(this.poll_goodbye(cx));
+                unavailable("closed by this side; the peer did not take the last words")
+            }
+        };
         this.link.close(why);
         this.slots.wake_all();
         Poll::Ready(())

@@ -37,7 +37,8 @@ pub(super) fn connection_error(error: &h2::Error, link: &Link, stage: Stage) -> 
     let text = if !error.is_go_away() {
         format!("connection to {peer} failed: {error}")
     } else if error.is_remote() {
-        format!("connection closed by {peer}: {error}")
+        let name = reason_name(error.reason().unwrap_or(Reason::NO_ERROR));
+        format!("connection closed by {peer} with GOAWAY {name}: {error}")
     } else {
         let hint = match error.reason() {
             Some(Reason::ENHANCE_YOUR_CALM) => {

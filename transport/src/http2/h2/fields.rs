@@ -1,5 +1,7 @@
-//! Header blocks as core speaks of them, in and out of h2's maps.
+//! Header blocks as core speaks of them, in and out of h2's maps; and messages of any size.
 
+use bytes::Bytes;
+use h2::SendStream;
 use http::header::{HeaderMap, HeaderName, HeaderValue, IntoIter};
 
 /// Collects fields for h2, which wants a map.
@@ -20,6 +22,21 @@ impl Fields {
     pub(super) fn into_map(self) -> HeaderMap {
         self.0
     }
+}
+
+/// The most that h2 takes at once is 2 GiB; a message may have 4.
+const LARGEST_CHUNK: usize = 1 << 30;
+
+/// Hands over a chunk of any size.
+pub(super) fn send_chunk(
+    send: &mut SendStream<Bytes>,
+    mut chunk: Bytes,
+    end_of_stream: bool,
+) -> Result<(), h2::Error> {
+    while chunk.len() > LARGEST_CHUNK {
+        send.send_data(chunk.split_to(LARGEST_CHUNK), false)?;
+    }
+    send.send_data(chunk, end_of_stream)
 }
 
 /// A response head: gRPC knows only HTTP status 200.

@@ -73,9 +73,17 @@ impl Link {
             dirty.push(signal);
             dirty.len() == 1
         };
-        if first {
+        if self.cause().is_some() {
+            // No driver will come, and what waits for one holds this link.
+            self.forget_dirty();
+        } else if first {
             self.wake_driver();
         }
+    }
+
+    fn forget_dirty(&self) {
+        let dirty = std::mem::take(&mut *self.dirty.lock());
+        drop(dirty);
     }
 
     fn wake_driver(&self) {
@@ -97,16 +105,15 @@ impl Link {
         };
         if self.cause().is_some() {
             // No driver will come.
-            self.release_retired();
+            self.take_retired(&mut Vec::new());
         } else if first {
             self.wake_driver();
         }
     }
 
-    /// All that was queued before is written.
-    pub(super) fn release_retired(&self) {
-        let retired = std::mem::take(&mut *self.retired.lock());
-        drop(retired);
+    /// Takes the permits of streams whose end is about to be written.
+    pub(super) fn take_retired(&self, into: &mut Vec<Permit>) {
+        into.append(&mut self.retired.lock());
     }
 
     /// The driver's turn: hands the messages of the queued streams to h2. `queue` is scratch.
@@ -132,7 +139,8 @@ impl Link {
     pub(super) fn close(&self, why: Status) {
         if self.cause.set(why).is_ok() {
             self.down.notify_waiters();
-            self.release_retired();
+            self.take_retired(&mut Vec::new());
+            self.forget_dirty();
         }
     }
 

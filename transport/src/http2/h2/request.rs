@@ -12,7 +12,7 @@ use trunkline_core::{Metadata, Stage, Status};
 use super::body::Body;
 use super::cell::{StreamCell, gone};
 use super::error::stream_error;
-use super::fields::{self, Fields};
+use super::fields::{self, Fields, send_chunk};
 use super::link::Link;
 use crate::http2::Finished;
 
@@ -87,7 +87,7 @@ impl Responder {
         let Ok(mut send) = respond.send_response(fields::response(head), false) else {
             return;
         };
-        if send.send_data(frame, false).is_err() {
+        if send_chunk(&mut send, frame, false).is_err() {
             return;
         }
         let mut last = Fields::with_capacity(TYPICAL_FIELDS + trailers.len());

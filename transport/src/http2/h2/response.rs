@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use h2::SendStream;
 use h2::client::ResponseFuture;
+use h2::{Reason, SendStream};
 use trunkline_core::protocol::{ResponseHead, read_response_head, read_trailers};
 use trunkline_core::{Metadata, Origin, Stage, Status};
 
@@ -91,20 +91,22 @@ enum State {
 /// With one request message nobody else holds the stream; otherwise its sender does.
 #[derive(Debug)]
 enum Stream {
-    Single(Arc<Link>),
+    /// The sending side too if the request may still wait for window when the answer comes.
+    Single(Arc<Link>, Option<SendStream<Bytes>>),
     Streaming(Arc<StreamCell>, Arc<Link>),
 }
 
 impl ResponseStream {
     pub(super) const fn single(
         response: ResponseFuture,
+        send: Option<SendStream<Bytes>>,
         link: Arc<Link>,
         permit: Permit,
         max_receive_bytes: usize,
     ) -> Self {
         Self {
             state: State::Head(response),
-            stream: Stream::Single(link),
+            stream: Stream::Single(link, send),
             permit: Some(permit),
             max_receive_bytes,
         }
@@ -137,7 +139,7 @@ impl ResponseStream {
     /// True while a sender may still send.
     pub(crate) fn sender_is_open(&self) -> bool {
         match &self.stream {
-            Stream::Single(_) => false,
+            Stream::Single(..) => false,
             Stream::Streaming(cell, _) => !cell.has_ended(),
         }
     }
@@ -146,7 +148,7 @@ impl ResponseStream {
     /// and not too much was sent.
     pub(crate) fn may_restart(&self) -> bool {
         match &self.stream {
-            Stream::Single(_) => false,
+            Stream::Single(..) => false,
             Stream::Streaming(cell, _) => {
                 matches!(self.state, State::Head(_)) && cell.may_restart()
             }
@@ -229,22 +231,30 @@ impl ResponseStream {
 
     /// The call has ended with the peer's word; a sender that still lives fails with `status`.
     pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
-        let closed = match &self.state {
+        let closed = match (&self.state, &self.stream) {
             // Both sides have ended it: h2 counts it no more.
-            State::Body(body) => body.is_end_stream() && matches!(self.stream, Stream::Single(_)),
-            State::Head(_) | State::Ended => false,
+            (State::Body(body), Stream::Single(_, None)) => body.is_end_stream(),
+            _ => false,
         };
         self.state = State::Ended;
-        if let Stream::Streaming(cell, _) = &self.stream {
-            cell.peer_ended(status());
+        match &mut self.stream {
+            Stream::Single(_, None) => {}
+            Stream::Single(_, send) => {
+                if let Some(mut send) = send.take() {
+                    // Nothing goes out if all was sent.
+                    send.send_reset(Reason::CANCEL);
+                }
+            }
+            Stream::Streaming(cell, _) => cell.peer_ended(status()),
         }
         self.give_back(closed);
     }
 
     /// The call ends here: RST_STREAM CANCEL, and a sender fails with the same status.
     pub(crate) fn abort(&mut self, status: Status) {
-        if let Stream::Streaming(cell, _) = &self.stream {
-            cell.abort(status);
+        match &mut self.stream {
+            Stream::Single(_, send) => *send = None,
+            Stream::Streaming(cell, _) => cell.abort(status),
         }
         self.state = State::Ended;
         self.give_back(false);
@@ -270,22 +280,25 @@ impl Drop for ResponseStream {
 impl Stream {
     fn link(&self) -> &Link {
         match self {
-            Self::Single(link) | Self::Streaming(_, link) => link,
+            Self::Single(link, _) | Self::Streaming(_, link) => link,
         }
     }
 
     /// Ready once this side has ended the call otherwise than by reading it to its end.
     fn poll_local(&self, cx: &mut Context<'_>) -> Poll<Status> {
         match self {
-            Self::Single(_) => Poll::Pending,
+            Self::Single(..) => Poll::Pending,
             Self::Streaming(cell, _) => cell.poll_local(cx),
         }
     }
 
     fn error(&self, error: &h2::Error) -> Status {
+        // What came from outside came first, but for the reset behind an early answer.
+        let reset = error.is_reset() && error.reason() != Some(Reason::NO_ERROR);
+        let from_outside = error.is_remote() && (reset || error.is_go_away()) || error.is_io();
         let local = match self {
-            Self::Single(_) => None,
-            Self::Streaming(cell, _) => cell.local(),
+            Self::Streaming(cell, _) if !from_outside => cell.local(),
+            Self::Single(..) | Self::Streaming(..) => None,
         };
         local.unwrap_or_else(|| stream_error(error, self.link(), Stage::Response))
     }

@@ -22,7 +22,7 @@ use super::link::Link;
 use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
-use crate::http2::config::{connection_window, max_frame, stream_window};
+use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
 use crate::{BoxIo, Peer};
 
 /// Streams reset by us that h2 remembers, so that their late frames are no fault.
@@ -216,6 +216,14 @@ impl ServerConnection {
     }
 }
 
+impl Drop for ServerConnection {
+    /// However its task ends, whoever waits for the connection must learn of it.
+    fn drop(&mut self) {
+        let text = "the connection's task has ended";
+        self.link.close(Status::cancelled(text));
+    }
+}
+
 impl std::fmt::Debug for ServerConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ServerConnection")
@@ -282,7 +290,8 @@ impl ServerStream {
 
 fn builder(config: &ServerConfig) -> Builder {
     let window = stream_window(config.stream_window_bytes);
-    let streams = usize::try_from(config.max_concurrent_streams).unwrap_or(usize::MAX);
+    let max_streams = config.max_concurrent_streams.min(max_streams(window));
+    let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
     let mut builder = Builder::new();
     builder
         .initial_window_size(window)
@@ -291,7 +300,7 @@ fn builder(config: &ServerConfig) -> Builder {
             streams,
             window,
         ))
-        .max_concurrent_streams(config.max_concurrent_streams)
+        .max_concurrent_streams(max_streams)
         .max_frame_size(max_frame(config.max_frame_bytes))
         .max_header_list_size(config.max_header_list_bytes)
         .data_frame_budget(config.small_data_budget_bytes)

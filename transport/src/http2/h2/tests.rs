@@ -1,5 +1,7 @@
 //! The engine against itself, over the in-memory pipe.
 
+mod ends;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,14 +92,16 @@ impl World {
     }
 
     fn unary(&self, message: &'static str) -> RecvHalf<Bytes> {
+        self.unary_of(frame(message))
+    }
+
+    fn unary_of(&self, frame: Bytes) -> RecvHalf<Bytes> {
         let authority = Authority::from_static("test");
         let agent = HeaderValue::from_static("agent");
         let none = Metadata::new();
         let permit = self.client.try_permit().unwrap();
         let head = head(&authority, &agent, &none);
-        let recv = self
-            .client
-            .start_single(permit, &head, frame(message), LIMIT);
+        let recv = self.client.start_single(permit, &head, frame, LIMIT);
         RecvHalf::client(recv.unwrap(), Box::new(RawCodec))
     }
 

@@ -159,7 +159,8 @@ impl StreamCell {
         }
         state.flush();
         state.check()?;
-        if state.waiting < below {
+        // What a refused call sends is kept: it need not wait for window.
+        if state.waiting < below || state.is_undecided() {
             return Poll::Ready(Ok(()));
         }
         state.signal.set_sender(cx.waker());
@@ -222,8 +223,11 @@ impl StreamCell {
             state.local = Some(status);
         }
         state.clear();
-        // Dropped rather than reset by hand: h2 cancels what is not closed by itself.
-        let out = std::mem::replace(&mut state.out, Out::Closed);
+        let mut out = std::mem::replace(&mut state.out, Out::Closed);
+        if let Out::Open(send) = &mut out {
+            // Nothing goes out if all was sent.
+            send.send_reset(Reason::CANCEL);
+        }
         let signal = Arc::clone(&state.signal);
         drop(state);
         drop(out);

@@ -12,7 +12,7 @@ use trunkline_core::{Code, Metadata, Origin, Stage, Status};
 
 use super::signal::Signal;
 use crate::http2::h2::error::{reset, stream_error};
-use crate::http2::h2::fields::{self, Fields};
+use crate::http2::h2::fields::{self, Fields, send_chunk};
 use crate::http2::h2::link::Link;
 
 #[derive(Debug)]
@@ -39,8 +39,9 @@ pub(super) struct State {
 struct Kept {
     chunks: Vec<Bytes>,
     bytes: usize,
-    /// The stream was surely not processed; what is sent now waits for another one.
-    refused: bool,
+    /// The stream is gone. The receiving half knows whether the call may go out again; until it
+    /// has said so, what is sent is kept too. This is what the sender is told when it is too much.
+    gone: Option<Status>,
 }
 
 /// Bytes that are kept of a call until its first answer; one that has sent more is not restarted.
@@ -187,19 +188,22 @@ impl State {
     }
 
     /// Nothing more can be sent on this stream.
-    ///
-    /// A call that may go out again waits for its receiving half to find it another stream, but
-    /// takes no more than it can hold.
     fn fail(&mut self, why: Status) {
+        let waiting = self.waiting;
         if let Some(kept) = &mut self.kept
-            && why.is_unprocessed()
-            && kept.bytes + self.waiting <= KEEP_LIMIT
+            && kept.bytes + waiting <= KEEP_LIMIT
         {
-            kept.refused = true;
+            kept.gone.get_or_insert(why);
             return;
         }
         self.send_failed.get_or_insert(why);
+        self.kept = None;
         self.clear();
+    }
+
+    /// True while the receiving half has to say whether the call goes out again.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.gone.is_some())
     }
 
     /// Ready once the peer has reset the stream or the connection is gone.
@@ -211,12 +215,14 @@ impl State {
             Out::Open(send) => send.poll_reset(&mut cx),
             Out::Closed => return Poll::Pending,
         };
-        let why = closed(ready!(polled), self.signal.link());
-        self.fail(why);
-        match &self.send_failed {
-            Some(why) => Poll::Ready(why.clone()),
-            None => Poll::Pending,
+        let reset_by = ready!(polled);
+        let refused = matches!(reset_by, Ok(Reason::REFUSED_STREAM));
+        let why = closed(reset_by, self.signal.link());
+        self.fail(why.clone());
+        if refused && self.is_undecided() {
+            return Poll::Pending;
         }
+        Poll::Ready(self.send_failed.clone().unwrap_or(why))
     }
 
     /// Hands all that waits to h2, window or not.
@@ -231,7 +237,7 @@ impl State {
                 kept.chunks.push(chunk.clone());
             }
             // A stream that is gone says so when it is next asked for window.
-            let _ = send.send_data(chunk, false);
+            let _ = send_chunk(send, chunk, false);
         }
         self.waiting = 0;
         if self
