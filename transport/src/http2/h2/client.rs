@@ -1,34 +1,32 @@
-//! A client's connection: its handle, and the driver task that owns the socket.
+//! A client's connection, as those who call over it hold it.
 
-use std::pin::Pin;
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
-use h2::{Reason, SendStream};
+use h2::SendStream;
+use h2::client::{Builder, ResponseFuture, SendRequest};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 use tokio::sync::Notify;
 use trunkline_core::protocol::write_request;
-use trunkline_core::{Code, Deadline, Origin, Stage, Status};
+use trunkline_core::{Code, Origin, Stage, Status};
 
-use super::cell::{Signal, StreamCell};
-use super::error::{connection_error, io_error, is_misuse, stream_error};
+use super::cell::StreamCell;
+use super::driver::Driver;
+use super::error::{connection_error, is_misuse, stream_error};
 use super::fields::{Fields, send_chunk};
-use super::io::{Coalesced, Flusher, coalesce};
+use super::io::coalesce;
 use super::link::{Link, Permit, Slots};
-use super::pace::Pace;
 use super::response::{RequestStream, ResponseStream};
-use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
+use crate::http2::config::{connection_window, max_frame, stream_window};
 use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
-use crate::{BoxIo, Peer, Timer, now};
+use crate::{BoxIo, Peer};
 
 /// The stream limit before the peer's SETTINGS: a number that no peer can send, so that any
 /// change, even to 0, tells that they have arrived.
-const NO_SETTINGS_YET: usize = 1 << 40;
+pub(super) const NO_SETTINGS_YET: usize = 1 << 40;
 
 /// Streams reset by us of which h2 remembers that late frames are no fault. Deadlines and
 /// cancels are everyday life for a client, so the memory is large.
@@ -38,9 +36,6 @@ const RESET_MEMORY: Duration = Duration::from_secs(5);
 /// A request that is at most this long leaves at once: what is left of it in h2 when its answer
 /// has come goes out as soon as there is window.
 const SURE_TO_LEAVE: usize = 16 * 1024;
-
-/// What a peer that takes nothing any more is granted before the socket is dropped.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Fields of a typical request; more only cost a reallocation.
 const TYPICAL_FIELDS: usize = 6;
@@ -53,10 +48,10 @@ const TYPICAL_FIELDS: usize = 6;
 pub struct ClientConnection(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     /// h2's handle; `None` once [`ClientConnection::close`] was called. One handle behind a short
     /// lock, because cloning and dropping one takes h2's own lock twice.
-    sender: Mutex<Option<SendRequest<Bytes>>>,
+    pub(super) sender: Mutex<Option<SendRequest<Bytes>>>,
     link: Arc<Link>,
     slots: Arc<Slots>,
 }
@@ -86,19 +81,7 @@ impl ClientConnection {
                 .map_err(|error| {
                     connection_error(&error, &link, Stage::Http2).with_unprocessed(true)
                 })?;
-        let mut driver = Driver {
-            connection,
-            flusher,
-            slots: Slots::new(0, freed),
-            link,
-            pace: Pace::new(),
-            queue: Vec::new(),
-            handle: Weak::new(),
-            window: config.connection_window_bytes,
-            stream_window: stream_window(config.stream_window_bytes),
-            leaving: Vec::new(),
-            goodbye: None,
-        };
+        let mut driver = Driver::new(connection, flusher, link, Slots::new(0, freed), config);
         std::future::poll_fn(|cx| driver.poll_settings(cx))
             .await
             .map_err(|why| why.with_unprocessed(true))?;
@@ -246,171 +229,12 @@ impl ClientConnection {
     }
 }
 
-/// The task that owns the socket.
-struct Driver {
-    connection: Connection<Coalesced, Bytes>,
-    flusher: Flusher,
-    link: Arc<Link>,
-    slots: Arc<Slots>,
-    pace: Pace,
-    queue: Vec<Arc<Signal>>,
-    handle: Weak<Inner>,
-    /// The connection's window at the least.
-    window: u32,
-    stream_window: u32,
-    /// Permits of streams whose end h2 has been told, but the socket perhaps not yet.
-    leaving: Vec<Permit>,
-    /// How long the last words may take once nobody uses the connection any more.
-    goodbye: Option<Timer>,
-}
-
-impl Driver {
-    /// Drives the connection until the peer's SETTINGS have arrived.
-    fn poll_settings(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        let polled = Pin::new(&mut self.connection).poll(cx);
-        let peer = self.link.peer().address();
-        if let Poll::Ready(ended) = polled {
-            return Poll::Ready(Err(match ended {
-                Ok(()) => unavailable("closed before it sent its HTTP/2 settings")
-                    .context(format_args!("connection to {peer}"))
-                    .with_stage(Stage::Http2),
-                Err(error) => connection_error(&error, &self.link, Stage::Http2),
-            }));
-        }
-        if self.connection.max_concurrent_send_streams() != NO_SETTINGS_YET {
-            return Poll::Ready(Ok(()));
-        }
-        match self.flusher.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, &self.link, Stage::Http2))),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<Status>> {
-        self.link.set_driver(cx.waker());
-        self.link.take_retired(&mut self.leaving);
-        loop {
-            self.link.drive_streams(&mut self.queue);
-            match Pin::new(&mut self.connection).poll(cx) {
-                Poll::Ready(Ok(())) => return Poll::Ready(None),
-                Poll::Ready(Err(error)) if is_clean_end(&error) => return Poll::Ready(None),
-                Poll::Ready(Err(error)) => {
-                    let why = connection_error(&error, &self.link, Stage::Response);
-                    return Poll::Ready(Some(why));
-                }
-                Poll::Pending => {}
-            }
-            // Window that has just arrived may let a waiting stream go on.
-            if !self.link.is_dirty() {
-                break;
-            }
-        }
-        self.follow_limit();
-        if self.slots.in_use() == 0 {
-            self.flusher.shrink();
-        }
-        match self.flusher.poll_flush(cx) {
-            Poll::Ready(Err(error)) => {
-                Poll::Ready(Some(io_error(&error, &self.link, Stage::Response)))
-            }
-            Poll::Ready(Ok(())) => {
-                self.leaving.clear();
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    /// Adopts the peer's stream limit as it is now, and opens the connection's window for it.
-    fn follow_limit(&mut self) {
-        let peers = self.connection.max_concurrent_send_streams();
-        let fit = usize::try_from(max_streams(self.stream_window)).unwrap_or(usize::MAX);
-        let limit = peers.min(fit);
-        if !self.slots.set_limit(limit) {
-            return;
-        }
-        let window = connection_window(self.window, limit, self.stream_window);
-        self.connection.set_target_window_size(window);
-        if let Some(inner) = self.handle.upgrade()
-            && let Some(handle) = inner.sender.lock().as_mut()
-        {
-            // The last stream may have been the last of the new limit without our knowing.
-            refresh(handle);
-        }
-    }
-
-    /// Ready when nobody uses the connection any more and the peer does not take our last words.
-    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let live = self.slots.in_use().saturating_sub(self.leaving.len());
-        let unused = self.handle.strong_count() == 0 || !self.link.is_open();
-        if live > 0 || !unused {
-            self.goodbye = None;
-            return Poll::Pending;
-        }
-        let closing = || Timer::new(Some(Deadline::after(now(), GOODBYE)));
-        self.goodbye.get_or_insert_with(closing).poll_expired(cx)
-    }
-
-    /// How h2 came to end well: let go of by us, after GOAWAY, or by a FIN between two frames.
-    fn clean_end(&self) -> Status {
-        let peer = self.link.peer().address();
-        let text = |text| unavailable(text).context(format_args!("connection to {peer}"));
-        if !self.link.is_open() {
-            return text("closed by this side");
-        }
-        let Some(inner) = self.handle.upgrade() else {
-            return text("closed by this side");
-        };
-        let mut sender = inner.sender.lock();
-        let ready = sender
-            .as_mut()
-            .map(|handle| handle.poll_ready(&mut Context::from_waker(Waker::noop())));
-        match ready {
-            Some(Poll::Ready(Err(error))) => {
-                connection_error(&error, &self.link, Stage::Response).with_unprocessed(true)
-            }
-            _ => text("closed by the server"),
-        }
-    }
-}
-
-impl Drop for Driver {
-    /// However the driver ends, a panic or its runtime's end included: whoever waits must learn.
-    fn drop(&mut self) {
-        self.link
-            .close(unavailable("the connection's task has ended"));
-        self.leaving.clear();
-        self.slots.wake_all();
-    }
-}
-
-impl Future for Driver {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        // Callers whose answers came together make their next calls together.
-        ready!(this.pace.poll_turn(|| this.slots.in_use() > 1, cx));
-        this.pace.sleep();
-        let why = match this.poll_connection(cx) {
-            Poll::Ready(why) => why.unwrap_or_else(|| this.clean_end()),
-            Poll::Pending => {
-                ready!(this.poll_goodbye(cx));
-                unavailable("closed by this side; the peer did not take the last words")
-            }
-        };
-        this.link.close(why);
-        this.slots.wake_all();
-        Poll::Ready(())
-    }
-}
-
 /// Makes the handle forget its last stream.
 ///
 /// h2's handle keeps a reference to the stream that used up the peer's limit: it refuses the next
 /// one while that stream is not yet written, and it keeps the stream from being reset when all
 /// who know of it have dropped it. A clone starts without.
-fn refresh(handle: &mut SendRequest<Bytes>) {
+pub(super) fn refresh(handle: &mut SendRequest<Bytes>) {
     *handle = handle.clone();
 }
 
@@ -457,13 +281,8 @@ fn request(head: &RequestHead<'_>) -> Result<Request<()>, Status> {
     Ok(request)
 }
 
-/// The peer closed with GOAWAY NO_ERROR.
-fn is_clean_end(error: &h2::Error) -> bool {
-    error.is_go_away() && error.reason() == Some(Reason::NO_ERROR)
-}
-
 /// Nothing was sent, and nothing can be.
-fn unavailable(text: &'static str) -> Status {
+pub(super) fn unavailable(text: &'static str) -> Status {
     Status::new(Code::Unavailable, text)
         .with_origin(Origin::Transport)
         .with_unprocessed(true)

@@ -3,6 +3,7 @@
 mod body;
 mod cell;
 mod client;
+mod driver;
 mod error;
 mod fields;
 mod io;
