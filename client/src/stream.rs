@@ -9,7 +9,9 @@ use futures_core::Stream;
 use trunkline_core::{Metadata, Method, Stage, Status};
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 
-use crate::call::{CallSpan, Expiry, IntoMessages, OneRequest, Opening, Restart, waiting_for};
+use crate::call::{
+    CallSpan, Expiry, IntoMessages, OneRequest, Opening, Restart, waiting_for, was_taken,
+};
 
 /// The sending half of a call with many requests.
 ///
@@ -194,11 +196,16 @@ pub struct Receiver<T> {
 
 /// A server-streaming call that can be made once more.
 trait Replay<T>: Send + Sync {
+    fn taken(&self);
     fn may_replay(&mut self, why: &Status, has_head: bool) -> bool;
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<T>, Status>>;
 }
 
 impl<M: Method> Replay<M::Response> for OneRequest<'static, M> {
+    fn taken(&self) {
+        self.opening.taken();
+    }
+
     fn may_replay(&mut self, why: &Status, has_head: bool) -> bool {
         Self::may_replay(self, why, has_head)
     }
@@ -324,11 +331,13 @@ impl<T> Receiver<T> {
                     self.give_up(why);
                 }
                 Poll::Ready(Ok(value)) => {
-                    self.replay = None;
-                    self.restart.settle();
+                    self.taken();
                     return Poll::Ready(Ok(value));
                 }
                 Poll::Ready(Err(why)) => {
+                    if was_taken(&why, self.half.has_head()) {
+                        self.taken();
+                    }
                     match ready!(self.restart.poll(&mut self.half, cx)) {
                         Ok(true) => continue,
                         Ok(false) => {}
@@ -369,6 +378,14 @@ impl<T> Receiver<T> {
         };
         self.expiry
             .status(Stage::Response, waiting_for(what, &self.half))
+    }
+
+    /// The peer took the call: it is not made again, and its connection is of use.
+    fn taken(&mut self) {
+        self.restart.taken();
+        if let Some(replay) = self.replay.take() {
+            replay.taken();
+        }
     }
 
     /// Ends the call from this side, for good.

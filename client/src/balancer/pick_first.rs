@@ -2,12 +2,14 @@
 //! answers.
 //!
 //! 1. IDLE until a call wants a connection; then a *pass* tries the addresses one after the other.
-//! 2. The first that gets READY is selected; what belonged to the others is dropped.
+//! 2. The first that gets READY is selected; attempts at the others are dropped. What they know of
+//!    their backoff is kept until the selected one has proven itself.
 //! 3. When all have failed, calls fail with every address's own cause (transient failure). From
 //!    then on each address is tried again as its backoff ends, and calls go on failing until one
 //!    is READY: flapping between "connecting" and "failed" would make fail-fast calls wait.
 //! 4. When the selected one loses its connection, back to IDLE: the next call starts a new pass,
-//!    from the first address again.
+//!    from the first address again. Where it is lost so soon that it counts as a failed attempt,
+//!    the pass goes on instead, and fails once all addresses back off.
 //!
 //! Names are asked for again whenever something failed; how often that is answered is the
 //! resolver's decision.
@@ -65,6 +67,15 @@ struct Entry {
     id: Option<SubchannelId>,
     phase: Phase,
     failure: Option<Status>,
+}
+
+impl Entry {
+    /// Drops the subchannel, and with it what it was about and when it may try again.
+    fn forget(&mut self, out: &mut Vec<Action>) {
+        self.phase = Phase::Idle;
+        self.failure = None;
+        out.extend(self.id.take().map(Action::Drop));
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +157,7 @@ impl PickFirst {
             Mode::Failed => self.connect_idle(out),
             Mode::Ready(id) => {
                 if !self.entries.iter().any(|each| each.id == Some(id)) {
-                    self.mode = Mode::Idle;
-                    self.wanted = false;
+                    self.rest(out);
                 }
             }
         }
@@ -180,14 +190,14 @@ impl PickFirst {
                 match self.mode {
                     Mode::Pass(current) if current == at => self.pass_from(at + 1, out),
                     Mode::Failed => out.push(Action::Resolve),
+                    Mode::Ready(selected) if selected == id => self.pass_from(0, out),
                     Mode::Pass(_) | Mode::Idle | Mode::Ready(_) => {}
                 }
             }
             Change::Idle => {
                 entry.phase = Phase::Idle;
                 if self.mode == Mode::Ready(id) {
-                    self.mode = Mode::Idle;
-                    self.wanted = false;
+                    self.rest(out);
                     out.push(Action::Resolve);
                 } else if self.mode == Mode::Failed {
                     self.connect_idle(out);
@@ -271,10 +281,22 @@ impl PickFirst {
         self.mode = Mode::Ready(id);
         self.failing = false;
         for entry in &mut self.entries {
+            if entry.id == Some(id) {
+                entry.failure = None;
+            } else if entry.phase == Phase::Connecting {
+                entry.forget(out);
+            }
+        }
+    }
+
+    /// The selected one had proven itself and is gone: the next pass starts afresh.
+    fn rest(&mut self, out: &mut Vec<Action>) {
+        let mode = std::mem::replace(&mut self.mode, Mode::Idle);
+        self.wanted = false;
+        for entry in &mut self.entries {
             entry.failure = None;
-            if entry.id != Some(id) {
-                entry.phase = Phase::Idle;
-                out.extend(entry.id.take().map(Action::Drop));
+            if entry.id.is_some_and(|id| mode != Mode::Ready(id)) {
+                entry.forget(out);
             }
         }
     }

@@ -22,7 +22,7 @@ use trunkline_core::{Deadline, Inherited, Method};
 pub(crate) use expiry::Expiry;
 pub use messages::{AsIterator, AsStream, IntoMessages, Iter};
 pub(crate) use one_request::OneRequest;
-pub(crate) use opening::Opening;
+pub(crate) use opening::{Opening, was_taken};
 pub(crate) use restart::Restart;
 pub(crate) use single::waiting_for;
 pub use streaming::{BidiFuture, ClientStreamingFuture, ServerStreamingFuture};

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use trunkline_core::{MethodDescriptor, Stage, Status};
+use trunkline_core::{MethodDescriptor, Origin, Stage, Status};
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
 use trunkline_transport::now;
 
@@ -38,6 +38,11 @@ pub(crate) struct Start<'s> {
     pub(crate) head: RequestHead<'s>,
     pub(crate) max_receive_bytes: usize,
     pub(crate) max_send_bytes: usize,
+}
+
+/// Whether the peer took the call that has failed like this, or may have taken it.
+pub(crate) fn was_taken(why: &Status, has_head: bool) -> bool {
+    has_head || (why.origin() != Origin::Local && !why.is_unprocessed())
 }
 
 impl<'a> Opening<'a> {
@@ -185,6 +190,11 @@ impl<'a> Opening<'a> {
             waiting: self.waiting,
             unsent: self.unsent,
         }
+    }
+
+    /// The peer took what was sent on the stream.
+    pub(crate) fn taken(&self) {
+        self.channel.shared().taken();
     }
 
     /// A status on its way to the caller.

@@ -22,7 +22,14 @@ impl Restart {
         Self(None)
     }
 
-    /// The call has been answered, or has ended: lets go of the channel.
+    /// The peer took the call: lets go of the channel.
+    pub(crate) fn taken(&mut self) {
+        if let Some(opening) = self.0.take() {
+            opening.taken();
+        }
+    }
+
+    /// The call has ended: lets go of the channel.
     pub(crate) fn settle(&mut self) {
         self.0 = None;
     }

@@ -8,7 +8,7 @@ use trunkline_core::{Response, Status};
 use trunkline_transport::stream::RecvHalf;
 
 use super::expiry::Expiry;
-use super::opening::Opening;
+use super::opening::{Opening, was_taken};
 use super::restart::Restart;
 use super::single::Single;
 use super::trace::CallSpan;
@@ -53,8 +53,12 @@ impl<T> Summary<T> {
                 return Poll::Ready(Err(self.single.expire(&self.expiry)));
             };
             let Err(why) = result else {
+                self.restart.taken();
                 return Poll::Ready(result);
             };
+            if was_taken(&why, self.single.has_head()) {
+                self.restart.taken();
+            }
             match ready!(self.restart.poll(self.single.half(), cx)) {
                 Ok(true) => {}
                 Ok(false) => {

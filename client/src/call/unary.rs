@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use trunkline_core::{Method, Response, Status};
 
 use super::one_request::OneRequest;
+use super::opening::was_taken;
 use super::options::Options;
 use super::single::Single;
 use super::trace::CallSpan;
@@ -46,8 +47,14 @@ impl<'a, M: Method> UnaryFuture<'a, M> {
                 continue;
             };
             match answer.poll(cx) {
-                Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+                Poll::Ready(Ok(response)) => {
+                    self.request.opening.taken();
+                    return Poll::Ready(Ok(response));
+                }
                 Poll::Ready(Err(why)) => {
+                    if was_taken(&why, answer.has_head()) {
+                        self.request.opening.taken();
+                    }
                     if !self.request.may_replay(&why, answer.has_head()) {
                         return Poll::Ready(Err(why));
                     }

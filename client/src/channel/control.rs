@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use trunkline_core::Status;
+use trunkline_core::{Origin, Stage, Status};
 use trunkline_transport::http2::ClientConnection;
 use trunkline_transport::now;
 
@@ -32,6 +33,8 @@ pub(crate) struct Control {
     shared: Weak<Shared>,
     wake: Arc<Notify>,
     freed: Arc<Notify>,
+    /// Set by calls that a peer took, or may have taken, since this was last READY.
+    taken: Arc<AtomicBool>,
     settings: ConnectSettings,
     backoff: BackoffConfig,
     max_connections: usize,
@@ -67,6 +70,7 @@ impl Control {
             shared: Arc::downgrade(shared),
             wake: Arc::clone(&shared.wake),
             freed: Arc::clone(&shared.freed),
+            taken: Arc::clone(&shared.taken),
             settings: config.connect.clone(),
             backoff: config.backoff.clone(),
             max_connections: config.max_connections,
@@ -163,7 +167,7 @@ impl Control {
             }
             Event::Task(Ok((_, Done::Closed(id, connection, why)))) => {
                 self.watchers.remove(&connection);
-                self.closed(id, connection, &why, out);
+                self.closed(id, connection, &why, now(), out);
             }
             Event::Task(Err(error)) => self.task_died(&error, out),
         }
@@ -201,16 +205,18 @@ impl Control {
                 self.last_connection += 1;
                 let number = ConnectionId(self.last_connection);
                 let closed = connection.clone();
-                let watcher = self
-                    .tasks
-                    .spawn(async move { Done::Closed(id, number, closed.closed().await) });
+                let watcher = self.tasks.spawn(async move {
+                    let why = closed.closed().await;
+                    // Calls that were answered or refused just before learn it first.
+                    tokio::task::yield_now().await;
+                    Done::Closed(id, number, why)
+                });
                 self.watchers.insert(number, watcher);
-                subchannel.connections.add(number, connection);
+                subchannel.connections.add(number, connection, now);
                 tracing::info!(%address, connection = number.0, "ready");
                 if first {
-                    subchannel.machine.connected();
-                    self.failures = 0;
-                    self.last_failure = None;
+                    subchannel.machine.connected(now);
+                    self.taken.store(false, Ordering::Relaxed);
                     self.balancer.changed(id, Change::Ready, out);
                 }
             }
@@ -234,22 +240,37 @@ impl Control {
         id: SubchannelId,
         number: ConnectionId,
         why: &Status,
+        now: Instant,
         out: &mut Vec<Action>,
     ) {
         let Some(subchannel) = self.subchannels.get_mut(&id) else {
             return;
         };
-        let address = &subchannel.address;
+        let address = subchannel.address.clone();
         tracing::info!(%address, connection = number.0, reason = why.message(), "connection closed");
-        if let Some(connection) = subchannel.connections.remove(number) {
+        let mut carried = self.taken.load(Ordering::Relaxed);
+        if let Some(connection) = subchannel.connections.remove(number, now) {
+            // What goes away may still be at work on calls that it took.
+            carried |= connection.usage().in_use > 0;
             connection.close();
         }
-        if subchannel.connections.is_empty() {
-            subchannel.machine.lost();
-            subchannel.connections.grow_cancelled();
-            if let Some(attempt) = self.attempts.remove(&id) {
-                attempt.abort();
-            }
+        if !subchannel.connections.is_empty() {
+            return;
+        }
+        subchannel.connections.grow_cancelled();
+        if let Some(attempt) = self.attempts.remove(&id) {
+            attempt.abort();
+        }
+        subchannel.machine.lost(now, carried);
+        if subchannel.machine.state() == State::TransientFailure {
+            let attempts = subchannel.machine.attempts();
+            let again = subchannel.machine.wake_at().map(|at| at - now);
+            tracing::warn!(%address, attempts, reason = why.message(), backoff = ?again, "lost before it was of use");
+            let why = lost_too_soon(why);
+            self.failed(&why);
+            self.balancer.changed(id, Change::Failed(why), out);
+        } else {
+            self.forgive();
             self.balancer.changed(id, Change::Idle, out);
         }
     }
@@ -270,7 +291,7 @@ impl Control {
             "{}: the connector panicked",
             address.unwrap_or_default()
         ))
-        .with_stage(trunkline_core::Stage::Connect)
+        .with_stage(Stage::Connect)
         .with_unprocessed(true);
         self.attempted(id, Err(why), now(), out);
     }
@@ -318,6 +339,9 @@ impl Control {
             attempt.abort();
         }
         if let Some(mut subchannel) = self.subchannels.remove(&id) {
+            if subchannel.machine.state() == State::Ready {
+                self.forgive();
+            }
             subchannel.machine.shutdown();
             for connection in subchannel.connections.iter() {
                 connection.close();
@@ -355,6 +379,12 @@ impl Control {
         self.last_failure = Some(why.clone());
     }
 
+    /// A connection has been of use: what failed before it is history.
+    fn forgive(&mut self) {
+        self.failures = 0;
+        self.last_failure = None;
+    }
+
     fn snapshot(&self) -> Snapshot {
         let picker = match self.balancer.verdict() {
             Verdict::Idle => Picker::Idle,
@@ -372,12 +402,23 @@ impl Control {
                     })
                 }),
         };
+        let ready = matches!(picker, Picker::Ready(_));
         Snapshot {
             picker,
             attempts: self.failures,
-            last_failure: self.last_failure.clone(),
+            last_failure: self.last_failure.clone().filter(|_| !ready),
         }
     }
+}
+
+/// A connection that was lost before it was of any use, as a failed attempt.
+fn lost_too_soon(why: &Status) -> Status {
+    let text = format!("lost as soon as it was ready: {}", why.message());
+    Status::unavailable(text)
+        .with_origin(Origin::Transport)
+        .with_stage(Stage::Http2)
+        .with_unprocessed(true)
+        .with_source(why.clone())
 }
 
 impl Drop for Control {

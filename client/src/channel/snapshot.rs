@@ -22,7 +22,7 @@ use crate::balancer::Cause;
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) picker: Picker,
-    /// Failed attempts to resolve or connect since the channel was last ready.
+    /// Failed attempts to resolve or connect since a connection last proved itself.
     pub(crate) attempts: u32,
     pub(crate) last_failure: Option<Status>,
 }
@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Notify>,
     /// Calls that wait for a free stream.
     pub(crate) queue: Queue<Picked>,
+    /// Whether a peer took a call since the channel was last READY.
+    pub(crate) taken: Arc<AtomicBool>,
     /// Calls that wait for a connection.
     waiting: AtomicUsize,
     running: AtomicBool,
@@ -87,6 +89,7 @@ impl Shared {
             freed: Arc::new(Notify::new()),
             wake: Arc::new(Notify::new()),
             queue: Queue::new(),
+            taken: Arc::new(AtomicBool::new(false)),
             waiting: AtomicUsize::new(0),
             running: AtomicBool::new(false),
         }
@@ -140,6 +143,14 @@ impl Shared {
     pub(crate) fn stopped(&self) {
         self.running.store(false, Ordering::Release);
         self.publish(Snapshot::idle());
+    }
+
+    /// A peer took a call: the connection is of use.
+    pub(crate) fn taken(&self) {
+        // Read first: nearly always it is set, and a line that is only read is shared by all cores.
+        if !self.taken.load(Ordering::Relaxed) {
+            self.taken.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn has_waiting(&self) -> bool {

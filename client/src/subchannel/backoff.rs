@@ -6,9 +6,10 @@
 //! 2. the first wait is `initial`, each further one `multiplier` times the one before, up to `max`;
 //! 3. every wait is spread by a random part of at most `jitter` of its length in both directions,
 //!    also the first, so that a thousand clients of a restarted server do not come back together;
-//! 4. success starts over at `initial`.
+//! 4. success starts over at `initial`; a connection that is lost sooner than the wait that a failure
+//!    would have cost is none (see [`Backoff::outlived`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How the wait between two connection attempts grows.
 ///
@@ -77,6 +78,12 @@ impl Backoff {
             0.0
         };
         scale(base, 1.0 + jitter * (2.0 * self.random.f64() - 1.0))
+    }
+
+    /// Whether something that began at `since` has lasted for as long as the wait that its failure
+    /// would have cost: long enough to be begun again at once without spinning.
+    pub(crate) fn outlived(&self, since: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(since) >= self.next
     }
 
     pub(crate) fn reset(&mut self) {

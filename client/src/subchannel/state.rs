@@ -5,9 +5,14 @@
 //!   IDLE ───────────▶ CONNECTING ───────────▶ READY
 //!    ▲                     │ failed             │ lost
 //!    │ backoff over        ▼                    │
-//!    ├──────────── TRANSIENT_FAILURE            │
+//!    ├──────────── TRANSIENT_FAILURE ◀──────────┤ too soon
 //!    └──────────────────────────────────────────┘
 //! ```
+//! READY alone proves nothing: a peer may accept every connection only to close it. A connection has
+//! proven itself once it has carried a call, or has lived for the wait that a failed attempt would
+//! have cost. One that is lost before that *is* a failed attempt, and backoff goes on; after that it
+//! is replaced at once, and backoff starts over.
+//!
 //! `shutdown` leads from every state to SHUTDOWN, which nothing leaves.
 //! The machine is told the time and never reads a clock.
 
@@ -31,6 +36,7 @@ pub(crate) struct Machine {
     state: State,
     backoff: Backoff,
     attempt_started: Option<Instant>,
+    ready_since: Option<Instant>,
     retry_at: Option<Instant>,
     attempts: u32,
 }
@@ -41,6 +47,7 @@ impl Machine {
             state: State::Idle,
             backoff: Backoff::new(backoff),
             attempt_started: None,
+            ready_since: None,
             retry_at: None,
             attempts: 0,
         }
@@ -50,7 +57,7 @@ impl Machine {
         self.state
     }
 
-    /// Attempts since the subchannel was last READY.
+    /// Attempts since a connection last proved itself.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -66,32 +73,43 @@ impl Machine {
         true
     }
 
-    pub(crate) fn connected(&mut self) {
+    pub(crate) fn connected(&mut self, now: Instant) {
         if self.state == State::Connecting {
             self.state = State::Ready;
-            self.attempts = 0;
-            self.backoff.reset();
+            self.ready_since = Some(now);
         }
     }
 
     pub(crate) fn failed(&mut self, now: Instant) {
         if self.state == State::Connecting {
-            let started = self.attempt_started.unwrap_or(now);
-            self.state = State::TransientFailure;
-            self.retry_at = Some(
-                started
-                    .checked_add(self.backoff.next())
-                    .unwrap_or(now)
-                    .max(now),
-            );
+            self.back_off(now);
         }
     }
 
-    /// The last connection is gone.
-    pub(crate) fn lost(&mut self) {
-        if self.state == State::Ready {
-            self.state = State::Idle;
+    /// The last connection is gone. `carried` says whether there was a call on it that the peer took.
+    pub(crate) fn lost(&mut self, now: Instant, carried: bool) {
+        if self.state != State::Ready {
+            return;
         }
+        let since = self.ready_since.unwrap_or(now);
+        if carried || self.backoff.outlived(since, now) {
+            self.state = State::Idle;
+            self.attempts = 0;
+            self.backoff.reset();
+        } else {
+            self.back_off(now);
+        }
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        let started = self.attempt_started.unwrap_or(now);
+        self.state = State::TransientFailure;
+        self.retry_at = Some(
+            started
+                .checked_add(self.backoff.next())
+                .unwrap_or(now)
+                .max(now),
+        );
     }
 
     /// Tells the time; true where the backoff has just ended and the state became IDLE.
@@ -140,13 +158,14 @@ mod tests {
         assert!(machine.connect(t0));
         assert!(!machine.connect(t0), "one attempt at a time");
         assert_eq!(machine.state(), State::Connecting);
-        machine.connected();
+        machine.connected(t0);
         assert_eq!(machine.state(), State::Ready);
-        machine.lost();
+        let t1 = t0 + Duration::from_secs(1);
+        machine.lost(t1, false);
         assert_eq!(machine.state(), State::Idle);
         assert!(
-            machine.connect(t0),
-            "a lost connection is replaced without backoff"
+            machine.connect(t1),
+            "a connection that has lived is replaced without backoff"
         );
     }
 
@@ -185,19 +204,40 @@ mod tests {
     }
 
     #[test]
-    fn ready_resets_backoff_and_attempts() {
+    fn a_proven_connection_resets_backoff_and_attempts() {
+        let second = Duration::from_secs(1);
+        for (lived, carried) in [(Duration::ZERO, true), (second * 8 / 5, false)] {
+            let t0 = Instant::now();
+            let mut machine = plain();
+            machine.connect(t0);
+            machine.failed(t0);
+            machine.tick(t0 + second);
+            machine.connect(t0);
+            machine.connected(t0);
+            machine.lost(t0 + lived, carried);
+            assert_eq!((machine.state(), machine.attempts()), (State::Idle, 0));
+            machine.connect(t0);
+            machine.failed(t0);
+            assert_eq!(machine.wake_at(), Some(t0 + second));
+        }
+    }
+
+    #[test]
+    fn a_connection_lost_right_after_ready_is_a_failed_attempt() {
+        let end = Duration::from_secs(60);
         let t0 = Instant::now();
-        let mut machine = plain();
-        machine.connect(t0);
-        machine.failed(t0);
-        machine.tick(t0 + Duration::from_secs(1));
-        machine.connect(t0);
-        machine.connected();
-        assert_eq!(machine.attempts(), 0);
-        machine.lost();
-        machine.connect(t0);
-        machine.failed(t0);
-        assert_eq!(machine.wake_at(), Some(t0 + Duration::from_secs(1)));
+        let (mut machine, mut now) = (plain(), t0);
+        while now < t0 + end {
+            assert!(machine.connect(now));
+            machine.connected(now);
+            now += Duration::from_millis(1);
+            machine.lost(now, false);
+            assert_eq!(machine.state(), State::TransientFailure);
+            now = machine.wake_at().unwrap();
+            assert!(machine.tick(now));
+        }
+        // After 0, 1, 2.6, 5.16, 9.256, 15.81, 26.3 and 43.1 s.
+        assert_eq!(machine.attempts(), 8);
     }
 
     #[test]
@@ -206,9 +246,9 @@ mod tests {
         let mut machine = plain();
         machine.connect(t0);
         machine.shutdown();
-        machine.connected();
+        machine.connected(t0);
         machine.failed(t0);
-        machine.lost();
+        machine.lost(t0, false);
         assert!(!machine.tick(t0) && !machine.connect(t0));
         assert_eq!(machine.state(), State::Shutdown);
         assert_eq!(machine.wake_at(), None);

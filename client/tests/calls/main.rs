@@ -8,6 +8,7 @@
 
 mod connect;
 mod deadline;
+mod flapping;
 mod queue;
 mod retry;
 mod shapes;

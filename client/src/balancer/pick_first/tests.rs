@@ -59,7 +59,7 @@ fn tries_addresses_in_order_and_selects_the_first_that_answers() {
         "one address is left"
     );
 
-    assert_eq!(changed(&mut policy, B, Change::Ready), [Action::Drop(A)]);
+    assert!(changed(&mut policy, B, Change::Ready).is_empty());
     assert!(matches!(policy.verdict(), Verdict::Ready(B)));
 }
 
@@ -98,9 +98,48 @@ fn fails_with_every_address_and_its_own_cause_and_stays_failing() {
     assert_eq!(changed(&mut policy, A, Change::Idle), [Action::Connect(A)]);
     assert!(matches!(policy.verdict(), Verdict::Failed(_)));
     assert_eq!(changed(&mut policy, A, refused("a")), [Action::Resolve]);
+    changed(&mut policy, A, Change::Idle);
     changed(&mut policy, B, Change::Idle);
-    assert_eq!(changed(&mut policy, B, Change::Ready), [Action::Drop(A)]);
+    assert_eq!(
+        changed(&mut policy, B, Change::Ready),
+        [Action::Drop(A)],
+        "it was connecting"
+    );
     assert!(matches!(policy.verdict(), Verdict::Ready(B)));
+}
+
+#[test]
+fn loss_right_after_ready_goes_on_with_the_pass_and_fails_once_all_back_off() {
+    let (mut policy, _) = started(&["a", "b"]);
+    changed(&mut policy, A, refused("a"));
+    changed(&mut policy, B, Change::Ready);
+    let actions = changed(&mut policy, B, refused("b"));
+    assert_eq!(actions, [Action::Resolve], "both back off");
+    let Verdict::Failed(why) = policy.verdict() else {
+        panic!("{:?}", policy.verdict());
+    };
+    assert!(
+        why.message()
+            .ends_with("connect: a: refused; connect: b: refused"),
+        "{why}"
+    );
+
+    // The next that is ready, and lost at once: the other one's backoff is still known.
+    assert_eq!(changed(&mut policy, A, Change::Idle), [Action::Connect(A)]);
+    assert!(changed(&mut policy, A, Change::Ready).is_empty());
+    assert!(
+        changed(&mut policy, B, Change::Idle).is_empty(),
+        "nobody needs it"
+    );
+    assert_eq!(
+        changed(&mut policy, A, refused("a")),
+        [Action::Connect(B)],
+        "its backoff is over"
+    );
+    assert!(matches!(policy.verdict(), Verdict::Connecting));
+    changed(&mut policy, B, Change::Ready);
+    assert_eq!(changed(&mut policy, B, refused("b")), [Action::Resolve]);
+    assert!(matches!(policy.verdict(), Verdict::Failed(_)));
 }
 
 #[test]
@@ -132,7 +171,10 @@ fn loss_goes_idle_and_the_next_call_starts_from_the_first_address() {
     let (mut policy, _) = started(&["a", "b"]);
     changed(&mut policy, A, refused("a"));
     changed(&mut policy, B, Change::Ready);
-    assert_eq!(changed(&mut policy, B, Change::Idle), [Action::Resolve]);
+    assert_eq!(
+        changed(&mut policy, B, Change::Idle),
+        [Action::Drop(A), Action::Resolve]
+    );
     assert!(matches!(policy.verdict(), Verdict::Idle));
     let again = SubchannelId(3);
     assert_eq!(
