@@ -124,25 +124,25 @@ impl Shared {
 
     /// Starts the control loop if none runs, on the caller's runtime. True if it was started.
     pub(crate) fn ensure_running(self: &Arc<Self>) -> Result<bool, Status> {
-        if self.running.load(Ordering::Acquire) || self.running.swap(true, Ordering::AcqRel) {
+        if self.running.load(Ordering::Acquire) {
             return Ok(false);
         }
-        match Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(Control::new(self).run());
-                Ok(true)
-            }
-            Err(error) => {
-                self.running.store(false, Ordering::Release);
-                Err(no_runtime().with_source(error))
-            }
+        // Before the claim: others wait for who has made it.
+        let runtime = Handle::try_current().map_err(|error| no_runtime().with_source(error))?;
+        if self.running.swap(true, Ordering::AcqRel) {
+            return Ok(false);
         }
+        runtime.spawn(Control::new(self).run());
+        Ok(true)
     }
 
     /// The control loop is gone, with every connection it had.
     pub(crate) fn stopped(&self) {
-        self.running.store(false, Ordering::Release);
+        // Its last word before another loop may start, whose first word this must not replace; then
+        // a wake-up for those that read it and found this loop still running.
         self.publish(Snapshot::idle());
+        self.running.store(false, Ordering::Release);
+        self.changed.notify_waiters();
     }
 
     /// A peer took a call: the connection is of use.
@@ -197,5 +197,51 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::Channel;
+
+    const ROUNDS: usize = 5_000;
+
+    fn shared() -> Arc<Shared> {
+        Channel::insecure("10.0.0.1:1").unwrap().0
+    }
+
+    #[test]
+    fn no_loop_starts_before_the_last_word_of_the_one_that_stops() {
+        let shared = shared();
+        let stops = Arc::clone(&shared);
+        let rounds = AtomicUsize::new(0);
+        let mut late = 0;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..ROUNDS {
+                    while rounds.load(Ordering::Acquire) != 2 * round + 1 {
+                        thread::yield_now();
+                    }
+                    stops.stopped();
+                }
+            });
+            for round in 0..ROUNDS {
+                shared.publish(Snapshot {
+                    picker: Picker::Resolving,
+                    ..Snapshot::idle()
+                });
+                shared.running.store(true, Ordering::Release);
+                rounds.store(2 * round + 1, Ordering::Release);
+                while shared.running.load(Ordering::Acquire) {
+                    thread::yield_now();
+                }
+                late += usize::from(!matches!(shared.snapshot().picker, Picker::Idle));
+                rounds.store(2 * round + 2, Ordering::Release);
+            }
+        });
+        assert_eq!(late, 0, "of {ROUNDS}");
     }
 }
