@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use trunkline_core::{Metadata, Method, Stage, Status};
@@ -70,6 +70,7 @@ impl<T> Sender<T> {
     ///
     /// Errors: those of [`send`](Self::send), and RESOURCE_EXHAUSTED when too much waits already.
     pub fn feed(&mut self, message: &T) -> Result<(), Status> {
+        self.in_time()?;
         self.half
             .start_send(message)
             .map_err(|why| self.expiry.edge(why, self.path))
@@ -80,6 +81,7 @@ impl<T> Sender<T> {
     /// Errors: those of [`send`](Self::send). Cancel safe.
     pub async fn flush(&mut self) -> Result<(), Status> {
         poll_fn(|cx| {
+            self.in_time()?;
             let polled = self.half.poll_flush(cx);
             self.bound(polled, cx)
         })
@@ -126,8 +128,29 @@ impl<T> Sender<T> {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.in_time()?;
         let polled = self.half.poll_ready(cx);
         self.bound(polled, cx)
+    }
+
+    /// Fails once the deadline has passed: a sender that never has to wait would never meet it.
+    fn in_time(&mut self) -> Result<(), Status> {
+        if self.expiry.is_over() {
+            return Err(self.expired());
+        }
+        Ok(())
+    }
+
+    /// Ends the whole call, unless it has ended already: then why it did stands.
+    fn expired(&mut self) -> Status {
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(why) = self.half.poll_closed(&mut cx) {
+            return self.expiry.edge(why, self.path);
+        }
+        let doing = "waiting to send; the call was not finished";
+        let why = self.expiry.status(Stage::Request, doing);
+        self.half.abort(why.clone());
+        why.with_method(self.path)
     }
 
     /// Bounds what is pending by the deadline, which ends the whole call.
@@ -142,10 +165,7 @@ impl<T> Sender<T> {
             }
             Poll::Pending => {
                 ready!(self.expiry.poll(cx));
-                let doing = "waiting to send; the call was not finished";
-                let why = self.expiry.status(Stage::Request, doing);
-                self.half.abort(why.clone());
-                Poll::Ready(Err(why.with_method(self.path)))
+                Poll::Ready(Err(self.expired()))
             }
         }
     }

@@ -260,3 +260,30 @@ async fn a_sender_without_window_is_bounded_by_itself() {
     let status = receiver.recv().await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_need_not_wait_meets_the_deadline_too() {
+    let (builder, mut peer) = pair(100);
+    let channel = builder.build().unwrap();
+    for how in ["send", "feed", "flush"] {
+        let (mut sender, mut receiver) = channel.bidi::<Both>().timeout(SECOND).await.unwrap();
+        let mut exchange = peer.next().await;
+        sender.send(&bytes("in time")).await.unwrap();
+        assert!(exchange.message().await.unwrap().is_some());
+        // Nobody polls a timer of the call meanwhile.
+        tokio::time::sleep(2 * SECOND).await;
+        for _ in 0..2 {
+            let late = match how {
+                "send" => sender.send(&bytes("late")).await,
+                "feed" => sender.feed(&bytes("late")),
+                _ => sender.flush().await,
+            };
+            let status = late.unwrap_err();
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{how}: {status}");
+            assert!(status.to_string().contains("within 1s"), "{how}: {status}");
+        }
+        assert!(exchange.message().await.is_err(), "{how}: it was reset");
+        let status = receiver.recv().await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{how}: {status}");
+    }
+}
