@@ -1,7 +1,9 @@
 //! Calls that wait for a free stream, in order of arrival.
 //!
 //! The control loop serves them, not each other: a call whose future is not polled for a while
-//! then holds up nobody but itself.
+//! does not stop the queue behind it. But once it is its turn it holds the stream that it was given
+//! until it is polled again or dropped, and for that long one stream less is there for the others:
+//! at a limit of one, none.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_not_polled_holds_up_nobody() {
+    async fn one_that_is_not_polled_holds_up_nobody_behind_it() {
         let queue = Queue::new();
         let _asleep = queue.join();
         let mut awake = queue.join();

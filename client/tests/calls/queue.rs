@@ -74,7 +74,7 @@ async fn the_deadline_of_a_queued_call_says_what_it_queued_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queued_call_that_nobody_polls_holds_up_nobody() {
+async fn a_queued_call_that_nobody_polls_holds_no_more_than_its_own_stream() {
     let (builder, mut peer) = pair(2);
     let channel = builder.max_connections(1).build().unwrap();
     let mut first = JoinSet::new();
