@@ -8,12 +8,16 @@ use std::task::Poll;
 use trunkline_core::{Stage, Status};
 
 use super::expiry::Expiry;
-use crate::channel::{Picked, Picker, Shared};
+use crate::channel::{Picked, Picker, Shared, loop_panics};
+
+/// How often one call starts a control loop that panics: what makes it panic is mostly a runtime
+/// without a timer, which does not change.
+const MAX_STARTS: u32 = 3;
 
 /// Waits until a stream can be opened; the deadline bounds all of it.
 ///
 /// Errors: what the channel failed with, at once unless the call waits for ready;
-/// DEADLINE_EXCEEDED saying what the call was waiting for.
+/// DEADLINE_EXCEEDED saying what the call was waiting for; INTERNAL where no channel can run.
 pub(crate) async fn wait(
     shared: Arc<Shared>,
     wait_for_ready: bool,
@@ -28,6 +32,9 @@ pub(crate) async fn wait(
         if shared.ensure_running()? {
             starts += 1;
             if starts > 1 {
+                if starts > MAX_STARTS && shared.has_panicked() {
+                    return Err(loop_panics());
+                }
                 // The runtime is shutting down and drops each new loop at once: give way to it.
                 tokio::task::yield_now().await;
             }

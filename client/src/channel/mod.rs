@@ -13,7 +13,7 @@ use trunkline_core::Method;
 
 pub use builder::{ChannelBuilder, ChannelError};
 pub(crate) use queue::Picked;
-pub(crate) use snapshot::{Shared, no_runtime};
+pub(crate) use snapshot::{Shared, loop_panics, no_runtime};
 pub(crate) use state::Picker;
 
 use crate::call::{Bidi, Call, ClientStreaming, ServerStreaming, Unary};

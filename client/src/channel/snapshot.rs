@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     /// Calls that wait for a connection.
     waiting: AtomicUsize,
     running: AtomicBool,
+    /// How the last control loop ended.
+    panicked: AtomicBool,
 }
 
 impl Shared {
@@ -92,6 +94,7 @@ impl Shared {
             taken: Arc::new(AtomicBool::new(false)),
             waiting: AtomicUsize::new(0),
             running: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
         }
     }
 
@@ -138,6 +141,8 @@ impl Shared {
 
     /// The control loop is gone, with every connection it had.
     pub(crate) fn stopped(&self) {
+        self.panicked
+            .store(std::thread::panicking(), Ordering::Release);
         // Its last word before another loop may start, whose first word this must not replace; then
         // a wake-up for those that read it and found this loop still running.
         self.publish(Snapshot::idle());
@@ -151,6 +156,11 @@ impl Shared {
         if !self.taken.load(Ordering::Relaxed) {
             self.taken.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the last control loop ended in a panic.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::Acquire)
     }
 
     pub(crate) fn has_waiting(&self) -> bool {
@@ -180,6 +190,12 @@ impl Drop for Shared {
 /// A call that cannot run here.
 pub(crate) fn no_runtime() -> Status {
     Status::internal("the call was polled outside of a tokio runtime; trunkline needs one with IO and time enabled")
+        .with_unprocessed(true)
+}
+
+/// A call whose channel cannot run here: its control loop panics each time that it is started.
+pub(crate) fn loop_panics() -> Status {
+    Status::internal("the channel's control loop panicked; trunkline needs a tokio runtime with IO and time enabled: enable_all(), or enable_time() beside enable_io()")
         .with_unprocessed(true)
 }
 

@@ -243,3 +243,19 @@ async fn a_thousand_first_calls_share_one_connection() {
     assert!(calls.join_all().await.iter().all(Result::is_ok));
     assert_eq!(peer.connections(), 1);
 }
+
+#[test]
+fn a_runtime_without_a_timer_is_told_and_not_tried_for_ever() {
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_io().build().unwrap();
+        let channel = Channel::insecure("127.0.0.1:1").unwrap();
+        let call = channel.unary::<One>(bytes("x")).wait_for_ready(true);
+        let result = runtime.block_on(call.into_future());
+        sender.send(result.map(drop)).unwrap();
+    });
+    let status = told.recv_timeout(10 * SECOND).unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Internal, "{status}");
+    assert!(status.to_string().contains("enable_time()"), "{status}");
+}
