@@ -24,9 +24,9 @@ use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
 use crate::{BoxIo, Peer};
 
-/// The stream limit before the peer's SETTINGS: a number that no peer can send, so that any
-/// change, even to 0, tells that they have arrived.
-pub(super) const NO_SETTINGS_YET: usize = 1 << 40;
+/// The stream limit before the peer's SETTINGS: a number that no peer sends (a limit has 32 bits,
+/// none at all is `usize::MAX`), so that any change, even to 0, tells that they have arrived.
+pub(super) const NO_SETTINGS_YET: usize = usize::MAX - 1;
 
 /// Streams reset by us of which h2 remembers that late frames are no fault. Deadlines and
 /// cancels are everyday life for a client, so the memory is large.

@@ -133,7 +133,7 @@ impl State {
         self.chunks.push_back(message);
     }
 
-    /// True when nothing more can be sent, for whatever reason.
+    /// True once the sender was found to have no stream to send on.
     pub(super) const fn has_failed(&self) -> bool {
         self.send_failed.is_some()
     }
