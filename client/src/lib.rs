@@ -3,6 +3,8 @@
 mod balancer;
 mod call;
 mod channel;
+#[doc(hidden)]
+pub mod codegen;
 mod resolver;
 mod stream;
 mod subchannel;
@@ -16,3 +18,4 @@ pub use channel::{Channel, ChannelBuilder, ChannelError};
 pub use resolver::TargetError;
 pub use stream::{Receiver, Sender};
 pub use subchannel::BackoffConfig;
+pub use trunkline_core::include_protos;

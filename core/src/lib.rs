@@ -4,8 +4,11 @@
 
 mod code;
 mod codec;
+#[doc(hidden)]
+pub mod codegen;
 mod deadline;
 mod frame;
+mod include;
 mod metadata;
 mod method;
 pub mod protocol;

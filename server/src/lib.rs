@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[doc(hidden)]
+pub mod codegen;
 mod handler;
 mod router;
 mod rpc;
@@ -12,3 +14,4 @@ pub use router::{MethodTable, Router};
 pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext, Respond, Rest};
 pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
 pub use stream::{Receiver, Sender};
+pub use trunkline_core::include_protos;

@@ -20,7 +20,15 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "trunkline-core",
         ours: &[],
-        outside: Some(&["base64", "bytes", "http", "prost", "flate2", "zstd"]),
+        outside: Some(&[
+            "base64",
+            "bytes",
+            "http",
+            "prost",
+            "prost-types",
+            "flate2",
+            "zstd",
+        ]),
     },
     Layer {
         name: "trunkline-transport",
@@ -87,7 +95,7 @@ const LAYERS: &[Layer] = &[
             "trunkline-server",
             "trunkline-codegen",
         ],
-        outside: Some(&["prost", "prost-types", "tower"]),
+        outside: Some(&["tower"]),
     },
     Layer {
         name: "trunkline-examples",

@@ -41,6 +41,21 @@ const PUBLIC_MODULES: &[PublicModule] = &[
         reason: "the paths that generated code names, hidden from docs",
     },
     PublicModule {
+        file: "core/src/lib.rs",
+        name: "codegen",
+        reason: "the paths that all generated code names, hidden from docs",
+    },
+    PublicModule {
+        file: "client/src/lib.rs",
+        name: "codegen",
+        reason: "the paths that generated clients name, hidden from docs",
+    },
+    PublicModule {
+        file: "server/src/lib.rs",
+        name: "codegen",
+        reason: "the paths that generated servers name, hidden from docs",
+    },
+    PublicModule {
         file: "src/lib.rs",
         name: "testing",
         reason: "test support under its own name",
