@@ -12,6 +12,10 @@ pub use trunkline_core::{
 #[cfg(feature = "prost")]
 pub use trunkline_core::ProstCodec;
 
+pub use trunkline_core::stats;
+
+pub use trunkline_transport::stream::MessageHook;
+
 /// Sockets, HTTP/2 connections and streams, for those who bring their own transport.
 pub use trunkline_transport as transport;
 

@@ -15,6 +15,7 @@ pub mod protocol;
 #[cfg(test)]
 mod random;
 mod response;
+pub mod stats;
 mod status;
 
 pub use code::Code;
