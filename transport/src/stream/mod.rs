@@ -5,10 +5,12 @@
 //! receives, and two concurrent senders or receivers do not compile. The client's and the
 //! server's `Sender` and `Receiver` are these halves with what each side may do.
 
+mod hook;
 mod recv;
 mod send;
 mod source;
 
+pub use hook::{MessageHook, MessageHooks};
 pub use recv::RecvHalf;
 pub use send::SendHalf;
 

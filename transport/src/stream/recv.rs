@@ -6,8 +6,10 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use trunkline_core::protocol::NotGrpc;
+use trunkline_core::stats::MessageSize;
 use trunkline_core::{Deadline, Decoder, Frame, FrameDecoder, Metadata, Origin, Stage, Status};
 
+use super::hook::{MessageHooks, Tap};
 use super::source::{Source, from_server};
 use crate::http2::{
     ClientConnection, Head, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
@@ -30,6 +32,8 @@ pub struct RecvHalf<T> {
     headers: Metadata,
     trailers: Metadata,
     answered: bool,
+    /// Those who look at the messages; most halves have none.
+    tap: Option<Box<Tap<T>>>,
 }
 
 #[derive(Debug)]
@@ -88,7 +92,26 @@ impl<T> RecvHalf<T> {
             headers: Metadata::new(),
             trailers: Metadata::new(),
             answered: false,
+            tap: None,
         }
+    }
+
+    /// Lets these look at the messages that are received from now on.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Option<MessageHooks>) -> Self
+    where
+        T: 'static,
+    {
+        self.set_hooks(hooks);
+        self
+    }
+
+    /// As [`with_hooks`](Self::with_hooks), for a half that is in use already.
+    pub fn set_hooks(&mut self, hooks: Option<MessageHooks>)
+    where
+        T: 'static,
+    {
+        self.tap = hooks.map(Tap::new);
     }
 
     /// Takes the next message; `None` after a clean end.
@@ -412,6 +435,7 @@ impl<T> RecvHalf<T> {
     }
 
     fn decode(&mut self, frame: Frame) -> Result<T, Status> {
+        let wire_bytes = frame.payload.len();
         let decoded = if frame.compressed {
             Err(Status::internal(format!(
                 "{} has its compressed flag set, but the stream has no grpc-encoding",
@@ -423,11 +447,19 @@ impl<T> RecvHalf<T> {
                     .with_source(error)
             })
         };
-        decoded.map_err(|status| {
+        let mut message = decoded.map_err(|status| {
             let status = self.source.with_address(status.with_stage(Stage::Message));
             self.fail(status.clone());
             status
-        })
+        })?;
+        if let Some(tap) = &self.tap {
+            let size = MessageSize::new(wire_bytes, wire_bytes);
+            if let Err(status) = tap.received(&mut message, size) {
+                self.fail(status.clone());
+                return Err(status);
+            }
+        }
+        Ok(message)
     }
 }
 

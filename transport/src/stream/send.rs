@@ -5,14 +5,20 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use trunkline_core::stats::{CallEvent, MessageSize};
 use trunkline_core::{Encoder, FrameEncoder, FrameError, Metadata, Origin, Stage, Status};
 
 use super::Side;
+use super::hook::{MessageHooks, Tap};
 use crate::http2::{RequestStream, SharedStream};
+use crate::now;
 
 /// Bytes that a sender may be ahead of the stream's window. More than one DATA frame, so that
 /// small messages are merged; little enough that a stream at rest holds almost nothing.
 const HIGH_WATER: usize = 32 * 1024;
+
+/// Flag and length in front of a message.
+const PREFIX_BYTES: usize = 5;
 
 /// Bytes that may be fed without ever waiting for window.
 const FEED_LIMIT: usize = 4 * 1024 * 1024;
@@ -28,6 +34,10 @@ pub struct SendHalf<T> {
     out: Out,
     encoder: Box<dyn Encoder<T>>,
     frames: FrameEncoder,
+    /// Those who look at the messages; most halves have none.
+    tap: Option<Box<Tap<T>>>,
+    /// Server: those who measure were told of the headers.
+    told_headers: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +73,27 @@ impl<T> SendHalf<T> {
             out,
             encoder,
             frames,
+            tap: None,
+            told_headers: false,
         }
+    }
+
+    /// Lets these look at the messages that are sent from now on.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Option<MessageHooks>) -> Self
+    where
+        T: 'static,
+    {
+        self.set_hooks(hooks);
+        self
+    }
+
+    /// As [`with_hooks`](Self::with_hooks), for a half that is in use already.
+    pub fn set_hooks(&mut self, hooks: Option<MessageHooks>)
+    where
+        T: 'static,
+    {
+        self.tap = hooks.map(Tap::new);
     }
 
     /// Ready when the next message need not wait for the stream's window.
@@ -86,23 +116,64 @@ impl<T> SendHalf<T> {
                  before feeding more"
             )));
         }
+        if let Some(tap) = &self.tap {
+            tap.sending(message)?;
+            return self.push_told(message);
+        }
+        self.push(message).map(|_size| ())
+    }
+
+    /// Encodes a message and hands it over; how many bytes it is.
+    fn push(&mut self, message: &T) -> Result<usize, Status> {
         let Self {
             out,
             encoder,
             frames,
+            ..
         } = self;
         let side = out.side();
         let encoder = encoder.as_ref();
+        let mut written = 0;
         let write = |buffer: &mut BytesMut| {
+            let before = buffer.len();
             frames
                 .encode(message, encoder, buffer)
-                .map_err(|error| refused(error, side))
+                .map_err(|error| refused(error, side))?;
+            written = buffer.len().saturating_sub(before + PREFIX_BYTES);
+            Ok(())
         };
         let size = encoder.encoded_len(message);
         match out {
             Out::Client(stream) => stream.push(size, write),
             Out::Server(stream) => stream.push(size, write),
+        }?;
+        Ok(written)
+    }
+
+    /// Hands a message over, and tells those who measure.
+    fn push_told(&mut self, message: &T) -> Result<(), Status> {
+        let headers = self.untold_headers();
+        let bytes = self.push(message)?;
+        self.tell_headers(headers.as_ref());
+        if let Some(tap) = &self.tap {
+            tap.hooks.sent(MessageSize::new(bytes, bytes));
         }
+        Ok(())
+    }
+
+    /// Server: the response headers, if those who measure have to be told of them.
+    fn untold_headers(&mut self) -> Option<Metadata> {
+        let told = self.told_headers || self.tap.as_ref()?.hooks.stats().is_none();
+        (!told).then(|| self.with_headers(|headers| headers.clone()))?
+    }
+
+    /// Server: the response headers are on their way.
+    fn tell_headers(&mut self, headers: Option<&Metadata>) {
+        let stats = self.tap.as_ref().and_then(|tap| tap.hooks.stats());
+        if let (Some(stats), Some(metadata)) = (stats, headers) {
+            stats.tell(&CallEvent::HeadersOut { metadata }, now());
+        }
+        self.told_headers |= headers.is_some();
     }
 
     /// Ready when all that was taken has been handed to the connection.
@@ -166,10 +237,13 @@ impl<T> SendHalf<T> {
     /// # Errors
     /// Why nothing can be sent; sticky.
     pub fn send_headers(&mut self) -> Result<(), Status> {
+        let headers = self.untold_headers();
         match &self.out {
-            Out::Server(stream) => stream.send_headers(),
-            Out::Client(_) => Ok(()),
+            Out::Server(stream) => stream.send_headers()?,
+            Out::Client(_) => {}
         }
+        self.tell_headers(headers.as_ref());
+        Ok(())
     }
 
     fn waiting(&self) -> usize {
