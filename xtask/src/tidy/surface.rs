@@ -21,6 +21,11 @@ const PUBLIC_MODULES: &[PublicModule] = &[
         reason: "plumbing for transport, client and server: out of the users' way",
     },
     PublicModule {
+        file: "core/src/lib.rs",
+        name: "stats",
+        reason: "events and infos whose names say little outside of it",
+    },
+    PublicModule {
         file: "transport/src/lib.rs",
         name: "http2",
         reason: "the engine boundary: its names mean nothing without the prefix",
