@@ -10,7 +10,7 @@ pub use trunkline_core::{
 };
 
 #[cfg(feature = "prost")]
-pub use trunkline_core::ProstCodec;
+pub use trunkline_core::{ProstCodec, details};
 
 pub use trunkline_core::stats;
 

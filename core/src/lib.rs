@@ -27,4 +27,6 @@ pub use frame::{Frame, FrameDecoder, FrameEncoder, FrameError, Payload};
 pub use metadata::{Metadata, MetadataError, MetadataValue};
 pub use method::{Idempotency, Method, MethodDescriptor, ServiceDescriptor, Shape};
 pub use response::{Response, Trailers};
+#[cfg(feature = "prost")]
+pub use status::details;
 pub use status::{Origin, Stage, Status};

@@ -1,5 +1,7 @@
 //! How an RPC failed.
 
+#[cfg(feature = "prost")]
+pub mod details;
 mod percent;
 #[cfg(test)]
 mod tests;
@@ -224,9 +226,17 @@ impl Status {
     /// The same status with `context: ` in front of its text.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        self.0.message = Cow::Owned(format!("{context}: {}", self.0.message));
+        let text = Cow::Owned(format!("{context}: {}", self.0.message));
+        let old = std::mem::replace(&mut self.0.message, text);
+        self.sync_details(&old);
         self
     }
+}
+
+#[cfg(not(feature = "prost"))]
+impl Status {
+    /// Without protobuf the details are only bytes.
+    const fn sync_details(&self, _old: &str) {}
 }
 
 macro_rules! constructors {

@@ -18,6 +18,9 @@ const MAX_MESSAGE_BYTES: usize = 3_968;
 const MIN_MESSAGE_BYTES: usize = 512;
 /// The most bytes of base64 details on the wire.
 const MAX_DETAILS_BYTES: usize = 3_968;
+/// The most bytes of details that this allows.
+#[cfg(feature = "prost")]
+pub(super) const MAX_RAW_DETAILS_BYTES: usize = MAX_DETAILS_BYTES / 4 * 3;
 /// What the block may be in all, by HTTP/2's count: name, value and 32 bytes for each field.
 const MAX_BLOCK_BYTES: usize = 8_192;
 /// `:status`, `content-type`, `grpc-status`, and the names of message and details.
