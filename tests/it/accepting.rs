@@ -62,7 +62,9 @@ async fn accept_errors_end_nothing() {
         let handle = server.handle();
         let serving = tokio::spawn(server.serve());
         for round in 1..=3 {
-            let channel = Channel::builder("memory:door").connector(connector.clone());
+            let channel = Channel::builder("memory:door")
+                .insecure()
+                .connector(connector.clone());
             let echo = EchoClient::new(channel.build().unwrap());
             echo.once(note("x")).wait_for_ready(true).await.unwrap();
             assert_eq!(handle.stats().connections_accepted, round);
@@ -155,6 +157,7 @@ async fn one_server_serves_several_listeners() {
     let (handle, outside) = (server.handle(), server.local_address().to_string());
     let serving = tokio::spawn(server.serve());
     let inside = Channel::builder("memory:inside")
+        .insecure()
         .connector(connector)
         .build()
         .unwrap();
@@ -251,6 +254,7 @@ async fn silent_connections_are_closed_at_the_handshake_timeout() {
         silent.push(connector.connect(&address).await.unwrap());
     }
     let channel = Channel::builder("memory:world")
+        .insecure()
         .connector(connector.clone())
         .build()
         .unwrap();

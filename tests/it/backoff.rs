@@ -54,6 +54,7 @@ async fn attempts_are_spaced_by_the_standard_backoff() {
     let server = plain().listen(listener).unwrap();
     tokio::spawn(server.serve());
     let channel = Channel::builder("memory:door")
+        .insecure()
         .connector(doorman)
         .build()
         .unwrap();
@@ -89,6 +90,7 @@ async fn attempts_are_spaced_by_the_standard_backoff() {
 async fn fail_fast_fails_at_once_and_waiting_is_bounded_by_the_deadline() {
     let (doorman, _listener, _told) = doorman(usize::MAX);
     let channel = Channel::builder("memory:door")
+        .insecure()
         .connector(doorman)
         .build()
         .unwrap();
@@ -128,6 +130,7 @@ async fn waiting_for_ready_can_be_the_channels_default() {
     let server = plain().listen(listener).unwrap();
     tokio::spawn(server.serve());
     let channel = Channel::builder("memory:door")
+        .insecure()
         .connector(doorman)
         .wait_for_ready(true);
     let echo = EchoClient::new(channel.build().unwrap());
@@ -151,6 +154,7 @@ async fn a_connector_that_hangs_is_bounded_by_the_connect_timeout() {
         }
     }
     let channel = Channel::builder("memory:nowhere")
+        .insecure()
         .connector(Hangs)
         .connect_timeout(3 * SECOND);
     let echo = EchoClient::new(channel.build().unwrap());

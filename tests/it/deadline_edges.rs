@@ -130,6 +130,7 @@ async fn the_deadline_covers_connecting() {
     // Accepts in the kernel's place, so to say, and never says a word of HTTP/2.
     let (connector, _listener) = memory::pair("mute");
     let channel = Channel::builder("memory:mute")
+        .insecure()
         .connector(connector)
         .build()
         .unwrap();
@@ -160,6 +161,7 @@ async fn a_server_that_ignores_deadlines_holds_nobody() {
         }
     });
     let channel = Channel::builder("memory:deaf")
+        .insecure()
         .connector(connector)
         .timeout(SECOND);
     let echo = EchoClient::new(channel.build().unwrap());

@@ -103,6 +103,7 @@ async fn a_peer_that_is_silent() {
         }
     });
     let channel = Channel::builder("memory:mute")
+        .insecure()
         .connector(connector)
         .build()
         .unwrap();

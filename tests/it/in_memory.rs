@@ -21,6 +21,7 @@ async fn a_unary_test_takes_ten_lines() -> Result<(), Box<dyn std::error::Error>
     tokio::spawn(server.serve());
 
     let channel = Channel::builder("memory:echo")
+        .insecure()
         .connector(connector)
         .build()?;
     let reply = EchoClient::new(channel).once(note("hello")).await?;

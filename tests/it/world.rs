@@ -63,7 +63,9 @@ impl World {
     ) -> Self {
         let (connector, listener) = memory::pair("world");
         let server = server.listen(listener).expect("a server");
-        let channel = Channel::builder("memory:world").connector(connector);
+        let channel = Channel::builder("memory:world")
+            .insecure()
+            .connector(connector);
         Self::new(server, options(channel))
     }
 

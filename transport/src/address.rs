@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::credentials::Security;
+
 /// An address that one connection can be made to, after name resolution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -36,13 +38,40 @@ impl From<SocketAddr> for Address {
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: Address,
+    security: Security,
 }
 
 impl Peer {
-    /// A peer of which only the address is known.
+    /// A peer of which only the address is known: nothing secures the connection to it.
     #[must_use]
     pub const fn new(address: Address) -> Self {
-        Self { address }
+        Self {
+            address,
+            security: Security::NONE,
+        }
+    }
+
+    /// The same peer, with what the handshake has shown.
+    #[must_use]
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
+    /// What secures the connection, and who the peer has proven to be.
+    ///
+    /// ```
+    /// use trunkline_transport::credentials::SecurityLevel;
+    /// # use trunkline_transport::{Address, Peer};
+    ///
+    /// # let peer = Peer::new(Address::Memory("greeter".into()));
+    /// assert_eq!(peer.security().level(), SecurityLevel::None);
+    /// let certificates = peer.security().tls().map(|tls| &tls.peer_certificates);
+    /// assert!(certificates.is_none(), "plaintext");
+    /// ```
+    #[must_use]
+    pub const fn security(&self) -> &Security {
+        &self.security
     }
 
     /// The address: where we connected to, or where the peer connected from.

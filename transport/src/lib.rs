@@ -9,6 +9,7 @@ mod net;
 mod sync;
 mod timer;
 
+pub mod credentials;
 pub mod http2;
 pub mod stream;
 

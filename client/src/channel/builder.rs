@@ -8,6 +8,7 @@ use http::HeaderValue;
 use http::uri::Authority;
 use trunkline_core::Status;
 use trunkline_core::protocol::USER_AGENT;
+use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::ClientConfig;
 use trunkline_transport::{Address, BoxConnector, Connector, TcpConnector};
 
@@ -47,8 +48,10 @@ pub(crate) struct Config {
 pub enum ChannelError {
     /// The target string is not one.
     Target(TargetError),
-    /// Neither credentials, nor a connector, nor the word `insecure` was given.
+    /// Neither credentials nor the word `insecure` was given.
     NoCredentials,
+    /// Both credentials and the word `insecure` were given.
+    InsecureCredentials,
     /// A `memory:` target needs the connector of the listener it means.
     NoConnector,
     /// The text given to [`ChannelBuilder::authority`] is no authority.
@@ -68,7 +71,10 @@ impl fmt::Display for ChannelError {
         match self {
             Self::Target(error) => error.fmt(f),
             Self::NoCredentials => f.write_str(
-                "the channel has no credentials: call .insecure() on the builder if plaintext is meant",
+                "the channel has no credentials: call .credentials(...) on the builder, or .insecure() if plaintext is meant",
+            ),
+            Self::InsecureCredentials => f.write_str(
+                "the channel has credentials and is .insecure() too: leave one of them out",
             ),
             Self::NoConnector => f.write_str(
                 "a memory: target needs .connector(...) with the connector of its memory::pair",
@@ -84,6 +90,7 @@ impl std::error::Error for ChannelError {
         match self {
             Self::Target(error) => Some(error),
             Self::NoCredentials
+            | Self::InsecureCredentials
             | Self::NoConnector
             | Self::Authority { .. }
             | Self::UserAgent { .. } => None,
@@ -124,6 +131,7 @@ impl From<ChannelError> for Status {
 pub struct ChannelBuilder {
     target: String,
     insecure: bool,
+    credentials: Option<BoxCredentials>,
     connector: Option<BoxConnector>,
     http2: ClientConfig,
     backoff: BackoffConfig,
@@ -142,6 +150,7 @@ impl ChannelBuilder {
         Self {
             target: target.to_owned(),
             insecure: false,
+            credentials: None,
             connector: None,
             http2: ClientConfig::default(),
             backoff: BackoffConfig::default(),
@@ -162,9 +171,16 @@ impl ChannelBuilder {
         self
     }
 
+    /// Secures each connection with these credentials, such as TLS.
+    pub fn credentials(mut self, credentials: impl TransportCredentials) -> Self {
+        self.credentials = Some(BoxCredentials::new(credentials));
+        self
+    }
+
     /// Reaches servers by way of this connector instead of TCP.
     ///
-    /// What it makes is spoken to as it is: encryption, if any, is the connector's.
+    /// The credentials' handshake runs over what it makes, or none with
+    /// [`insecure`](Self::insecure): say that too where the connector encrypts by itself.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(BoxConnector::new(connector));
         self
@@ -230,7 +246,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// The `:authority` of all calls. Default: host and port of the target.
+    /// The `:authority` of all calls, which is also the name that a server has to prove over TLS.
+    /// Default: host and port of the target.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
@@ -238,19 +255,22 @@ impl ChannelBuilder {
 
     /// Builds the channel. Connects to nothing and needs no runtime.
     ///
-    /// Errors: the target, authority or user agent is malformed; plaintext was not asked for; a
-    /// `memory:` target came without a connector.
+    /// Errors: the target, authority or user agent is malformed; there are neither credentials nor
+    /// the word `insecure`, or both; a `memory:` target came without a connector.
     pub fn build(self) -> Result<Channel, ChannelError> {
         let target = Target::parse(&self.target)?;
-        if !self.insecure && self.connector.is_none() {
-            return Err(ChannelError::NoCredentials);
-        }
+        let credentials = match (self.credentials, self.insecure) {
+            (Some(credentials), false) => credentials,
+            (None, true) => BoxCredentials::new(Insecure),
+            (None, false) => return Err(ChannelError::NoCredentials),
+            (Some(_), true) => return Err(ChannelError::InsecureCredentials),
+        };
         let connector = match self.connector {
             Some(connector) => connector,
             None if needs_connector(&target.endpoint) => return Err(ChannelError::NoConnector),
             None => BoxConnector::new(TcpConnector::default()),
         };
-        let authority = match self.authority {
+        let authority: Authority = match self.authority {
             Some(text) => text.parse().map_err(|_| ChannelError::Authority { text })?,
             None => target.authority.clone(),
         };
@@ -261,10 +281,12 @@ impl ChannelBuilder {
         };
         let config = Config {
             target,
-            authority,
+            authority: authority.clone(),
             user_agent,
             connect: ConnectSettings {
                 connector,
+                credentials,
+                authority,
                 http2: self.http2,
                 timeout: self.connect_timeout,
             },
@@ -298,7 +320,20 @@ mod tests {
     fn plaintext_has_to_be_asked_for() {
         let error = fault(Channel::builder("localhost:1"));
         assert!(error.contains(".insecure()"), "{error}");
+        let (connector, _listener) = trunkline_transport::memory::pair("x");
+        let error = fault(Channel::builder("memory:x").connector(connector));
+        assert!(error.contains(".insecure()"), "not implied: {error}");
         assert!(Channel::insecure("localhost:1").is_ok());
+    }
+
+    #[test]
+    fn plaintext_and_credentials_exclude_each_other() {
+        let both = Channel::builder("localhost:1")
+            .insecure()
+            .credentials(Insecure);
+        let error = both.build().expect_err("a fault");
+        assert_eq!(error, ChannelError::InsecureCredentials);
+        assert!(error.to_string().contains("leave one of them out"));
     }
 
     #[test]

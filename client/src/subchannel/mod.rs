@@ -6,7 +6,9 @@ mod state;
 
 use std::time::{Duration, Instant};
 
+use http::uri::Authority;
 use trunkline_core::{Code, Origin, Stage, Status};
+use trunkline_transport::credentials::{BoxCredentials, Secured, TransportCredentials};
 use trunkline_transport::http2::{ClientConfig, ClientConnection};
 use trunkline_transport::{Address, BoxConnector, Peer, connect_error};
 
@@ -49,11 +51,15 @@ impl Subchannel {
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectSettings {
     pub(crate) connector: BoxConnector,
+    pub(crate) credentials: BoxCredentials,
+    /// The name that the server has to prove: the `:authority` of the calls.
+    pub(crate) authority: Authority,
     pub(crate) http2: ClientConfig,
     pub(crate) timeout: Duration,
 }
 
-/// One attempt: a byte stream, then HTTP/2 up to the peer's SETTINGS, both under one timeout.
+/// One attempt: a byte stream, the handshake of the credentials, then HTTP/2 up to the peer's
+/// SETTINGS, all under one timeout.
 ///
 /// Errors: UNAVAILABLE whose text names address, stage and cause.
 pub(crate) async fn connect(
@@ -65,15 +71,29 @@ pub(crate) async fn connect(
     let attempt = async {
         let io = settings.connector.connect(address).await;
         let io = io.map_err(|error| connect_error(error, address))?;
+        stage = Stage::Tls;
+        let authority = settings.authority.as_str();
+        let secured = settings.credentials.client_handshake(io, authority).await;
+        let Secured { io, security, .. } = secured.map_err(|why| not_secured(why, address))?;
         stage = Stage::Http2;
-        ClientConnection::handshake(io, Peer::new(address.clone()), &settings.http2, freed).await
+        let peer = Peer::new(address.clone()).with_security(security);
+        ClientConnection::handshake(io, peer, &settings.http2, freed).await
     };
     let result = tokio::time::timeout(settings.timeout, attempt).await;
     result.unwrap_or_else(|_elapsed| Err(too_slow(address, stage, settings.timeout)))
 }
 
+/// Nothing was sent over a connection that could not be secured.
+fn not_secured(why: Status, address: &Address) -> Status {
+    why.context(address)
+        .with_origin(Origin::Transport)
+        .with_stage(Stage::Tls)
+        .with_unprocessed(true)
+}
+
 fn too_slow(address: &Address, stage: Stage, timeout: Duration) -> Status {
     let what = match stage {
+        Stage::Tls => "the peer accepted the connection but did not finish the TLS handshake",
         Stage::Http2 => "the peer accepted the connection but sent no HTTP/2 SETTINGS",
         _ => "no connection",
     };

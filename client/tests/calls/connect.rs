@@ -51,6 +51,7 @@ async fn a_name_that_does_not_exist_is_told_with_host_and_cause() {
 async fn a_silent_peer_is_bounded_and_named() {
     let (connector, mut listener) = memory::pair("mute");
     let channel = Channel::builder("memory:mute")
+        .insecure()
         .connector(connector)
         .build()
         .unwrap();
@@ -79,6 +80,7 @@ async fn a_silent_peer_is_bounded_and_named() {
 async fn the_deadline_bounds_connecting_and_says_so() {
     let (connector, _listener) = memory::pair("mute");
     let channel = Channel::builder("memory:mute")
+        .insecure()
         .connector(connector)
         .build()
         .unwrap();
@@ -123,6 +125,7 @@ fn switch(target: &str, refuse: fn(&Address, usize) -> bool) -> (Channel, Peer, 
         attempts: Arc::clone(&attempts),
     };
     let channel = Channel::builder(target)
+        .insecure()
         .connector(connector)
         .build()
         .unwrap();
@@ -213,6 +216,7 @@ async fn a_connector_that_panics_is_a_failed_attempt() {
         }
     }
     let channel = Channel::builder("10.0.0.1:1")
+        .insecure()
         .connector(Panics)
         .build()
         .unwrap();

@@ -55,7 +55,9 @@ async fn flap(mut io: BoxIo, settings: &[u8]) -> Option<()> {
 fn channel() -> (ChannelBuilder, MemoryListener) {
     let (connector, listener) = memory::pair("peer");
     (
-        Channel::builder("memory:peer").connector(connector),
+        Channel::builder("memory:peer")
+            .insecure()
+            .connector(connector),
         listener,
     )
 }
@@ -127,6 +129,7 @@ async fn two_addresses_that_close_right_after_settings_do_not_undo_each_others_b
     let (connector, listener) = memory::pair("peer");
     let connections = flapping(listener, &NO_STREAMS);
     let channel = Channel::builder("ipv4:10.0.0.1:1,10.0.0.2:2")
+        .insecure()
         .connector(Any(BoxConnector::new(connector)))
         .build()
         .unwrap();

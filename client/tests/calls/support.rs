@@ -192,7 +192,9 @@ impl Peer {
 /// A channel builder and the peer that it reaches.
 pub(crate) fn pair(max_streams: u32) -> (ChannelBuilder, Peer) {
     let (connector, listener) = memory::pair("peer");
-    let builder = Channel::builder("memory:peer").connector(connector);
+    let builder = Channel::builder("memory:peer")
+        .insecure()
+        .connector(connector);
     (builder, serve(listener, max_streams))
 }
 

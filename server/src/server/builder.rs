@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{ToSocketAddrs, lookup_host};
 use trunkline_core::Status;
+use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::ServerConfig;
 use trunkline_transport::{BoxListener, Listener, TcpListener};
 
@@ -20,6 +21,7 @@ pub struct ServerBuilder {
     router: Router,
     listeners: Vec<BoxListener>,
     insecure: bool,
+    credentials: Option<BoxCredentials>,
     http2: ServerConfig,
     limits: Limits,
 }
@@ -33,6 +35,12 @@ impl ServerBuilder {
     /// that the code does not say is.
     pub const fn insecure(mut self) -> Self {
         self.insecure = true;
+        self
+    }
+
+    /// Secures each connection with these credentials, such as TLS: those of every listener.
+    pub fn credentials(mut self, credentials: impl TransportCredentials) -> Self {
+        self.credentials = Some(BoxCredentials::new(credentials));
         self
     }
 
@@ -109,17 +117,27 @@ impl ServerBuilder {
     /// Makes the server on a listener of any kind.
     ///
     /// Errors: ALREADY_EXISTS names a service that was added twice; FAILED_PRECONDITION names the
-    /// address for which nobody said [`insecure`](Self::insecure).
+    /// address for which nobody gave [`credentials`](Self::credentials) or said
+    /// [`insecure`](Self::insecure), or for which both was done.
     pub fn listen(self, listener: impl Listener) -> Result<Server, Status> {
-        if !self.insecure {
-            let address = listener.address();
-            return Err(Status::failed_precondition(format!(
-                "no credentials for {address}: a server speaks plaintext only after \
-                 `.insecure()`, and TLS is not available yet",
-            )));
-        }
+        let address = listener.address();
+        let credentials = match (self.credentials, self.insecure) {
+            (Some(credentials), false) => credentials,
+            (None, true) => BoxCredentials::new(Insecure),
+            (None, false) => {
+                return Err(Status::failed_precondition(format!(
+                    "no credentials for {address}: give `.credentials(...)`, or say \
+                     `.insecure()` if plaintext is meant",
+                )));
+            }
+            (Some(_), true) => {
+                return Err(Status::failed_precondition(format!(
+                    "{address} has credentials and is `.insecure()` too: leave one of them out",
+                )));
+            }
+        };
         let routes = self.router.into_routes()?;
-        let shared = Shared::new(routes, self.http2, self.limits);
+        let shared = Shared::new(routes, credentials, self.http2, self.limits);
         Ok(Server::new(
             BoxListener::new(listener),
             self.listeners,

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::time::timeout;
 use trunkline_core::Status;
 use trunkline_core::protocol::{Reject, read_request};
+use trunkline_transport::credentials::{Secured, TransportCredentials};
 use trunkline_transport::http2::{ServerConnection, ServerStream};
 use trunkline_transport::{Address, BoxIo, Peer, Timer, now};
 
@@ -24,11 +25,11 @@ const PATIENCE: u8 = 16;
 
 /// Agrees on HTTP/2 and serves until the connection ends.
 pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, shared: Arc<Shared>) {
-    let peer = Peer::new(from);
-    let agreed = handshake(io, &peer, &shared).await;
+    let agreed = handshake(io, &from, &shared).await;
     match agreed {
         Ok(connection) => {
-            tracing::debug!(peer = %peer.address(), "connected");
+            tracing::debug!(peer = %from, "connected");
+            let peer = connection.peer().clone();
             let driver = Driver {
                 connection,
                 link: Arc::new(Link::new(Arc::clone(&shared), peer)),
@@ -41,15 +42,20 @@ pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, share
         Err(reason) => {
             shared.counters.handshake_failed();
             shared.counters.connection_ended(true);
-            tracing::debug!(peer = %peer.address(), reason, "no HTTP/2 agreed on");
+            tracing::debug!(peer = %from, reason, "no HTTP/2 agreed on");
         }
     }
 }
 
-/// The handshake under its timeout. A stop ends it: nothing is lost that a retry would not mend.
-async fn handshake(io: BoxIo, peer: &Peer, shared: &Shared) -> Result<ServerConnection, String> {
+/// The handshakes of the credentials and of HTTP/2, under one timeout. A stop ends them: nothing is
+/// lost that a retry would not mend.
+async fn handshake(io: BoxIo, from: &Address, shared: &Shared) -> Result<ServerConnection, String> {
     let limit = shared.http2.handshake_timeout;
-    let handshake = ServerConnection::handshake(io, peer.clone(), &shared.http2);
+    let handshake = async {
+        let Secured { io, security, .. } = shared.credentials.server_handshake(io).await?;
+        let peer = Peer::new(from.clone()).with_security(security);
+        ServerConnection::handshake(io, peer, &shared.http2).await
+    };
     match shared.drain.unless(timeout(limit, handshake)).await {
         None => Err("the server is stopping".to_owned()),
         Some(Err(_elapsed)) => Err(format!("no handshake within {limit:?}")),

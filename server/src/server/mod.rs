@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use trunkline_core::{Deadline, Status};
+use trunkline_transport::credentials::BoxCredentials;
 use trunkline_transport::http2::ServerConfig;
 use trunkline_transport::{Address, BoxListener, Peer};
 
@@ -116,6 +117,7 @@ impl Drop for Abandon<'_> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     routes: Routes,
+    credentials: BoxCredentials,
     http2: ServerConfig,
     limits: Limits,
     counters: Counters,
@@ -128,9 +130,15 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(routes: Routes, http2: ServerConfig, limits: Limits) -> Self {
+    fn new(
+        routes: Routes,
+        credentials: BoxCredentials,
+        http2: ServerConfig,
+        limits: Limits,
+    ) -> Self {
         Self {
             routes,
+            credentials,
             http2,
             limits,
             counters: Counters::default(),

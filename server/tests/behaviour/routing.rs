@@ -11,6 +11,7 @@ use trunkline_core::{
 use trunkline_server::{
     GrpcService, Incoming, MethodTable, Outcome, RequestContext, Router, Serve, Server,
 };
+use trunkline_transport::credentials::Insecure;
 use trunkline_transport::{Address, Connector, memory};
 
 use crate::service::{CALL, Service, State};
@@ -212,4 +213,16 @@ async fn plaintext_must_be_asked_for() {
         "{text}"
     );
     assert!(text.contains(".insecure()"), "{text}");
+}
+
+#[tokio::test]
+async fn plaintext_and_credentials_exclude_each_other() {
+    let (_, listener) = memory::pair("test");
+    let both = Server::insecure().credentials(Insecure);
+    let status = both.listen(listener).unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(
+        status.message().contains("leave one of them out"),
+        "{status}"
+    );
 }

@@ -27,7 +27,9 @@ impl RawServer {
     /// The same, with the channel still to be built.
     pub(crate) fn builder(name: &str) -> (Self, ChannelBuilder) {
         let (connector, listener) = memory::pair(name);
-        let builder = Channel::builder(format!("memory:{name}")).connector(connector);
+        let builder = Channel::builder(format!("memory:{name}"))
+            .insecure()
+            .connector(connector);
         (Self(Socket::Memory(listener)), builder)
     }
 

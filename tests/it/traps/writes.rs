@@ -121,6 +121,7 @@ fn shop() -> Shop {
     tokio::spawn(server.serve());
     let counted = CountedConnector(connector.clone(), Arc::clone(&client_writes));
     let channel = Channel::builder("memory:counted")
+        .insecure()
         .connector(counted)
         .max_connections(1);
     Shop {

@@ -27,6 +27,11 @@ const PUBLIC_MODULES: &[PublicModule] = &[
     },
     PublicModule {
         file: "transport/src/lib.rs",
+        name: "credentials",
+        reason: "named by those who secure connections, and re-exported by the facade",
+    },
+    PublicModule {
+        file: "transport/src/lib.rs",
         name: "http2",
         reason: "the engine boundary: its names mean nothing without the prefix",
     },

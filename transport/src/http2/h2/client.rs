@@ -203,8 +203,16 @@ impl ClientConnection {
         Ok(())
     }
 
+    fn request(&self, head: &RequestHead<'_>) -> Result<Request<()>, Status> {
+        let scheme = match self.peer().security().tls() {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        };
+        request(head, scheme)
+    }
+
     fn open(&self, head: &RequestHead<'_>) -> Result<(ResponseFuture, SendStream<Bytes>), Status> {
-        let first = request(head)?;
+        let first = self.request(head)?;
         let mut sender = self.0.sender.lock();
         let Some(handle) = sender.as_mut() else {
             return Err(unavailable("the connection was closed by this side"));
@@ -212,7 +220,7 @@ impl ClientConnection {
         let mut opened = handle.send_request(first, false);
         if opened.as_ref().is_err_and(is_misuse) {
             refresh(handle);
-            opened = handle.send_request(request(head)?, false);
+            opened = handle.send_request(self.request(head)?, false);
         }
         if self.0.slots.in_use() >= self.0.slots.limit() {
             refresh(handle);
@@ -254,9 +262,9 @@ fn builder(config: &ClientConfig) -> Builder {
     builder
 }
 
-fn request(head: &RequestHead<'_>) -> Result<Request<()>, Status> {
+fn request(head: &RequestHead<'_>, scheme: Scheme) -> Result<Request<()>, Status> {
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(scheme);
     parts.authority = Some(head.authority.clone());
     parts.path_and_query = Some(PathAndQuery::try_from(head.path).map_err(|error| {
         Status::internal(format!(
