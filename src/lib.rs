@@ -4,9 +4,10 @@
 pub mod codegen;
 
 pub use trunkline_core::{
-    Code, Codec, CodecError, Deadline, Decoder, Encoder, Idempotency, Inherited, Metadata,
-    MetadataError, MetadataValue, Method, MethodDescriptor, Origin, Payload, RawCodec, Response,
-    ServiceDescriptor, Shape, Stage, Status, Timeout, TimeoutError, Trailers, include_protos,
+    Attempt, Code, Codec, CodecError, Deadline, Decoder, Encoder, Idempotency, Inherited, Metadata,
+    MetadataError, MetadataValue, Method, MethodDescriptor, OrStatus, Origin, Payload, RawCodec,
+    Response, ServiceDescriptor, Shape, Stage, Status, Timeout, TimeoutError, Trailers,
+    include_protos,
 };
 
 #[cfg(feature = "prost")]

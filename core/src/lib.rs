@@ -29,4 +29,4 @@ pub use method::{Idempotency, Method, MethodDescriptor, ServiceDescriptor, Shape
 pub use response::{Response, Trailers};
 #[cfg(feature = "prost")]
 pub use status::details;
-pub use status::{Origin, Stage, Status};
+pub use status::{Attempt, OrStatus, Origin, Stage, Status};

@@ -1,5 +1,7 @@
 //! How an RPC failed.
 
+mod attempt;
+mod convert;
 #[cfg(feature = "prost")]
 pub mod details;
 mod percent;
@@ -8,7 +10,6 @@ mod tests;
 pub(crate) mod wire;
 
 use std::borrow::Cow;
-use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -16,7 +17,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::code::Code;
-use crate::metadata::{Metadata, MetadataError};
+use crate::metadata::Metadata;
+
+pub use attempt::Attempt;
+pub use convert::OrStatus;
 
 /// Who produced a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,6 +105,7 @@ struct Inner {
     metadata: Metadata,
     method: Option<&'static str>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    attempts: Vec<Attempt>,
 }
 
 impl Status {
@@ -126,6 +131,7 @@ impl Status {
             metadata: Metadata::new(),
             method: None,
             source: None,
+            attempts: Vec::new(),
         }))
     }
 
@@ -165,8 +171,18 @@ impl Status {
     }
 
     /// Whether the server surely did not act on the call, so that repeating it is safe.
+    ///
+    /// Together with [`origin`](Self::origin) it tells failures of the same code apart. A refused
+    /// connection is `Transport` and unprocessed; a proxy's 503 is `Transport` too, but nobody
+    /// knows what happened behind it; what the server itself said is `Peer`.
     pub fn is_unprocessed(&self) -> bool {
         self.0.unprocessed
+    }
+
+    /// What was tried before, oldest first: each address that could not be reached, or each try of
+    /// a call that was repeated, with its own cause. Empty where one try was all.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
     }
 
     /// The path of the method, if known: `/helloworld.Greeter/SayHello`.
@@ -220,6 +236,13 @@ impl Status {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The same status with what was tried before, in place of what it had.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
+        self.0.attempts = attempts.into_iter().collect();
         self
     }
 
@@ -308,6 +331,9 @@ impl fmt::Debug for Status {
             write!(f, "{}metadata: ", next())?;
             write!(OneLine(f), "{:?}", inner.metadata)?;
         }
+        if !inner.attempts.is_empty() {
+            write!(f, "{}attempts: {}", next(), inner.attempts.len())?;
+        }
         if let Some(source) = &inner.source {
             write!(f, "{}source: ", next())?;
             write!(OneLine(f), "{source:?}")?;
@@ -334,18 +360,5 @@ impl fmt::Write for OneLine<'_, '_> {
 impl Error for Status {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<Infallible> for Status {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
-/// `INTERNAL`: the program tried to send metadata that cannot be sent.
-impl From<MetadataError> for Status {
-    fn from(error: MetadataError) -> Self {
-        Self::internal(error.to_string()).with_source(error)
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use prost::DecodeError;
 
 use crate::code::Code;
+use crate::status::Status;
 
 /// Why the details of a status, or one of them, cannot be read.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,13 @@ impl fmt::Display for DetailsError {
                 write!(f, "the detail is a {found:?}, not a {expected:?}")
             }
         }
+    }
+}
+
+/// `INTERNAL` without its text, see [`Status::from_error`].
+impl From<DetailsError> for Status {
+    fn from(error: DetailsError) -> Self {
+        Self::from_error(error)
     }
 }
 
