@@ -7,8 +7,8 @@ use trunkline::{Code, Origin, Response, Stage, Status};
 use trunkline_test_protos::echo::{EchoClient, Note};
 
 use crate::support::{
-    Peer, RawServer, Wire, channel_closes, data, framed, headers, last_data, note, prefix, text,
-    trailers, within,
+    Headers, Peer, RawServer, Wire, channel_closes, data, framed, headers, last_data, note, prefix,
+    text, trailers, within,
 };
 
 const ONCE: &str = "/tests.echo.Echo/Once";
@@ -414,4 +414,54 @@ async fn trailers_only_carries_everything() {
     assert_eq!((error.code(), error.message()), (Code::Aborted, "torn"));
     assert_eq!(error.metadata().get("x-more"), Some("1"));
     assert_eq!((error.origin(), error.method()), (Origin::Peer, Some(ONCE)));
+}
+
+/// An answer of one block: this status.
+fn only_trailers(code: u32) -> Headers {
+    let head = headers(1).status(200).grpc();
+    head.field("grpc-status", code.to_string()).end()
+}
+
+/// Refused by the network, answered by something in between, said by the server itself: the same
+/// code, told apart without reading text.
+#[tokio::test]
+async fn unavailable_in_three_ways() {
+    let proxy = headers(1).status(503).end();
+    let between = refused(proxy, Code::Unavailable, &["HTTP 503"]).await;
+    let said = only_trailers(14).field("grpc-message", "maintenance");
+    let said = answered(said).await.unwrap_err();
+    assert_eq!(said.code(), Code::Unavailable);
+    let nobody = crate::errors::closed_port().await.to_string();
+    let echo = EchoClient::new(trunkline::Channel::insecure(nobody).unwrap());
+    let unreachable = within("a refusal", echo.once(text("x"))).await.unwrap_err();
+    assert_eq!(unreachable.code(), Code::Unavailable);
+    let told = [&between, &said, &unreachable].map(|s| (s.origin(), s.is_unprocessed()));
+    assert_eq!(
+        told,
+        [
+            (Origin::Transport, false),
+            (Origin::Peer, false),
+            (Origin::Transport, true)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn broken_details_are_no_reason_to_fail_otherwise() {
+    use trunkline::details::{Help, RetryInfo};
+    // No base64; no protobuf; a detail cut short; the details of another error.
+    for (details, raw) in [
+        ("!!!", &b""[..]),
+        ("/////w", &[0xff; 4]),
+        ("Gn8", &[0x1a, 0x7f]),
+        ("CAU", &[8, 5]),
+    ] {
+        let fields = only_trailers(10).field("grpc-status-details-bin", details);
+        let error = answered(fields).await.unwrap_err();
+        assert_eq!(error.code(), Code::Aborted);
+        assert_eq!(error.details(), raw, "what can be read stays readable");
+        assert_eq!(error.detail::<RetryInfo>(), None);
+        assert_eq!(error.detail::<Help>(), None);
+        assert_eq!(error.unpack_details().is_err(), !raw.is_empty());
+    }
 }

@@ -15,7 +15,7 @@ use crate::world::{World, soon};
 
 /// What was logged on this thread, as lines of text.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -29,7 +29,7 @@ impl io::Write for Log {
 }
 
 impl Log {
-    fn listen(level: Level) -> (Self, DefaultGuard) {
+    pub(crate) fn listen(level: Level) -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -42,7 +42,7 @@ impl Log {
     }
 
     /// The first line of ours that has all of these.
-    fn line(&self, parts: &[&str]) -> String {
+    pub(crate) fn line(&self, parts: &[&str]) -> String {
         let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let ours = all.lines().filter(|line| line.contains("trunkline_"));
         let found = ours
@@ -53,6 +53,13 @@ impl Log {
             panic!("no line with {parts:?} in:\n{}", ours.join("\n"));
         };
         found.to_owned()
+    }
+
+    /// How many lines of ours have this.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        let all = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
+        let ours = all.lines().filter(|line| line.contains("trunkline_"));
+        ours.filter(|line| line.contains(part)).count()
     }
 
     fn has(&self, part: &str) -> bool {

@@ -41,6 +41,8 @@ mod lost_client;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod own_errors;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod races;

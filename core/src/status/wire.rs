@@ -60,25 +60,52 @@ pub fn write_trailers_only(out: &mut impl FnMut(HeaderName, HeaderValue), status
 
 fn write_status(out: &mut impl FnMut(HeaderName, HeaderValue), status: &Status) {
     out(names::GRPC_STATUS, code_value(status.code()));
-    let details = match encoded_len(status.details().len()) {
-        0 => 0,
-        length if length > MAX_DETAILS_BYTES => 0,
-        length => length,
-    };
-    let dropped = if details == 0 {
-        status.details().len()
-    } else {
-        0
-    };
-    let others = FIXED_BYTES + details + block_len(status.metadata());
-    let room = MAX_BLOCK_BYTES
-        .saturating_sub(others)
-        .clamp(MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
+    let Plan {
+        details,
+        dropped,
+        room,
+    } = Plan::new(status);
     if let Some(message) = message_value(status, dropped, room) {
         out(names::GRPC_MESSAGE, message);
     }
     if details > 0 {
         out(names::GRPC_STATUS_DETAILS, encode_binary(status.details()));
+    }
+}
+
+/// Whether a status reaches the other side whole: nothing of its text is cut, no details left out.
+pub fn fits_trailers(status: &Status) -> bool {
+    let Plan { dropped, room, .. } = Plan::new(status);
+    let message = status.message();
+    dropped == 0 && percent::fitting(message, room).len() == message.len()
+}
+
+/// What of a status is sent.
+struct Plan {
+    /// Bytes of base64.
+    details: usize,
+    /// Bytes of details that are left out.
+    dropped: usize,
+    /// Bytes that the message may take.
+    room: usize,
+}
+
+impl Plan {
+    fn new(status: &Status) -> Self {
+        let raw = status.details().len();
+        let (details, dropped) = match encoded_len(raw) {
+            length if length > MAX_DETAILS_BYTES => (0, raw),
+            length => (length, 0),
+        };
+        let others = FIXED_BYTES + details + block_len(status.metadata());
+        let room = MAX_BLOCK_BYTES
+            .saturating_sub(others)
+            .clamp(MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
+        Self {
+            details,
+            dropped,
+            room,
+        }
     }
 }
 

@@ -131,7 +131,7 @@ impl<M: Method> Respond<M> {
         let mut frame = BytesMut::new();
         FrameEncoder::new(self.send_bytes)
             .encode(message, &self.codec, &mut frame)
-            .map_err(|error| encode_error(error).with_method(M::DESCRIPTOR.path))?;
+            .map_err(encode_error)?;
         Ok(frame.freeze())
     }
 }

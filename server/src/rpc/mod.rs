@@ -6,6 +6,7 @@ mod children;
 mod context;
 mod incoming;
 mod run;
+mod settle;
 
 pub use self::context::{Extensions, RequestContext};
 pub use self::incoming::{Finish, Incoming, Only, Outcome, Reply, Respond, Rest};

@@ -17,6 +17,7 @@ use super::cancel::{Cause, Watch};
 use super::children::Scope;
 use super::context::RequestContext;
 use super::incoming::{Incoming, MessageLimits, Outcome, Requests};
+use super::settle::settle;
 use crate::handler::Serve;
 use crate::server::{End, Link};
 
@@ -92,11 +93,12 @@ impl Rpc {
     }
 
     /// The handler has returned.
-    fn finish(&mut self, outcome: Outcome) {
-        if outcome.0.is_err()
-            && let Some(cause) = self.reset()
-        {
-            return self.cut(cause);
+    fn finish(&mut self, mut outcome: Outcome) {
+        if let Err(status) = outcome.0 {
+            if let Some(cause) = self.reset() {
+                return self.cut(cause);
+            }
+            outcome = settle(status, self.context.method().path).into();
         }
         self.end = End::Completed;
         self.answer.finish(outcome, self.subtype);
@@ -118,6 +120,10 @@ impl Rpc {
     fn cut(&mut self, cause: Cause) {
         let cause = match cause {
             Cause::Child(status) => self.reset().unwrap_or(Cause::Child(status)),
+            cause => cause,
+        };
+        let cause = match cause {
+            Cause::Child(status) => Cause::Child(settle(status, self.context.method().path)),
             cause => cause,
         };
         let method = self.context.method().path;
