@@ -1,19 +1,23 @@
 //! Emits a service's client: a stub over a channel, one method for each RPC.
 
-use crate::format::{RUNTIME, Writer};
+use crate::format::Writer;
 use crate::model::{Method, Service, Shape};
 
 /// Writes `pub struct GreeterClient` and its methods.
 pub(crate) fn emit(service: &Service, out: &mut Writer) {
+    let rt = &service.runtime;
     let client = &service.names.client;
     out.docs(&service.docs_with(format!(
         "Client of the service `{}`: cheap to clone, and every method takes `&self`.",
         service.full_name
     )));
+    for attribute in &service.attributes.client {
+        out.add(attribute);
+    }
     out.add(&format!(
         "#[derive(Clone, Debug)]
          pub struct {client} {{
-         channel: {RUNTIME}::client::Channel,
+         channel: {rt}::client::Channel,
          }}
 
          impl {client} {{
@@ -24,7 +28,7 @@ pub(crate) fn emit(service: &Service, out: &mut Writer) {
     }
     out.add(&format!(
         "#[must_use]
-         pub fn new(channel: {RUNTIME}::client::Channel) -> Self {{
+         pub fn new(channel: {rt}::client::Channel) -> Self {{
          Self {{ channel }}
          }}"
     ));
@@ -35,6 +39,7 @@ pub(crate) fn emit(service: &Service, out: &mut Writer) {
 }
 
 fn call(service: &Service, method: &Method, out: &mut Writer) {
+    let rt = &service.runtime;
     let name = &method.name;
     let request = &method.request;
     let (parameter, start) = match method.shape {
@@ -54,7 +59,7 @@ fn call(service: &Service, method: &Method, out: &mut Writer) {
     out.add(&format!(
         "pub fn {name}(
          &self,{parameter}
-         ) -> {RUNTIME}::client::Call<'_, {}::{}, {RUNTIME}::client::{}> {{
+         ) -> {rt}::client::Call<'_, {}::{}, {rt}::client::{}> {{
          self.channel.{start}
          }}",
         service.names.module,

@@ -1,7 +1,7 @@
 //! The front end: .proto files in, descriptors out, with errors that point at a line.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,16 @@ use protox::Compiler;
 use protox::file::{File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use crate::error::{Error, Problem};
+use crate::survey::Places;
 
 /// What the front end found.
 #[derive(Debug)]
 pub(crate) struct Sources {
     /// Every file, imported ones before those that import them.
     pub(crate) files: Vec<FileDescriptorProto>,
-    /// The paths that were read, each once; the built-in well-known files have none.
-    pub(crate) read: BTreeSet<PathBuf>,
+    /// Where each file was read, by the name that imports use; the built-in well-known ones are nowhere.
+    pub(crate) places: Places,
+    compiler: Compiler,
 }
 
 /// Parses, links and checks `protos` and all they import.
@@ -39,8 +41,24 @@ pub(crate) fn load(protos: &[&Path], includes: &[PathBuf]) -> Result<Sources, Er
     }
     let files = compiler.file_descriptor_set().file;
     let seen = seen.borrow();
-    let read = seen.files.values().map(|file| file.path.clone()).collect();
-    Ok(Sources { files, read })
+    let places = seen
+        .files
+        .iter()
+        .map(|(name, file)| (name.clone(), file.path.clone()))
+        .collect();
+    Ok(Sources {
+        files,
+        places,
+        compiler,
+    })
+}
+
+impl Sources {
+    /// All files as an encoded `FileDescriptorSet`, options of all kinds included, comments left out.
+    pub(crate) fn descriptor_set(&mut self) -> Vec<u8> {
+        self.compiler.include_source_info(false);
+        self.compiler.encode_file_descriptor_set()
+    }
 }
 
 /// What the resolver remembers, because the compiler's errors do not say it.

@@ -1,10 +1,11 @@
 //! Emits the module of a service's markers: one zero-sized type for each RPC, and the service's table.
 
-use crate::format::{RUNTIME, Writer};
+use crate::format::Writer;
 use crate::model::{Idempotency, Method, Service};
 
 /// Writes `pub mod greeter { … }`.
 pub(crate) fn emit(service: &Service, out: &mut Writer) {
+    let rt = &service.runtime;
     let full_name = &service.full_name;
     out.add(&format!(
         "/// The methods of the service `{full_name}`, one marker type each.
@@ -16,18 +17,19 @@ pub(crate) fn emit(service: &Service, out: &mut Writer) {
     }
     out.add(&format!(
         "/// The service `{full_name}`: its name and its methods.
-         pub const SERVICE: {RUNTIME}::ServiceDescriptor = {RUNTIME}::ServiceDescriptor::new(
+         pub const SERVICE: {rt}::ServiceDescriptor = {rt}::ServiceDescriptor::new(
          {full_name:?},
          &["
     ));
     for method in &service.methods {
         let marker = &method.marker;
-        out.add(&format!("<{marker} as {RUNTIME}::Method>::DESCRIPTOR,"));
+        out.add(&format!("<{marker} as {rt}::Method>::DESCRIPTOR,"));
     }
     out.add("],\n);\n}\n\n");
 }
 
 fn marker(service: &Service, method: &Method, out: &mut Writer) {
+    let rt = &service.runtime;
     let Method {
         wire_name,
         marker,
@@ -46,22 +48,22 @@ fn marker(service: &Service, method: &Method, out: &mut Writer) {
     let suffix = if idempotency.is_empty() {
         String::new()
     } else {
-        format!("\n.with_idempotency({RUNTIME}::Idempotency::{idempotency})")
+        format!("\n.with_idempotency({rt}::Idempotency::{idempotency})")
     };
     out.docs(&[format!("Marks the RPC `{path}`.")]);
     out.add(&format!(
         "#[derive(Clone, Copy, Debug)]
          pub struct {marker};
 
-         impl {RUNTIME}::Method for {marker} {{
+         impl {rt}::Method for {marker} {{
          type Request = {};
          type Response = {};
-         type Codec = {RUNTIME}::ProstCodec;
-         const DESCRIPTOR: &'static {RUNTIME}::MethodDescriptor = &{RUNTIME}::MethodDescriptor::new(
+         type Codec = {rt}::ProstCodec;
+         const DESCRIPTOR: &'static {rt}::MethodDescriptor = &{rt}::MethodDescriptor::new(
          {full_name:?},
          {wire_name:?},
          {path:?},
-         {RUNTIME}::Shape::{shape},
+         {rt}::Shape::{shape},
          ){suffix};
          }}
 

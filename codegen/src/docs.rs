@@ -8,10 +8,13 @@
 //! a token for each place, and the last pass puts the safe text there. A place without a comment gets
 //! a line that names it, so that `missing_docs` holds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
+
+use crate::options::matches;
+use crate::survey;
 
 mod markdown;
 
@@ -24,13 +27,24 @@ pub(crate) struct Docs {
 }
 
 impl Docs {
-    /// Replaces every comment of a file by a token.
-    pub(crate) fn take(&mut self, file: &mut FileDescriptorProto) {
+    /// Replaces every comment of a file by a token; those of what `dropped` matches are forgotten.
+    pub(crate) fn take(&mut self, file: &mut FileDescriptorProto, dropped: &[String]) {
+        let mut forgotten = HashSet::new();
+        if !dropped.is_empty() {
+            survey::names(file, &mut |name, path| {
+                if dropped.iter().any(|drop| matches(drop, name)) {
+                    forgotten.insert(path.to_vec());
+                }
+            });
+        }
         let Some(mut info) = file.source_code_info.take() else {
             return;
         };
         for location in &mut info.location {
             let mut lines = comment(location);
+            if forgotten.contains(&location.path) {
+                lines.clear();
+            }
             if lines.is_empty() {
                 lines.extend(describe(file, &location.path));
             }

@@ -48,15 +48,29 @@ pub enum Error {
     },
     /// Neither `out_dir` nor the environment variable `OUT_DIR` is set.
     NoOutDir,
-    /// The include file has the name of a package's file.
+    /// The include file or the descriptor set has the name of another file.
     IncludeFileName {
         /// The name that both want.
         name: String,
     },
-    /// The message generator refused an option.
+    /// An option cannot be what it was set to.
     Option {
-        /// What it said.
-        source: io::Error,
+        /// The option with its value, as in `runtime_path("super::x")`.
+        option: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Valid protobuf that has no valid Rust: two names that become one, a type that is left out.
+    Unsupported {
+        /// Everything of the kind, in the order of the files.
+        problems: Vec<Problem>,
+    },
+    /// A crate whose protos are to be imported has told nothing about them.
+    NotExported {
+        /// The `links` name that was asked for.
+        links: String,
+        /// What was looked for and not found.
+        reason: String,
     },
 }
 
@@ -85,7 +99,7 @@ impl fmt::Display for Problem {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax { problems } => {
+            Self::Syntax { problems } | Self::Unsupported { problems } => {
                 for (index, problem) in problems.iter().enumerate() {
                     if index > 0 {
                         f.write_str("\n")?;
@@ -112,9 +126,13 @@ impl fmt::Display for Error {
             ),
             Self::IncludeFileName { name } => write!(
                 f,
-                "include_file({name:?}) is also the name of a package's file; choose another"
+                "{name:?} is the name of two files: a package's, the include file's or the descriptor set's; choose another in include_file or descriptor_set"
             ),
-            Self::Option { source } => write!(f, "an option was refused: {source}"),
+            Self::Option { option, reason } => write!(f, "{option}: {reason}"),
+            Self::NotExported { links, reason } => write!(
+                f,
+                "import_protos({links:?}): {reason}; the crate needs `links = {links:?}` in its Cargo.toml and export_protos in its build script, and must be among the [dependencies] of this one"
+            ),
         }
     }
 }
@@ -128,10 +146,11 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Read { source, .. } | Self::Write { source, .. } | Self::Option { source } => {
-                Some(source)
-            }
+            Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
             Self::Syntax { .. }
+            | Self::Unsupported { .. }
+            | Self::Option { .. }
+            | Self::NotExported { .. }
             | Self::ImportNotFound { .. }
             | Self::NotIncluded { .. }
             | Self::NoOutDir

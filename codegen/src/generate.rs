@@ -1,19 +1,21 @@
 //! Descriptors in, Rust text out: messages by prost-build, services by our emitters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use prost_build::{Config, Module, ServiceGenerator};
+use prost_build::{Config, Module};
 use prost_types::FileDescriptorProto;
-use prost_types::method_options::IdempotencyLevel;
 
-use crate::builder::Options;
+use crate::check::Checks;
 use crate::docs::Docs;
 use crate::error::Error;
-use crate::format::{self, RUNTIME, Writer};
-use crate::model::{Idempotency, Method, Service, ServiceNames, Shape, TypePath};
-use crate::names::{Scope, snake, upper_camel};
-use crate::{client, descriptor, server};
+use crate::exports;
+use crate::externs::Externs;
+use crate::format;
+use crate::options::{Options, Target, matches};
+use crate::services::{Services, service_names};
+use crate::survey::{self, Places};
+use crate::type_names;
 
 /// One package that has something to generate.
 #[derive(Debug)]
@@ -25,188 +27,191 @@ pub(crate) struct Package {
     pub(crate) text: String,
 }
 
-/// Generates one text for each package, in the order of the module tree.
-pub(crate) fn packages(
-    options: &Options,
-    mut files: Vec<FileDescriptorProto>,
-) -> Result<Vec<Package>, Error> {
+/// What to generate from.
+pub(crate) struct Input {
+    /// Every file, imported ones before those that import them.
+    pub(crate) files: Vec<FileDescriptorProto>,
+    /// Where they were read.
+    pub(crate) places: Places,
+    /// Of which of them to generate code; `None` for all.
+    pub(crate) chosen: Option<BTreeSet<String>>,
+    /// Rust paths of types that other crates have.
+    pub(crate) imported: BTreeMap<String, String>,
+}
+
+/// What came out.
+pub(crate) struct Generated {
+    /// In the order of the module tree.
+    pub(crate) packages: Vec<Package>,
+    /// What the dependents of this crate may use: full names and the modules with the Rust name inside.
+    pub(crate) types: Vec<(String, String)>,
+    /// Options that had nothing to work on.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Generates one text for each package.
+pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Error> {
+    let externs = Externs::new(options, &input.imported)?;
+    let Input {
+        mut files,
+        places,
+        chosen,
+        ..
+    } = input;
+    let wanted = |file: &FileDescriptorProto| {
+        let here = chosen.as_ref().is_none_or(|c| c.contains(file.name()));
+        here && !is_skipped(options, file)
+    };
+    check(options, &externs, &places, &files, wanted)?;
+    let warnings = unused(options, &files);
+    for file in &mut files {
+        // What another crate has, it serves and calls as well.
+        let scope = survey::scope(file);
+        let covered = |s: &prost_types::ServiceDescriptorProto| {
+            externs.cover(&format!("{scope}.{}", s.name()))
+        };
+        if !wanted(file) || (!file.service.is_empty() && file.service.iter().all(covered)) {
+            file.service.clear();
+        }
+    }
+    let types = files
+        .iter()
+        .filter(|file| wanted(file))
+        .flat_map(|file| exports::of(file, &externs))
+        .collect();
+
     let mut docs = Docs::default();
     for file in &mut files {
-        docs.take(file);
+        docs.take(file, &options.no_comments);
     }
     let docs = Rc::new(docs);
-    let mut config = prost_config(options);
+    let mut config = prost_config(options, &externs);
     config.service_generator(Box::new(Services {
-        client: options.client,
-        server: options.server,
+        options: options.clone(),
         names: service_names(&files),
         docs: Rc::clone(&docs),
     }));
-    let requests = files
-        .into_iter()
-        .map(|file| (Module::from_protobuf_package_name(file.package()), file))
-        .collect();
+    let mut tails: HashMap<Module, String> = HashMap::new();
+    let mut unwanted = HashSet::new();
+    let mut requests = Vec::with_capacity(files.len());
+    for file in files {
+        let mut module = Module::from_protobuf_package_name(file.package());
+        if !wanted(&file) {
+            // prost-build must know its messages; the text goes where nobody looks.
+            module = Module::from_parts([file.name(), ""]);
+            unwanted.insert(module.clone());
+        } else if options.type_names {
+            let text = type_names::emit(&file, &externs, &options.runtime);
+            tails.entry(module.clone()).or_default().push_str(&text);
+        }
+        requests.push((module, file));
+    }
     let modules: BTreeMap<Module, String> = config
         .generate(requests)
-        .map_err(|source| Error::Option { source })?
+        .map_err(|error| Error::Option {
+            option: "the message generator".to_owned(),
+            reason: error.to_string(),
+        })?
         .into_iter()
+        .filter(|(module, _)| !unwanted.contains(module))
         .collect();
-    Ok(modules
+    let packages = modules
         .into_iter()
-        .map(|(module, raw)| Package {
-            path: module.parts().map(str::to_owned).collect(),
-            file_name: module.to_file_name_or("_"),
-            text: format::finish(&raw, &docs),
+        .map(|(module, mut raw)| {
+            raw.push_str(tails.get(&module).map_or("", String::as_str));
+            Package {
+                path: module.parts().map(str::to_owned).collect(),
+                file_name: module.to_file_name_or("_"),
+                text: format::finish(&raw, &docs),
+            }
         })
-        .collect())
+        .collect();
+    Ok(Generated {
+        packages,
+        types,
+        warnings,
+    })
 }
 
-fn prost_config(options: &Options) -> Config {
-    let mut config = Config::new();
-    config.prost_path(format!("{RUNTIME}::prost"));
-    config.prost_types_path(format!("{RUNTIME}::prost_types"));
-    for (path, attribute) in &options.type_attributes {
-        config.type_attribute(path, attribute);
+fn check(
+    options: &Options,
+    externs: &Externs,
+    places: &Places,
+    files: &[FileDescriptorProto],
+    wanted: impl Fn(&FileDescriptorProto) -> bool,
+) -> Result<(), Error> {
+    let mut skipped = HashSet::new();
+    for file in files.iter().filter(|file| is_skipped(options, file)) {
+        survey::names(file, &mut |name, _| {
+            skipped.insert(name.to_owned());
+        });
     }
-    for (path, attribute) in &options.field_attributes {
-        config.field_attribute(path, attribute);
-    }
-    config.bytes(&options.bytes);
-    config
-}
-
-/// Settles what every service's items are called, so that they collide with nothing in their module.
-fn service_names(files: &[FileDescriptorProto]) -> HashMap<String, ServiceNames> {
-    let mut scopes: HashMap<Vec<String>, (Scope, Scope)> = HashMap::new();
-    for file in files {
-        let path = module_path(file);
-        let (types, modules) = scopes.entry(path.clone()).or_default();
-        for name in file.message_type.iter().map(|m| m.name()) {
-            types.reserve(&upper_camel(name));
-            modules.reserve(&snake(name));
-        }
-        for name in file.enum_type.iter().map(|e| e.name()) {
-            types.reserve(&upper_camel(name));
-        }
-        for depth in 0..path.len() {
-            let (parent, child) = path.split_at(depth);
-            if let Some(child) = child.first() {
-                scopes.entry(parent.to_vec()).or_default().1.reserve(child);
-            }
-        }
-    }
-    let mut names = HashMap::new();
-    let services = |file: &FileDescriptorProto| {
-        let services = file.service.iter().map(|s| s.name().to_owned());
-        services.collect::<Vec<_>>()
+    let modules = files
+        .iter()
+        .filter(|file| wanted(file))
+        .map(|file| Module::from_protobuf_package_name(file.package()));
+    let checks = Checks {
+        externs,
+        places,
+        enum_prefix: options.enum_prefix,
+        packages: modules.collect(),
+        skipped,
     };
-    for file in files {
-        let (types, modules) = scopes.entry(module_path(file)).or_default();
-        for name in services(file) {
-            let handler = types.claim(&upper_camel(&name));
-            let module = modules.claim(&snake(&name));
-            let (client, server) = (String::new(), String::new());
-            let settled = ServiceNames {
-                handler,
-                module,
-                client,
-                server,
-            };
-            names.insert(full_name(file.package(), &name), settled);
-        }
-    }
-    // After all handlers: a service `FooClient` keeps its name, the client of `Foo` gives way.
-    for file in files {
-        let (types, _) = scopes.entry(module_path(file)).or_default();
-        for name in services(file) {
-            if let Some(settled) = names.get_mut(&full_name(file.package(), &name)) {
-                let name = upper_camel(&name);
-                settled.client = types.claim(&format!("{name}Client"));
-                settled.server = types.claim(&format!("{name}Server"));
-            }
-        }
-    }
-    names
+    checks.run(files.iter().filter(|file| wanted(file)))
 }
 
-fn module_path(file: &FileDescriptorProto) -> Vec<String> {
-    Module::from_protobuf_package_name(file.package())
-        .parts()
-        .map(str::to_owned)
+fn is_skipped(options: &Options, file: &FileDescriptorProto) -> bool {
+    options.skipped.contains(&survey::scope(file))
+}
+
+/// Says of each option whose path matches nothing that it does.
+fn unused(options: &Options, files: &[FileDescriptorProto]) -> Vec<String> {
+    let mut names = HashSet::new();
+    for file in files {
+        survey::names(file, &mut |name, _| {
+            names.insert(name.to_owned());
+        });
+    }
+    let nothing = |path: &str| !names.iter().any(|name| matches(path, name));
+    let paths = options.paths();
+    let externs = options
+        .extern_paths
+        .iter()
+        .map(|(proto, _)| ("extern_path", proto.as_str()));
+    paths
+        .chain(externs)
+        .filter(|(_, path)| *path != "." && nothing(path))
+        .map(|(option, path)| format!("{option}({path:?}) matches nothing in the files read"))
         .collect()
 }
 
-fn full_name(package: &str, service: &str) -> String {
-    if package.is_empty() {
-        service.to_owned()
-    } else {
-        format!("{package}.{service}")
+fn prost_config(options: &Options, externs: &Externs) -> Config {
+    let mut config = Config::new();
+    config.prost_path(format!("{}::codegen::prost", options.runtime));
+    // The well-known types are in our own table, where a caller's paths win over them.
+    config.compile_well_known_types();
+    for (proto, rust) in externs.iter() {
+        config.extern_path(proto, rust);
     }
-}
-
-/// Takes services from prost-build, which knows the Rust path of every message, to the emitters.
-struct Services {
-    client: bool,
-    server: bool,
-    names: HashMap<String, ServiceNames>,
-    docs: Rc<Docs>,
-}
-
-impl ServiceGenerator for Services {
-    fn generate(&mut self, service: prost_build::Service, buf: &mut String) {
-        let Some(service) = self.model(service) else {
-            return;
-        };
-        let mut out = Writer::default();
-        descriptor::emit(&service, &mut out);
-        if self.server {
-            server::emit(&service, &mut out);
-        }
-        if self.client {
-            client::emit(&service, &mut out);
-        }
-        buf.push_str(&out.finish());
+    for (path, text) in options.attributes_of(Target::Type) {
+        config.type_attribute(path, text);
     }
-}
-
-impl Services {
-    fn model(&self, service: prost_build::Service) -> Option<Service> {
-        let full_name = full_name(&service.package, &service.proto_name);
-        let mut methods = Scope::of_methods();
-        let mut markers = Scope::default();
-        Some(Service {
-            names: self.names.get(&full_name)?.clone(),
-            docs: self.docs.resolve(&service.comments.leading),
-            deprecated: service.options.deprecated(),
-            methods: service
-                .methods
-                .into_iter()
-                .map(|method| Method {
-                    name: methods.claim(&snake(&method.proto_name)),
-                    marker: markers.claim(&upper_camel(&method.proto_name)),
-                    docs: self.docs.resolve(&method.comments.leading),
-                    deprecated: method.options.deprecated(),
-                    shape: shape(method.client_streaming, method.server_streaming),
-                    idempotency: match method.options.idempotency_level() {
-                        IdempotencyLevel::IdempotencyUnknown => Idempotency::Unknown,
-                        IdempotencyLevel::NoSideEffects => Idempotency::NoSideEffects,
-                        IdempotencyLevel::Idempotent => Idempotency::Idempotent,
-                    },
-                    request: TypePath(method.input_type),
-                    response: TypePath(method.output_type),
-                    wire_name: method.proto_name,
-                })
-                .collect(),
-            full_name,
-        })
+    for (path, text) in options.attributes_of(Target::Message) {
+        config.message_attribute(path, text);
     }
-}
-
-fn shape(client_streaming: bool, server_streaming: bool) -> Shape {
-    match (client_streaming, server_streaming) {
-        (false, false) => Shape::Unary,
-        (true, false) => Shape::ClientStreaming,
-        (false, true) => Shape::ServerStreaming,
-        (true, true) => Shape::Bidi,
+    for (path, text) in options.attributes_of(Target::Enum) {
+        config.enum_attribute(path, text);
     }
+    for (path, text) in options.attributes_of(Target::Field) {
+        config.field_attribute(path, text);
+    }
+    config.bytes(&options.bytes);
+    config.btree_map(&options.btree_map);
+    for path in &options.boxed {
+        config.boxed(path);
+    }
+    if options.enum_prefix {
+        config.retain_enum_prefix();
+    }
+    config
 }

@@ -3,17 +3,25 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod check;
 mod client;
 mod compile;
+mod crates;
 mod descriptor;
 mod docs;
 mod error;
+mod exports;
+mod externs;
 mod format;
 mod generate;
 mod model;
 mod names;
+mod options;
 mod output;
 mod server;
+mod services;
+mod survey;
+mod type_names;
 
 pub use builder::{Builder, compile_protos, configure};
 pub use error::{Error, Problem};

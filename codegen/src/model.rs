@@ -5,6 +5,9 @@ use std::fmt;
 /// One service.
 #[derive(Debug)]
 pub(crate) struct Service {
+    /// The module with the names that generated code uses: `::trunkline::codegen`.
+    pub(crate) runtime: String,
+    pub(crate) attributes: Attributes,
     /// `helloworld.Greeter`, as on the wire.
     pub(crate) full_name: String,
     pub(crate) names: ServiceNames,
@@ -12,6 +15,14 @@ pub(crate) struct Service {
     pub(crate) docs: Vec<String>,
     pub(crate) deprecated: bool,
     pub(crate) methods: Vec<Method>,
+}
+
+/// What the caller puts on a service's items.
+#[derive(Debug)]
+pub(crate) struct Attributes {
+    pub(crate) handler: Vec<String>,
+    pub(crate) client: Vec<String>,
+    pub(crate) server: Vec<String>,
 }
 
 /// The Rust names that one service brings into its package's module.

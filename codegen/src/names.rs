@@ -26,6 +26,27 @@ pub(crate) fn upper_camel(name: &str) -> String {
     identifier(capitalized.collect())
 }
 
+/// The name of an enum's value: `KIND_HOUSE` of `Kind` is `House`, or `KindHouse` with its prefix kept.
+///
+/// As prost-build does it: the prefix goes only if a capital follows.
+pub(crate) fn variant(of: &str, value: &str, keep_prefix: bool) -> String {
+    let name = upper_camel(value);
+    let stripped = name.strip_prefix(&upper_camel(of)).filter(|rest| {
+        let capital = rest.chars().next().is_some_and(char::is_uppercase);
+        capital && !keep_prefix
+    });
+    stripped.map_or_else(|| name.clone(), |rest| identifier(rest.to_owned()))
+}
+
+/// The module of what is inside a message, as prost-build names it.
+pub(crate) fn message_module(name: &str) -> String {
+    match snake(name).as_str() {
+        // It has no raw form for this one, though Rust does.
+        "r#extern" => "extern_".to_owned(),
+        module => module.to_owned(),
+    }
+}
+
 /// The words of a name in lower case: `GetHTTPStatus_v2` is get, http, status, v2.
 ///
 /// A word ends at an underscore, before a capital that follows a small letter, and before the last of

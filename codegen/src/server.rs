@@ -1,6 +1,6 @@
 //! Emits a service's server: the trait to implement, the type to register, and the glue of each RPC.
 
-use crate::format::{RUNTIME, Writer};
+use crate::format::Writer;
 use crate::model::{Method, Service, Shape};
 
 /// Writes `pub trait Greeter`, `pub struct GreeterServer` and an `impl Serve` for each marker.
@@ -17,6 +17,9 @@ fn handler(service: &Service, out: &mut Writer) {
         "Handler of the service `{}`: implement it with plain `async fn`s.",
         service.full_name
     )));
+    for attribute in &service.attributes.handler {
+        out.add(attribute);
+    }
     out.add(&format!(
         "pub trait {}: ::core::marker::Send + ::core::marker::Sync + 'static {{",
         service.names.handler
@@ -31,11 +34,12 @@ fn handler(service: &Service, out: &mut Writer) {
 }
 
 fn signature(service: &Service, method: &Method, out: &mut Writer) {
+    let rt = &service.runtime;
     let (request, response) = (&method.request, &method.response);
     let one = format!("request: {request},");
-    let many = format!("requests: {RUNTIME}::server::Receiver<{request}>,");
-    let sink = format!("\nresponses: {RUNTIME}::server::Sender<{response}>,");
-    let reply = format!("{RUNTIME}::Response<{response}>");
+    let many = format!("requests: {rt}::server::Receiver<{request}>,");
+    let sink = format!("\nresponses: {rt}::server::Sender<{response}>,");
+    let reply = format!("{rt}::Response<{response}>");
     let (input, output, value) = match method.shape {
         Shape::Unary => (one, String::new(), reply),
         Shape::ClientStreaming => (many, String::new(), reply),
@@ -49,16 +53,17 @@ fn signature(service: &Service, method: &Method, out: &mut Writer) {
     out.add(&format!(
         "fn {}(
          &self,
-         cx: &{RUNTIME}::server::RequestContext,
+         cx: &{rt}::server::RequestContext,
          {input}{output}
          ) -> impl ::core::future::Future<
-         Output = ::core::result::Result<{value}, {RUNTIME}::Status>,
+         Output = ::core::result::Result<{value}, {rt}::Status>,
          > + ::core::marker::Send;",
         method.name
     ));
 }
 
 fn registration(service: &Service, out: &mut Writer) {
+    let rt = &service.runtime;
     let server = &service.names.server;
     let handler = &service.names.handler;
     let module = &service.names.module;
@@ -75,6 +80,9 @@ fn registration(service: &Service, out: &mut Writer) {
         String::new(),
         "Clones share the handler.".to_owned(),
     ]);
+    for attribute in &service.attributes.server {
+        out.add(attribute);
+    }
     out.add(&format!(
         "pub struct {server}<T>(::std::sync::Arc<T>);
 
@@ -104,12 +112,12 @@ fn registration(service: &Service, out: &mut Writer) {
          }}
          }}
 
-         impl<T: {handler}> {RUNTIME}::server::GrpcService for {server}<T> {{
-         fn descriptor(&self) -> &'static {RUNTIME}::ServiceDescriptor {{
+         impl<T: {handler}> {rt}::server::GrpcService for {server}<T> {{
+         fn descriptor(&self) -> &'static {rt}::ServiceDescriptor {{
          &{module}::SERVICE
          }}
 
-         fn register(self, methods: &mut {RUNTIME}::server::MethodTable) {{"
+         fn register(self, methods: &mut {rt}::server::MethodTable) {{"
     ));
     if service.methods.is_empty() {
         out.add("let _ = methods;");
@@ -124,6 +132,7 @@ fn registration(service: &Service, out: &mut Writer) {
 }
 
 fn glue(service: &Service, method: &Method, out: &mut Writer) {
+    let rt = &service.runtime;
     let handler = &service.names.handler;
     // Called by its full path: the handler's type may have other methods of the same name.
     let call = format!("{handler}::{}(service, cx, ", method.name);
@@ -158,12 +167,12 @@ fn glue(service: &Service, method: &Method, out: &mut Writer) {
         ""
     };
     out.add(&format!(
-        "{allow}impl<T: {handler}> {RUNTIME}::server::Serve<T> for {}::{} {{
+        "{allow}impl<T: {handler}> {rt}::server::Serve<T> for {}::{} {{
          async fn serve(
          service: &T,
-         cx: &{RUNTIME}::server::RequestContext,
-         call: {RUNTIME}::server::Incoming<Self>,
-         ) -> {RUNTIME}::server::Outcome {{
+         cx: &{rt}::server::RequestContext,
+         call: {rt}::server::Incoming<Self>,
+         ) -> {rt}::server::Outcome {{
          {body}
          }}
          }}

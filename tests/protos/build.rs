@@ -1,7 +1,5 @@
 //! Generates the test services, as a user's build script would.
 
 fn main() -> Result<(), trunkline_codegen::Error> {
-    trunkline_codegen::configure()
-        .include_file("all.rs")
-        .compile(&["proto/echo.proto", "proto/ledger.proto"], &["proto"])
+    trunkline_codegen::configure().compile(&["proto/echo.proto", "proto/ledger.proto"], &["proto"])
 }

@@ -2,7 +2,7 @@
 
 /// Everything the build script made.
 mod generated {
-    include!(concat!(env!("OUT_DIR"), "/all.rs"));
+    trunkline::include_protos!();
 }
 
 pub use generated::tests::{echo, ledger};

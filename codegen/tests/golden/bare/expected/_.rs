@@ -254,3 +254,14 @@ impl ShoutClient {
         self.channel.server_streaming(request)
     }
 }
+
+impl ::trunkline::codegen::prost::Name for Word {
+    const NAME: &'static str = "Word";
+    const PACKAGE: &'static str = "";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "Word".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/Word".into()
+    }
+}

@@ -267,3 +267,25 @@ impl ToolClientFactoryClient {
         Self { channel }
     }
 }
+
+impl ::trunkline::codegen::prost::Name for ToolClient {
+    const NAME: &'static str = "ToolClient";
+    const PACKAGE: &'static str = "clashes";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "clashes.ToolClient".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/clashes.ToolClient".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for ToolServer {
+    const NAME: &'static str = "ToolServer";
+    const PACKAGE: &'static str = "clashes";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "clashes.ToolServer".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/clashes.ToolServer".into()
+    }
+}

@@ -420,3 +420,58 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::Lookup {
         }
     }
 }
+
+impl ::trunkline::codegen::prost::Name for Point {
+    const NAME: &'static str = "Point";
+    const PACKAGE: &'static str = "guide";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "guide.Point".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/guide.Point".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Area {
+    const NAME: &'static str = "Area";
+    const PACKAGE: &'static str = "guide";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "guide.Area".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/guide.Area".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Feature {
+    const NAME: &'static str = "Feature";
+    const PACKAGE: &'static str = "guide";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "guide.Feature".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/guide.Feature".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Summary {
+    const NAME: &'static str = "Summary";
+    const PACKAGE: &'static str = "guide";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "guide.Summary".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/guide.Summary".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Note {
+    const NAME: &'static str = "Note";
+    const PACKAGE: &'static str = "guide";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "guide.Note".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/guide.Note".into()
+    }
+}

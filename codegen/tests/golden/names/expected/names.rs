@@ -543,3 +543,91 @@ impl KeywordsClient {
         self.channel.unary(request)
     }
 }
+
+impl ::trunkline::codegen::prost::Name for Result {
+    const NAME: &'static str = "Result";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Result".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Result".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Option {
+    const NAME: &'static str = "Option";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Option".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Option".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for option::Some {
+    const NAME: &'static str = "Some";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Option.Some".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Option.Some".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Status {
+    const NAME: &'static str = "Status";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Status".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Status".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Response {
+    const NAME: &'static str = "Response";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Response".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Response".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Send {
+    const NAME: &'static str = "Send";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Send".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Send".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Arc {
+    const NAME: &'static str = "Arc";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Arc".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Arc".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for Future {
+    const NAME: &'static str = "Future";
+    const PACKAGE: &'static str = "names";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "names.Future".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/names.Future".into()
+    }
+}

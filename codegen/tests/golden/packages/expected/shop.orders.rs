@@ -329,3 +329,14 @@ impl OrdersClient {
         self.channel.bidi()
     }
 }
+
+impl ::trunkline::codegen::prost::Name for Order {
+    const NAME: &'static str = "Order";
+    const PACKAGE: &'static str = "shop.orders";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "shop.orders.Order".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/shop.orders.Order".into()
+    }
+}

@@ -133,3 +133,14 @@ impl StockClient {
         self.channel.unary(request)
     }
 }
+
+impl ::trunkline::codegen::prost::Name for Money {
+    const NAME: &'static str = "Money";
+    const PACKAGE: &'static str = "shop";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "shop.Money".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/shop.Money".into()
+    }
+}

@@ -24,3 +24,25 @@ pub mod shelf {
         pub price: ::core::option::Option<super::super::Money>,
     }
 }
+
+impl ::trunkline::codegen::prost::Name for Shelf {
+    const NAME: &'static str = "Shelf";
+    const PACKAGE: &'static str = "shop.stock";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "shop.stock.Shelf".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/shop.stock.Shelf".into()
+    }
+}
+
+impl ::trunkline::codegen::prost::Name for shelf::Item {
+    const NAME: &'static str = "Item";
+    const PACKAGE: &'static str = "shop.stock";
+    fn full_name() -> ::trunkline::codegen::prost::alloc::string::String {
+        "shop.stock.Shelf.Item".into()
+    }
+    fn type_url() -> ::trunkline::codegen::prost::alloc::string::String {
+        "type.googleapis.com/shop.stock.Shelf.Item".into()
+    }
+}
