@@ -5,6 +5,8 @@ mod call;
 mod channel;
 #[doc(hidden)]
 pub mod codegen;
+mod exclusive;
+mod interceptor;
 mod resolver;
 mod stream;
 mod subchannel;
@@ -15,6 +17,7 @@ pub use call::{
     UploadFuture,
 };
 pub use channel::{Channel, ChannelBuilder, ChannelError};
+pub use interceptor::{BoxInterceptor, CallContext, ClientStream, Interceptor, Next, Outcome};
 pub use resolver::TargetError;
 pub use stream::{Receiver, Sender};
 pub use subchannel::BackoffConfig;

@@ -1,5 +1,6 @@
 //! The two halves of a streaming call, as a client has them.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -12,6 +13,7 @@ use trunkline_transport::stream::{RecvHalf, SendHalf};
 use crate::call::{
     CallSpan, Expiry, IntoMessages, OneRequest, Opening, Restart, waiting_for, was_taken,
 };
+use crate::interceptor::{Ends, OnEnd, Outcome, Product};
 
 /// The sending half of a call with many requests.
 ///
@@ -50,6 +52,11 @@ impl<T> Sender<T> {
             expiry: opening.expiry.again(),
             path: opening.method.path,
         }
+    }
+
+    /// For those who watch the end of the call by themselves.
+    pub(crate) fn into_half(self) -> SendHalf<T> {
+        self.half
     }
 
     /// Waits until the server's window has room, then hands the message over whole.
@@ -202,7 +209,8 @@ pub struct Receiver<T> {
     path: &'static str,
     span: CallSpan,
     received: u64,
-    ended: bool,
+    /// As a stream: the end, or the one error, was given.
+    yielded_end: bool,
     /// Sends the one request again, as long as nothing was answered.
     replay: Option<Box<dyn Replay<T>>>,
     replaying: bool,
@@ -210,8 +218,9 @@ pub struct Receiver<T> {
     restart: Restart,
     /// How the call ended while the half belonged to a stream that had already failed.
     failure: Option<Status>,
-    /// The error as it was told: the deadline may pass later and changes nothing.
-    told: Option<Status>,
+    /// The end as it was told: the deadline may pass later and changes nothing.
+    told: Option<Result<(), Status>>,
+    ends: Option<Box<Ends>>,
 }
 
 /// A server-streaming call that can be made once more.
@@ -221,7 +230,10 @@ trait Replay<T>: Send + Sync {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<T>, Status>>;
 }
 
-impl<M: Method> Replay<M::Response> for OneRequest<'static, M> {
+impl<M: Method, R> Replay<M::Response> for OneRequest<'static, M, R>
+where
+    R: Borrow<M::Request> + Send + Sync + 'static,
+{
     fn taken(&self) {
         self.opening.taken();
     }
@@ -236,10 +248,14 @@ impl<M: Method> Replay<M::Response> for OneRequest<'static, M> {
 }
 
 impl<T> Receiver<T> {
-    pub(crate) fn single_request<M: Method<Response = T>>(
+    pub(crate) fn single_request<M, R>(
         half: RecvHalf<T>,
-        request: OneRequest<'static, M>,
-    ) -> Self {
+        request: OneRequest<'static, M, R>,
+    ) -> Self
+    where
+        M: Method<Response = T>,
+        R: Borrow<M::Request> + Send + Sync + 'static,
+    {
         let mut receiver = Self::new(half, &request.opening, Restart::never());
         receiver.replay = Some(Box::new(request));
         receiver
@@ -257,12 +273,13 @@ impl<T> Receiver<T> {
             path,
             span: CallSpan::new(path),
             received: 0,
-            ended: false,
+            yielded_end: false,
             replay: None,
             replaying: false,
             restart,
             failure: None,
             told: None,
+            ends: None,
         }
     }
 
@@ -281,7 +298,9 @@ impl<T> Receiver<T> {
     /// A server may answer without headers of its own, which leaves them empty.
     /// Errors: why there will be none. Cancel safe.
     pub async fn headers(&mut self) -> Result<&Metadata, Status> {
-        poll_fn(|cx| self.poll_half(cx, RecvHalf::poll_head)).await?;
+        if let Err(why) = poll_fn(|cx| self.poll_half(cx, RecvHalf::poll_head)).await {
+            self.conclude(Err(why))?;
+        }
         Ok(self.half.headers())
     }
 
@@ -306,23 +325,37 @@ impl<T> Receiver<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
-        if let Some(why) = &self.told {
-            return Poll::Ready(Err(why.clone()));
+        if let Some(told) = &self.told {
+            return Poll::Ready(told.clone().map(|()| None));
         }
-        let received = ready!(self.poll_half(cx, RecvHalf::poll_message));
-        match &received {
-            Ok(Some(_)) => {
+        Poll::Ready(match ready!(self.poll_half(cx, RecvHalf::poll_message)) {
+            Ok(Some(message)) => {
                 self.received += 1;
-                return Poll::Ready(received);
+                Ok(Some(message))
             }
-            Ok(None) => {}
-            Err(why) => self.told = Some(why.clone()),
+            Ok(None) => self.conclude(Ok(())).map(|()| None),
+            Err(why) => self.conclude(Err(why)).map(|()| None),
+        })
+    }
+
+    /// The call has ended: shows the end to the interceptors, and gives what they leave of it. The
+    /// first end stays.
+    fn conclude(&mut self, result: Result<(), Status>) -> Result<(), Status> {
+        if let Some(told) = &self.told {
+            return told.clone();
         }
-        if !self.ended {
-            self.ended = true;
-            self.span.ended(&received);
+        let mut result = result;
+        if let Some(mut ends) = self.ends.take() {
+            let (headers, trailers) = (self.half.take_headers(), self.half.take_trailers());
+            let mut outcome = Outcome::new(result, headers, trailers);
+            ends.tell(&mut outcome);
+            let (status, headers, trailers) = outcome.into_parts();
+            self.half.set_metadata(headers, trailers);
+            result = status.map_err(|why| self.expiry.edge(why, self.path));
         }
-        Poll::Ready(received)
+        self.told = Some(result.clone());
+        self.span.ended(&result);
+        result
     }
 
     /// Polls the half, bounds it by the deadline, and starts over where the call may be repeated.
@@ -426,10 +459,20 @@ impl<T> Stream for Receiver<T> {
 
     /// Ends after the first error.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
+        if self.yielded_end {
             return Poll::Ready(None);
         }
-        self.poll_recv(cx).map(Result::transpose)
+        let received = ready!(self.poll_recv(cx)).transpose();
+        self.yielded_end = !matches!(received, Some(Ok(_)));
+        Poll::Ready(received)
+    }
+}
+
+impl<T: Send + Sync + 'static> Product for Receiver<T> {
+    fn on_end(&mut self, end: OnEnd) {
+        let path = self.path;
+        let ends = self.ends.get_or_insert_with(|| Box::new(Ends::new(path)));
+        ends.push(end);
     }
 }
 
@@ -438,7 +481,7 @@ impl<T> fmt::Debug for Receiver<T> {
         f.debug_struct("Receiver")
             .field("method", &self.path)
             .field("received", &self.received)
-            .field("ended", &self.ended)
+            .field("ended", &self.told.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Bound {
     Deadline,
     /// The deadline of the RPC that the call is part of.
     Inherited,
+    /// A deadline that an interceptor set.
+    Interceptor,
 }
 
 impl fmt::Display for Bound {
@@ -32,6 +34,7 @@ impl fmt::Display for Bound {
             Self::Channel => "the channel's timeout",
             Self::Deadline => "the deadline",
             Self::Inherited => "the inherited deadline",
+            Self::Interceptor => "the deadline that an interceptor set",
         })
     }
 }
@@ -71,8 +74,26 @@ impl Expiry {
         Self::of(self.timer.deadline(), self.bound, self.span)
     }
 
+    pub(crate) const fn deadline(&self) -> Option<Deadline> {
+        self.timer.deadline()
+    }
+
     pub(crate) const fn is_some(&self) -> bool {
-        self.timer.deadline().is_some()
+        self.deadline().is_some()
+    }
+
+    /// Makes it end at `deadline`, unless it does so earlier already.
+    pub(crate) fn shorten(&mut self, deadline: Deadline) {
+        let span = match self.deadline() {
+            Some(old) if old <= deadline => return,
+            // Counted from the beginning of the call, as before.
+            Some(old) => {
+                let cut = old.instant().saturating_duration_since(deadline.instant());
+                self.span.saturating_sub(cut)
+            }
+            None => deadline.remaining(now()),
+        };
+        *self = Self::new(deadline, Bound::Interceptor, span);
     }
 
     /// What is left now; `None` without a deadline.
@@ -118,7 +139,9 @@ impl Expiry {
         let (bound, span) = (self.bound, Span(self.span));
         let text = match bound {
             Bound::Timeout => format!("no answer within {span}: {doing}"),
-            Bound::Channel => format!("no answer within {span}, {bound}: {doing}"),
+            Bound::Channel | Bound::Interceptor => {
+                format!("no answer within {span}, {bound}: {doing}")
+            }
             Bound::Deadline | Bound::Inherited => {
                 format!("no answer by {bound}, {span} after the call began: {doing}")
             }

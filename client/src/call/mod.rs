@@ -1,6 +1,7 @@
 //! One call: set up with a builder, made by awaiting it.
 
 mod expiry;
+mod intercepted;
 mod messages;
 mod one_request;
 mod opening;
@@ -23,6 +24,7 @@ pub(crate) use expiry::Expiry;
 pub use messages::{AsIterator, AsStream, IntoMessages, Iter};
 pub(crate) use one_request::OneRequest;
 pub(crate) use opening::{Opening, was_taken};
+pub(crate) use options::Options;
 pub(crate) use restart::Restart;
 pub(crate) use single::waiting_for;
 pub use streaming::{BidiFuture, ClientStreamingFuture, ServerStreamingFuture};
@@ -32,7 +34,6 @@ pub use unary::UnaryFuture;
 pub use upload::UploadFuture;
 
 use crate::channel::{Channel, ChannelRef};
-use options::Options;
 use streaming::OpenStream;
 
 /// A call that has not been made yet: set its options, then await it.

@@ -1,6 +1,9 @@
 //! Calls that send one message: it is kept, so that a call which surely was not processed goes out
 //! once more.
 
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -10,22 +13,43 @@ use trunkline_transport::stream::RecvHalf;
 use super::opening::Opening;
 use super::options::Options;
 use crate::channel::ChannelRef;
+use crate::interceptor::CallContext;
 
-pub(crate) struct OneRequest<'a, M: Method> {
+/// A call with one request, which is `R`: the message, or a share of it where interceptors may start
+/// the call more than once.
+pub(crate) struct OneRequest<'a, M: Method, R = <M as Method>::Request> {
     pub(crate) opening: Opening<'a>,
-    request: M::Request,
+    request: R,
     codec: M::Codec,
     replayed: bool,
+    method: PhantomData<fn() -> M>,
 }
 
 impl<'a, M: Method> OneRequest<'a, M> {
     pub(crate) fn new(channel: ChannelRef<'a>, request: M::Request, options: Options) -> Self {
         let codec = M::Codec::default();
+        let opening = Opening::new(channel, M::DESCRIPTOR, codec.subtype(), options);
+        Self::opened_by(opening, request, codec)
+    }
+}
+
+impl<M: Method> OneRequest<'static, M, Arc<M::Request>> {
+    /// The same call as the interceptors have left it.
+    pub(crate) fn beneath(request: Arc<M::Request>, call: CallContext) -> Self {
+        let codec = M::Codec::default();
+        let opening = call.into_opening(codec.subtype());
+        Self::opened_by(opening, request, codec)
+    }
+}
+
+impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
+    const fn opened_by(opening: Opening<'a>, request: R, codec: M::Codec) -> Self {
         Self {
-            opening: Opening::new(channel, M::DESCRIPTOR, codec.subtype(), options),
+            opening,
             request,
             codec,
             replayed: false,
+            method: PhantomData,
         }
     }
 
@@ -34,7 +58,7 @@ impl<'a, M: Method> OneRequest<'a, M> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<RecvHalf<M::Response>, Status>> {
-        let (request, codec) = (&self.request, &self.codec);
+        let (request, codec) = (self.request.borrow(), &self.codec);
         self.opening.poll(cx, |start| {
             let frame = encode::<M>(request, codec, start.max_send_bytes)?;
             let (connection, permit) = (start.connection, start.permit);
@@ -60,12 +84,13 @@ impl<'a, M: Method> OneRequest<'a, M> {
         replay
     }
 
-    pub(crate) fn into_owned(self) -> OneRequest<'static, M> {
+    pub(crate) fn into_owned(self) -> OneRequest<'static, M, R> {
         OneRequest {
             opening: self.opening.into_owned(),
             request: self.request,
             codec: self.codec,
             replayed: self.replayed,
+            method: PhantomData,
         }
     }
 }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 
 use trunkline_core::{MethodDescriptor, Origin, Stage, Status};
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
-use trunkline_transport::now;
 
 use super::expiry::Expiry;
 use super::options::Options;
@@ -64,6 +63,21 @@ impl<'a> Opening<'a> {
         }
     }
 
+    /// The same for a call that has begun already, in front of the interceptors.
+    pub(crate) fn begun(
+        channel: ChannelRef<'a>,
+        method: &'static MethodDescriptor,
+        subtype: &'static str,
+        options: Options,
+        expiry: Expiry,
+    ) -> Self {
+        Self {
+            begun: true,
+            expiry,
+            ..Self::new(channel, method, subtype, options)
+        }
+    }
+
     /// Ready once `start` has opened a stream. After that it may be polled again to open another.
     pub(crate) fn poll<R>(
         &mut self,
@@ -113,23 +127,7 @@ impl<'a> Opening<'a> {
     /// What there is to check and compute once, when the call is first polled.
     fn begin(&mut self) -> Result<(), Status> {
         self.begun = true;
-        if let Some(fault) = self.options.fault.take() {
-            return Err(Status::internal(fault.to_string())
-                .with_unprocessed(true)
-                .with_source(fault));
-        }
-        let shared = self.channel.shared();
-        // One reading for both, so that the text says the span that was asked for.
-        let began = std::cell::OnceCell::new();
-        let clock = || *began.get_or_init(now);
-        if let Some((deadline, bound)) = self.options.resolve_deadline(shared, clock) {
-            let left = deadline.remaining(clock());
-            self.expiry = Expiry::new(deadline, bound, left);
-            if left.is_zero() {
-                let text = format!("{bound} had already passed when the call was made");
-                return Err(Status::deadline_exceeded(text).with_unprocessed(true));
-            }
-        }
+        self.expiry = self.options.begin(self.channel.shared())?;
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! What one call asks for, and what becomes of it together with the channel's defaults.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use trunkline_core::{Deadline, Inherited, Metadata, MetadataError};
+use trunkline_core::{Deadline, Inherited, Metadata, MetadataError, Status};
+use trunkline_transport::now;
 
-use super::expiry::Bound;
+use super::expiry::{Bound, Expiry};
 use crate::channel::Shared;
 
 /// What was set on a call before it was awaited.
@@ -43,6 +45,29 @@ impl Options {
         {
             self.fault = Some(Box::new(error));
         }
+    }
+
+    /// What there is to check and compute once, when the call is first polled.
+    ///
+    /// Errors: metadata that cannot be sent; a deadline that has passed.
+    pub(crate) fn begin(&mut self, shared: &Shared) -> Result<Expiry, Status> {
+        if let Some(fault) = self.fault.take() {
+            return Err(Status::internal(fault.to_string())
+                .with_unprocessed(true)
+                .with_source(fault));
+        }
+        // One reading for both, so that the text says the span that was asked for.
+        let began = OnceCell::new();
+        let clock = || *began.get_or_init(now);
+        let Some((deadline, bound)) = self.resolve_deadline(shared, clock) else {
+            return Ok(Expiry::never());
+        };
+        let left = deadline.remaining(clock());
+        if left.is_zero() {
+            let text = format!("{bound} had already passed when the call was made");
+            return Err(Status::deadline_exceeded(text).with_unprocessed(true));
+        }
+        Ok(Expiry::new(deadline, bound, left))
     }
 
     /// The earliest of all deadlines that apply, and whose it is; reads the clock only where it has

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::task::{Context, Poll, ready};
 
-use trunkline_core::{Response, Stage, Status};
+use trunkline_core::{Metadata, Response, Stage, Status};
 use trunkline_transport::stream::RecvHalf;
 
 use super::expiry::Expiry;
@@ -42,6 +42,11 @@ impl<T> Single<T> {
         };
         let (headers, trailers) = (self.half.take_headers(), self.half.take_trailers());
         Poll::Ready(Ok(Response::from_parts(headers, message, trailers)))
+    }
+
+    /// What has arrived of an answer that failed: its headers and its message.
+    pub(crate) fn remains(&mut self) -> (Metadata, Option<T>) {
+        (self.half.take_headers(), self.message.take())
     }
 
     pub(crate) const fn half(&mut self) -> &mut RecvHalf<T> {

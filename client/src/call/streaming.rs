@@ -10,23 +10,42 @@ use std::task::{Context, Poll, ready};
 use trunkline_core::{Codec, Method, Status};
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 
+use super::intercepted::{Starting, open_pair};
 use super::one_request::OneRequest;
 use super::opening::Opening;
 use super::options::Options;
 use super::summary::Summary;
 use super::unary::polled_again;
 use crate::channel::ChannelRef;
+use crate::interceptor::{OnEnd, Product};
 use crate::stream::{Receiver, Sender};
 
 /// An awaited server-streaming call; made by awaiting a [`Call`](crate::Call).
 ///
 /// Dropping it resets the stream, if there is one yet.
 #[must_use = "futures do nothing unless awaited"]
-pub struct ServerStreamingFuture<'a, M: Method>(Option<OneRequest<'a, M>>);
+pub struct ServerStreamingFuture<'a, M: Method>(Down<'a, M>);
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "only the way without interceptors must be free of boxes"
+)]
+enum Down<'a, M: Method> {
+    Direct(OneRequest<'a, M>),
+    /// In the interceptors.
+    Starting(Box<Starting>),
+    Done,
+}
 
 impl<'a, M: Method> ServerStreamingFuture<'a, M> {
     pub(crate) fn new(channel: ChannelRef<'a>, request: M::Request, options: Options) -> Self {
-        Self(Some(OneRequest::new(channel, request, options)))
+        Self(match channel.chain().cloned() {
+            None => Down::Direct(OneRequest::new(channel, request, options)),
+            Some(chain) => {
+                let starting = Starting::server_streaming::<M>(channel, chain, request, options);
+                Down::Starting(Box::new(starting))
+            }
+        })
     }
 }
 
@@ -37,11 +56,16 @@ impl<M: Method> Future for ServerStreamingFuture<'_, M> {
     type Output = Result<Receiver<M::Response>, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(request) = &mut self.0 else {
-            return Poll::Ready(Err(polled_again()));
+        let opened = match &mut self.0 {
+            Down::Direct(request) => ready!(request.poll(cx)),
+            Down::Starting(starting) => {
+                let started = ready!(starting.poll(cx));
+                self.0 = Down::Done;
+                return Poll::Ready(started.map(|receiver| *receiver));
+            }
+            Down::Done => return Poll::Ready(Err(polled_again())),
         };
-        let opened = ready!(request.poll(cx));
-        let Some(request) = self.0.take() else {
+        let Down::Direct(request) = std::mem::replace(&mut self.0, Down::Done) else {
             return Poll::Ready(Err(polled_again()));
         };
         Poll::Ready(match opened {
@@ -55,7 +79,7 @@ impl<M: Method> Future for ServerStreamingFuture<'_, M> {
 ///
 /// Dropping it resets the stream, if there is one yet.
 #[must_use = "futures do nothing unless awaited"]
-pub struct ClientStreamingFuture<'a, M: Method>(OpenStream<'a, M>);
+pub struct ClientStreamingFuture<'a, M: Method>(OpenStream<'a, M, Up<M>>);
 
 impl<'a, M: Method> ClientStreamingFuture<'a, M> {
     pub(crate) fn new(channel: ChannelRef<'a>, options: Options) -> Self {
@@ -67,10 +91,7 @@ impl<M: Method> Future for ClientStreamingFuture<'_, M> {
     type Output = Result<(Sender<M::Request>, Summary<M::Response>), Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (send, recv) = ready!(self.0.poll_once(cx))?;
-        let opening = &self.0.opening;
-        let sender = Sender::new(send, opening);
-        Poll::Ready(Ok((sender, Summary::new(recv, opening))))
+        self.0.poll(cx)
     }
 }
 
@@ -78,7 +99,7 @@ impl<M: Method> Future for ClientStreamingFuture<'_, M> {
 ///
 /// Dropping it resets the stream, if there is one yet.
 #[must_use = "futures do nothing unless awaited"]
-pub struct BidiFuture<'a, M: Method>(OpenStream<'a, M>);
+pub struct BidiFuture<'a, M: Method>(OpenStream<'a, M, Both<M>>);
 
 impl<'a, M: Method> BidiFuture<'a, M> {
     pub(crate) fn new(channel: ChannelRef<'a>, options: Options) -> Self {
@@ -90,71 +111,108 @@ impl<M: Method> Future for BidiFuture<'_, M> {
     type Output = Result<(Sender<M::Request>, Receiver<M::Response>), Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (send, recv) = ready!(self.0.poll_once(cx))?;
-        let opening = &self.0.opening;
-        let sender = Sender::new(send, opening);
-        Poll::Ready(Ok((sender, Receiver::bidi(recv, opening))))
+        self.0.poll(cx)
     }
 }
 
-pub(crate) type Halves<M> = (
-    SendHalf<<M as Method>::Request>,
-    RecvHalf<<M as Method>::Response>,
+/// What a caller gets of a call whose requests follow later.
+pub(crate) trait Pair<M: Method>: Product {
+    fn new(send: SendHalf<M::Request>, recv: RecvHalf<M::Response>, opening: &Opening<'_>) -> Self;
+}
+
+/// The pair of a client-streaming call.
+pub(crate) type Up<M> = (
+    Sender<<M as Method>::Request>,
+    Summary<<M as Method>::Response>,
 );
 
-/// Opens a stream whose requests follow later.
-pub(crate) struct OpenStream<'a, M: Method> {
-    pub(crate) opening: Opening<'a>,
-    codec: M::Codec,
-    done: bool,
-    method: PhantomData<fn() -> M>,
+/// The pair of a bidirectional call.
+type Both<M> = (
+    Sender<<M as Method>::Request>,
+    Receiver<<M as Method>::Response>,
+);
+
+impl<M: Method> Pair<M> for Up<M> {
+    fn new(send: SendHalf<M::Request>, recv: RecvHalf<M::Response>, opening: &Opening<'_>) -> Self {
+        (Sender::new(send, opening), Summary::new(recv, opening))
+    }
 }
 
-impl<'a, M: Method> OpenStream<'a, M> {
+impl<M: Method> Pair<M> for Both<M> {
+    fn new(send: SendHalf<M::Request>, recv: RecvHalf<M::Response>, opening: &Opening<'_>) -> Self {
+        (Sender::new(send, opening), Receiver::bidi(recv, opening))
+    }
+}
+
+impl<T: Send + Sync + 'static, U: Send + Sync + 'static> Product for (Sender<T>, Summary<U>) {
+    fn on_end(&mut self, end: OnEnd) {
+        self.1.on_end(end);
+    }
+}
+
+impl<T: Send + Sync + 'static, U: Send + Sync + 'static> Product for (Sender<T>, Receiver<U>) {
+    fn on_end(&mut self, end: OnEnd) {
+        self.1.on_end(end);
+    }
+}
+
+/// Opens a stream whose requests follow later.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "only the way without interceptors must be free of boxes"
+)]
+pub(crate) enum OpenStream<'a, M: Method, P> {
+    Direct(Opening<'a>, M::Codec, PhantomData<fn() -> P>),
+    /// In the interceptors.
+    Starting(Box<Starting>),
+    Done,
+}
+
+impl<'a, M: Method, P: Pair<M>> OpenStream<'a, M, P> {
     pub(crate) fn new(channel: ChannelRef<'a>, options: Options) -> Self {
-        let codec = M::Codec::default();
-        Self {
-            opening: Opening::new(channel, M::DESCRIPTOR, codec.subtype(), options),
-            codec,
-            done: false,
-            method: PhantomData,
+        match channel.chain().cloned() {
+            None => {
+                let codec = M::Codec::default();
+                let opening = Opening::new(channel, M::DESCRIPTOR, codec.subtype(), options);
+                Self::Direct(opening, codec, PhantomData)
+            }
+            Some(chain) => {
+                let starting = Starting::streaming::<M, P>(channel, chain, options);
+                Self::Starting(Box::new(starting))
+            }
         }
     }
 
-    /// Opens a stream. May be polled again for another one.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Halves<M>, Status>> {
-        let codec = &self.codec;
-        let opened = self.opening.poll(cx, |start| {
-            let (connection, permit) = (start.connection, start.permit);
-            let (send, recv) =
-                connection.start_streaming(permit, &start.head, start.max_receive_bytes)?;
-            let send = SendHalf::client(send, Box::new(codec.clone()), start.max_send_bytes);
-            Ok((send, RecvHalf::client(recv, Box::new(codec.clone()))))
-        });
-        opened.map_err(|why| self.opening.edge(why))
-    }
-
-    pub(crate) fn into_owned(self) -> OpenStream<'static, M> {
-        OpenStream {
-            opening: self.opening.into_owned(),
-            codec: self.codec,
-            done: self.done,
-            method: PhantomData,
-        }
-    }
-
-    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<Halves<M>, Status>> {
-        if self.done {
-            return Poll::Ready(Err(polled_again()));
-        }
-        let opened = ready!(self.poll(cx));
-        self.done = true;
+    /// Opens the stream, once.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<P, Status>> {
+        let opened = match self {
+            Self::Direct(opening, codec, _) => {
+                let opened = ready!(open_pair::<M>(opening, codec, cx));
+                match opened {
+                    Ok((send, recv)) => Ok(P::new(send, recv, opening)),
+                    Err(why) => Err(opening.edge(why)),
+                }
+            }
+            Self::Starting(starting) => ready!(starting.poll(cx)).map(|pair| *pair),
+            Self::Done => Err(polled_again()),
+        };
+        *self = Self::Done;
         Poll::Ready(opened)
+    }
+
+    pub(crate) fn into_owned(self) -> OpenStream<'static, M, P> {
+        match self {
+            Self::Direct(opening, codec, _) => {
+                OpenStream::Direct(opening.into_owned(), codec, PhantomData)
+            }
+            Self::Starting(starting) => OpenStream::Starting(starting),
+            Self::Done => OpenStream::Done,
+        }
     }
 }
 
 // Nothing in it is ever pinned.
-impl<M: Method> Unpin for OpenStream<'_, M> {}
+impl<M: Method, P> Unpin for OpenStream<'_, M, P> {}
 
 impl<M: Method> fmt::Debug for ServerStreamingFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

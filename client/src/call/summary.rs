@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use trunkline_core::{Response, Status};
+use trunkline_core::{Metadata, Response, Status};
 use trunkline_transport::stream::RecvHalf;
 
 use super::expiry::Expiry;
@@ -13,6 +13,7 @@ use super::restart::Restart;
 use super::single::Single;
 use super::trace::CallSpan;
 use super::unary::polled_again;
+use crate::interceptor::{Ends, OnEnd, Outcome};
 
 /// The one response of a client-streaming call: a future that is `Unpin` and `'static`.
 ///
@@ -29,6 +30,7 @@ pub struct Summary<T> {
     path: &'static str,
     span: CallSpan,
     restart: Restart,
+    ends: Option<Box<Ends>>,
     done: bool,
 }
 
@@ -41,6 +43,7 @@ impl<T> Summary<T> {
             path,
             span: CallSpan::new(path),
             restart: Restart::new(opening),
+            ends: None,
             done: false,
         }
     }
@@ -74,9 +77,40 @@ impl<T> Summary<T> {
     fn finish(&mut self, result: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
         self.done = true;
         self.restart.settle();
-        let result = result.map_err(|why| self.expiry.edge(why, self.path));
+        let mut result = result.map_err(|why| self.expiry.edge(why, self.path));
+        if let Some(mut ends) = self.ends.take() {
+            result = self.conclude(&mut ends, result);
+        }
         self.span.ended(&result);
         result
+    }
+
+    /// Shows the result to the interceptors, and gives what they leave.
+    fn conclude(
+        &mut self,
+        ends: &mut Ends,
+        result: Result<Response<T>, Status>,
+    ) -> Result<Response<T>, Status> {
+        let (mut outcome, message) = match result {
+            Ok(response) => {
+                let (headers, message, trailers) = response.into_parts();
+                (Outcome::new(Ok(()), headers, trailers), Some(message))
+            }
+            Err(why) => {
+                let (headers, message) = self.single.remains();
+                (Outcome::new(Err(why), headers, Metadata::new()), message)
+            }
+        };
+        ends.tell(&mut outcome);
+        outcome
+            .into_response(message)
+            .map_err(|why| self.expiry.edge(why, self.path))
+    }
+
+    pub(crate) fn on_end(&mut self, end: OnEnd) {
+        let path = self.path;
+        let ends = self.ends.get_or_insert_with(|| Box::new(Ends::new(path)));
+        ends.push(end);
     }
 }
 

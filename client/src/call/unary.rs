@@ -1,11 +1,13 @@
 //! A call with one request and one response, as a future without a box.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use trunkline_core::{Method, Response, Status};
+use trunkline_core::{Metadata, Method, Response, Status};
 
+use super::intercepted::{Answer, Starting};
 use super::one_request::OneRequest;
 use super::opening::was_taken;
 use super::options::Options;
@@ -15,35 +17,115 @@ use crate::channel::ChannelRef;
 
 /// An awaited unary call; made by awaiting a [`Call`](crate::Call).
 ///
-/// Everything but the socket is done by the task that polls it. Where a connection is ready it
-/// allocates only what goes to the wire. Dropping it resets the stream, so that the server's
-/// handler is told.
+/// Everything but the socket is done by the task that polls it. Where a connection is ready, and
+/// the channel has no interceptors, it allocates only what goes to the wire. Dropping it resets
+/// the stream, so that the server's handler is told.
 #[must_use = "futures do nothing unless awaited"]
 pub struct UnaryFuture<'a, M: Method> {
-    request: OneRequest<'a, M>,
-    answer: Option<Single<M::Response>>,
+    way: Way<'a, M>,
     span: Option<CallSpan>,
-    done: bool,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "only the way without interceptors must be free of boxes"
+)]
+enum Way<'a, M: Method> {
+    Direct(Exchange<'a, M, M::Request>),
+    /// In the interceptors.
+    Starting(Box<Starting>),
+    /// Started by the interceptors.
+    Answer(Box<Answer<M>>),
+    Done,
 }
 
 impl<'a, M: Method> UnaryFuture<'a, M> {
     pub(crate) fn new(channel: ChannelRef<'a>, request: M::Request, options: Options) -> Self {
-        Self {
-            request: OneRequest::new(channel, request, options),
-            answer: None,
-            span: None,
-            done: false,
-        }
+        let way = match channel.chain().cloned() {
+            None => Way::Direct(Exchange::new(OneRequest::new(channel, request, options))),
+            Some(chain) => {
+                let starting = Starting::unary::<M>(channel, chain, request, options);
+                Way::Starting(Box::new(starting))
+            }
+        };
+        Self { way, span: None }
     }
 
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<M::Response>, Status>> {
         loop {
-            let Some(answer) = &mut self.answer else {
-                match self.request.poll(cx) {
-                    Poll::Ready(Ok(half)) => self.answer = Some(Single::new(half)),
-                    Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
-                    Poll::Pending => return Poll::Pending,
+            match &mut self.way {
+                Way::Direct(exchange) => {
+                    let result = ready!(exchange.poll(cx));
+                    return Poll::Ready(result.map_err(|why| exchange.edge(why)));
                 }
+                Way::Starting(starting) => self.way = Way::Answer(ready!(starting.poll(cx))?),
+                Way::Answer(answer) => return answer.poll(cx),
+                Way::Done => return Poll::Ready(Err(polled_again())),
+            }
+        }
+    }
+}
+
+// Nothing in it is ever pinned: the boxes of the slow paths are their own, the rest is moved freely.
+impl<M: Method> Unpin for UnaryFuture<'_, M> {}
+
+impl<M: Method> Future for UnaryFuture<'_, M> {
+    type Output = Result<Response<M::Response>, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if matches!(this.way, Way::Done) {
+            return Poll::Ready(Err(polled_again()));
+        }
+        let span = this
+            .span
+            .take()
+            .unwrap_or_else(|| CallSpan::new(M::DESCRIPTOR.path));
+        let polled = {
+            let _entered = span.enter();
+            this.poll_call(cx)
+        };
+        let Poll::Ready(result) = polled else {
+            this.span = Some(span);
+            return Poll::Pending;
+        };
+        this.way = Way::Done;
+        span.ended(&result);
+        Poll::Ready(result)
+    }
+}
+
+/// One request and its one response, with one repetition where the server surely did not process
+/// the first.
+pub(crate) struct Exchange<'a, M: Method, R> {
+    request: OneRequest<'a, M, R>,
+    answer: Option<Single<M::Response>>,
+}
+
+impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
+    pub(crate) const fn new(request: OneRequest<'a, M, R>) -> Self {
+        Self {
+            request,
+            answer: None,
+        }
+    }
+
+    /// Ready once the request is on its way.
+    pub(crate) fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        if self.answer.is_none() {
+            let half = ready!(self.request.poll(cx))?;
+            self.answer = Some(Single::new(half));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<M::Response>, Status>> {
+        loop {
+            let Some(answer) = &mut self.answer else {
+                ready!(self.poll_start(cx))?;
                 continue;
             };
             match answer.poll(cx) {
@@ -71,36 +153,18 @@ impl<'a, M: Method> UnaryFuture<'a, M> {
             }
         }
     }
-}
 
-// Nothing in it is ever pinned: the box of the slow path is its own, the rest is moved freely.
-impl<M: Method> Unpin for UnaryFuture<'_, M> {}
-
-impl<M: Method> Future for UnaryFuture<'_, M> {
-    type Output = Result<Response<M::Response>, Status>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if this.done {
-            return Poll::Ready(Err(polled_again()));
+    /// What has arrived of an answer that failed.
+    pub(crate) fn remains(&mut self) -> (Metadata, Option<M::Response>) {
+        match &mut self.answer {
+            Some(answer) => answer.remains(),
+            None => (Metadata::new(), None),
         }
-        let span = this
-            .span
-            .take()
-            .unwrap_or_else(|| CallSpan::new(M::DESCRIPTOR.path));
-        let polled = {
-            let _entered = span.enter();
-            this.poll_call(cx)
-        };
-        let Poll::Ready(result) = polled else {
-            this.span = Some(span);
-            return Poll::Pending;
-        };
-        this.done = true;
-        this.answer = None;
-        let result = result.map_err(|why| this.request.opening.edge(why));
-        span.ended(&result);
-        Poll::Ready(result)
+    }
+
+    /// A status on its way to the caller.
+    pub(crate) fn edge(&self, status: Status) -> Status {
+        self.request.opening.edge(status)
     }
 }
 
@@ -108,7 +172,7 @@ impl<M: Method> fmt::Debug for UnaryFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnaryFuture")
             .field("method", &M::DESCRIPTOR.path)
-            .field("done", &self.done)
+            .field("done", &matches!(self.way, Way::Done))
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use trunkline_core::{Method, Response, Status};
 use trunkline_transport::stream::SendHalf;
 
-use super::streaming::OpenStream;
+use super::streaming::{OpenStream, Up};
 use super::summary::Summary;
 use super::unary::polled_again;
 
@@ -20,7 +20,7 @@ pin_project! {
     /// Dropping it cancels the call: what was sent so far never looks complete to the server.
     #[must_use = "futures do nothing unless awaited"]
     pub struct UploadFuture<'a, M: Method, S> {
-        open: OpenStream<'a, M>,
+        open: OpenStream<'a, M, Up<M>>,
         current: Option<Current<M>>,
         done: bool,
         #[pin]
@@ -38,7 +38,7 @@ struct Current<M: Method> {
 }
 
 impl<'a, M: Method, S: Stream<Item = M::Request>> UploadFuture<'a, M, S> {
-    pub(crate) const fn new(open: OpenStream<'a, M>, messages: S) -> Self {
+    pub(crate) const fn new(open: OpenStream<'a, M, Up<M>>, messages: S) -> Self {
         Self {
             open,
             current: None,
@@ -70,11 +70,11 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
         loop {
             let Some(current) = this.current else {
                 match ready!(this.open.poll(cx)) {
-                    Ok((sender, receiver)) => {
+                    Ok((sender, summary)) => {
                         *this.current = Some(Current {
-                            sender: Some(sender),
+                            sender: Some(sender.into_half()),
                             held: None,
-                            summary: Summary::new(receiver, &this.open.opening),
+                            summary,
                         });
                         continue;
                     }

@@ -14,6 +14,7 @@ use trunkline_transport::{Address, BoxConnector, Connector, TcpConnector};
 
 use super::Channel;
 use super::snapshot::Shared;
+use crate::interceptor::{BoxInterceptor, Interceptor};
 use crate::resolver::{Endpoint, Target, TargetError};
 use crate::subchannel::{BackoffConfig, ConnectSettings};
 
@@ -143,6 +144,7 @@ pub struct ChannelBuilder {
     wait_for_ready: bool,
     user_agent: Option<String>,
     authority: Option<String>,
+    interceptors: Vec<BoxInterceptor>,
 }
 
 impl ChannelBuilder {
@@ -162,6 +164,7 @@ impl ChannelBuilder {
             wait_for_ready: false,
             user_agent: None,
             authority: None,
+            interceptors: Vec::new(),
         }
     }
 
@@ -253,6 +256,18 @@ impl ChannelBuilder {
         self
     }
 
+    /// Surrounds every call of the channel; the first one added is the outermost.
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(interceptor.boxed());
+        self
+    }
+
+    /// Surrounds every call by interceptors from a list that was made at run time.
+    pub fn intercept_all(mut self, list: impl IntoIterator<Item = BoxInterceptor>) -> Self {
+        self.interceptors.extend(list);
+        self
+    }
+
     /// Builds the channel. Connects to nothing and needs no runtime.
     ///
     /// Errors: the target, authority or user agent is malformed; there are neither credentials nor
@@ -297,7 +312,8 @@ impl ChannelBuilder {
             timeout: self.timeout,
             wait_for_ready: self.wait_for_ready,
         };
-        Ok(Channel(Arc::new(Shared::new(config))))
+        let chain = (!self.interceptors.is_empty()).then(|| self.interceptors.into());
+        Ok(Channel(Arc::new(Shared::new(config)), chain))
     }
 }
 

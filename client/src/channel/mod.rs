@@ -17,6 +17,7 @@ pub(crate) use snapshot::{Shared, loop_panics, no_runtime};
 pub(crate) use state::Picker;
 
 use crate::call::{Bidi, Call, ClientStreaming, ServerStreaming, Unary};
+use crate::interceptor::{Chain, Interceptor};
 
 /// A virtual connection to a service: resolves, connects, balances and reconnects by itself.
 ///
@@ -35,7 +36,7 @@ use crate::call::{Bidi, Call, ClientStreaming, ServerStreaming, Unary};
 /// # Ok::<(), trunkline_client::ChannelError>(())
 /// ```
 #[derive(Clone)]
-pub struct Channel(pub(crate) Arc<Shared>);
+pub struct Channel(pub(crate) Arc<Shared>, pub(crate) Option<Chain>);
 
 impl Channel {
     /// A channel that speaks plaintext, with every option at its default.
@@ -57,6 +58,17 @@ impl Channel {
     #[must_use]
     pub fn target(&self) -> &str {
         &self.0.config.target.text
+    }
+
+    /// The same channel, over the same connections, with one more interceptor around its calls.
+    ///
+    /// For what is the matter of one stub: `GreeterClient::new(channel.intercepted(auth))`. It
+    /// stands inside of those that the channel has already.
+    #[must_use]
+    pub fn intercepted(&self, interceptor: impl Interceptor) -> Self {
+        let outer = self.1.iter().flat_map(|chain| chain.iter().cloned());
+        let chain: Chain = outer.chain([interceptor.boxed()]).collect();
+        Self(Arc::clone(&self.0), Some(chain))
     }
 
     /// Prepares a call with one request and one response. Generated stubs call this.
@@ -105,10 +117,22 @@ impl ChannelRef<'_> {
         }
     }
 
-    pub(crate) fn into_owned(self) -> ChannelRef<'static> {
-        ChannelRef::Owned(match self {
+    /// The interceptors of the channel, if it has any.
+    pub(crate) const fn chain(&self) -> Option<&Chain> {
+        match self {
+            Self::Borrowed(channel) => channel.1.as_ref(),
+            Self::Owned(channel) => channel.1.as_ref(),
+        }
+    }
+
+    pub(crate) fn into_channel(self) -> Channel {
+        match self {
             Self::Borrowed(channel) => channel.clone(),
             Self::Owned(channel) => channel,
-        })
+        }
+    }
+
+    pub(crate) fn into_owned(self) -> ChannelRef<'static> {
+        ChannelRef::Owned(self.into_channel())
     }
 }

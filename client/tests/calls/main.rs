@@ -9,6 +9,7 @@
 mod connect;
 mod deadline;
 mod flapping;
+mod interceptors;
 mod queue;
 mod retry;
 mod shapes;

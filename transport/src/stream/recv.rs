@@ -227,6 +227,13 @@ impl<T> RecvHalf<T> {
         std::mem::take(&mut self.trailers)
     }
 
+    /// Client: puts others in the place of the response headers and the trailers, once the call has
+    /// ended.
+    pub fn set_metadata(&mut self, headers: Metadata, trailers: Metadata) {
+        self.headers = headers;
+        self.trailers = trailers;
+    }
+
     /// Client: true once the server has answered anything, so that the call was processed.
     #[must_use]
     pub const fn has_head(&self) -> bool {
