@@ -39,6 +39,7 @@ pub(super) fn coalesce(io: BoxIo) -> (Coalesced, Flusher) {
     let out = Arc::new(Mutex::new(Out {
         io,
         buffer: BytesMut::new(),
+        read: 0,
     }));
     (Coalesced(Arc::clone(&out)), Flusher(out))
 }
@@ -52,12 +53,19 @@ pub(super) struct Flusher(Arc<Mutex<Out>>);
 struct Out {
     io: BoxIo,
     buffer: BytesMut,
+    /// Bytes read so far.
+    read: u64,
 }
 
 impl Flusher {
     /// Writes what was collected. Pending: the socket is full, and the task will be woken.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.lock().poll_flush(cx)
+    }
+
+    /// Bytes that have arrived so far: for keepalive, which looks whether it has moved.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.0.lock().read
     }
 
     /// Gives the buffer's memory back: the connection has no call.
@@ -136,7 +144,12 @@ impl AsyncRead for Coalesced {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.lock().io).poll_read(cx, buf)
+        let mut out = self.0.lock();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut out.io).poll_read(cx, buf))?;
+        let read = u64::try_from(buf.filled().len() - before).unwrap_or(u64::MAX);
+        out.read = out.read.wrapping_add(read);
+        Poll::Ready(Ok(()))
     }
 }
 
