@@ -2,6 +2,8 @@
 
 mod insecure;
 mod security;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::fmt;
 use std::pin::Pin;

@@ -6,8 +6,6 @@
 
 mod config;
 mod h2;
-mod keepalive;
-mod ping;
 
 use std::time::Duration;
 
@@ -20,8 +18,6 @@ pub use h2::{
     ClientConnection, Permit, RequestBody, RequestStream, Responder, ResponseStream,
     ServerConnection, ServerStream, SharedStream,
 };
-
-pub use keepalive::{Keepalive, ServerKeepalive};
 
 pub(crate) use h2::Head;
 

@@ -1,7 +1,5 @@
 //! Failures of the h2 crate as statuses that name the peer, the stage and the cause.
 
-use std::time::Duration;
-
 use h2::Reason;
 use trunkline_core::{Code, Origin, Stage, Status};
 
@@ -55,26 +53,20 @@ pub(super) fn connection_error(error: &h2::Error, link: &Link, stage: Stage) -> 
 }
 
 /// A socket that failed under an HTTP/2 connection.
+///
+/// A TLS stream says `InvalidData` of what its peer does to TLS. Until HTTP/2 is agreed on, that is
+/// the rest of the handshake: with TLS 1.3 a server judges the client's certificate only then.
 pub(super) fn io_error(error: &std::io::Error, link: &Link, stage: Stage) -> Status {
     let text = format!("connection to {} lost: {error}", link.peer().address());
+    let by_tls =
+        error.kind() == std::io::ErrorKind::InvalidData && link.peer().security().tls().is_some();
+    let stage = match stage {
+        Stage::Http2 if by_tls => Stage::Tls,
+        stage => stage,
+    };
     // h2 keeps its error, so the source is a copy of what identifies it.
     let source = std::io::Error::new(error.kind(), error.to_string());
     transport(Code::Unavailable, text, stage).with_source(source)
-}
-
-/// A peer that gave no sign of life when it was asked for one.
-pub(super) fn keepalive_error(timeout: Duration, link: &Link, stage: Stage) -> Status {
-    let peer = link.peer().address();
-    let text = format!(
-        "connection to {peer} given up by keepalive: no answer to a PING within {timeout:?} \
-         (setting keepalive.timeout)"
-    );
-    transport(Code::Unavailable, text, stage)
-}
-
-/// The peer asks for less of something, PINGs perhaps.
-pub(super) fn asks_for_calm(error: &h2::Error) -> bool {
-    error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM)
 }
 
 /// A stream that one side reset.
@@ -107,6 +99,13 @@ fn transport(code: Code, text: String, stage: Stage) -> Status {
     Status::new(code, text)
         .with_origin(Origin::Transport)
         .with_stage(stage)
+}
+
+/// The same failure of a handshake, told better.
+pub(super) fn transport_failure(text: String, why: &Status) -> Status {
+    transport(why.code(), text, why.stage().unwrap_or(Stage::Http2))
+        .with_unprocessed(why.is_unprocessed())
+        .with_source(why.clone())
 }
 
 /// True if h2 refused because of how it was called, not because of the connection.

@@ -18,9 +18,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use trunkline_core::Status;
 
-use crate::BoxIo;
+use super::heard::Heard;
 use crate::sync::Mutex;
+use crate::{BoxIo, Peer};
 
 /// Bytes collected before the socket is asked to take them.
 const CAPACITY: usize = 64 * 1024;
@@ -39,7 +41,7 @@ pub(super) fn coalesce(io: BoxIo) -> (Coalesced, Flusher) {
     let out = Arc::new(Mutex::new(Out {
         io,
         buffer: BytesMut::new(),
-        read: 0,
+        heard: Heard::default(),
     }));
     (Coalesced(Arc::clone(&out)), Flusher(out))
 }
@@ -53,8 +55,7 @@ pub(super) struct Flusher(Arc<Mutex<Out>>);
 struct Out {
     io: BoxIo,
     buffer: BytesMut,
-    /// Bytes read so far.
-    read: u64,
+    heard: Heard,
 }
 
 impl Flusher {
@@ -63,9 +64,14 @@ impl Flusher {
         self.0.lock().poll_flush(cx)
     }
 
-    /// Bytes that have arrived so far: for keepalive, which looks whether it has moved.
-    pub(super) fn bytes_read(&self) -> u64 {
-        self.0.lock().read
+    /// A better reason why a client got no HTTP/2 settings, where the first bytes tell one.
+    pub(super) fn explain_server(&self, why: Status, peer: &Peer) -> Status {
+        self.0.lock().heard.explain_server(why, peer)
+    }
+
+    /// A better reason why a server found no HTTP/2 preface, where the first bytes tell one.
+    pub(super) fn explain_client(&self, why: Status, peer: &Peer) -> Status {
+        self.0.lock().heard.explain_client(why, peer)
     }
 
     /// Gives the buffer's memory back: the connection has no call.
@@ -147,8 +153,10 @@ impl AsyncRead for Coalesced {
         let mut out = self.0.lock();
         let before = buf.filled().len();
         ready!(Pin::new(&mut out.io).poll_read(cx, buf))?;
-        let read = u64::try_from(buf.filled().len() - before).unwrap_or(u64::MAX);
-        out.read = out.read.wrapping_add(read);
+        if out.heard.is_listening() {
+            out.heard
+                .hear(buf.filled().get(before..).unwrap_or_default());
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -1,12 +1,12 @@
 //! The engine on the h2 crate: the only place that names one of its types.
 
-mod alive;
 mod body;
 mod cell;
 mod client;
 mod driver;
 mod error;
 mod fields;
+mod heard;
 mod io;
 mod link;
 mod pace;

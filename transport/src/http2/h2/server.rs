@@ -13,10 +13,9 @@ use http::{Request, StatusCode};
 use trunkline_core::protocol::Reject;
 use trunkline_core::{Stage, Status};
 
-use super::alive::{Alive, Liveness};
 use super::body::Body;
 use super::cell::Signal;
-use super::error::{connection_error, io_error, keepalive_error};
+use super::error::{connection_error, io_error};
 use super::fields::{self, Fields};
 use super::io::{Coalesced, Flusher, coalesce};
 use super::link::Link;
@@ -24,7 +23,7 @@ use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
 use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
-use crate::{BoxIo, Peer, now};
+use crate::{BoxIo, Peer};
 
 /// Streams reset by us that h2 remembers, so that their late frames are no fault.
 const REMEMBERED_RESETS: usize = 1_000;
@@ -45,7 +44,6 @@ pub struct ServerConnection {
     queue: Vec<Arc<Signal>>,
     refusing: bool,
     failed: bool,
-    alive: Option<Box<Alive>>,
 }
 
 impl ServerConnection {
@@ -58,21 +56,18 @@ impl ServerConnection {
         let link = Link::new(peer, stream_window(config.stream_window_bytes));
         let (io, flusher) = coalesce(io);
         let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
-        let mut connection = std::future::poll_fn(|cx| {
+        let connection = std::future::poll_fn(|cx| {
             let polled = handshake.as_mut().poll(cx);
             // The client may wait for our SETTINGS before it says more.
             match flusher.poll_flush(cx) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, &link, Stage::Http2))),
-                Poll::Ready(Ok(())) | Poll::Pending => {
-                    polled.map_err(|error| connection_error(&error, &link, Stage::Http2))
-                }
+                Poll::Ready(Ok(())) | Poll::Pending => polled.map_err(|error| {
+                    let why = connection_error(&error, &link, Stage::Http2);
+                    flusher.explain_client(why, link.peer())
+                }),
             }
         })
         .await?;
-        let alive = config.keepalive.policy(now()).and_then(|policy| {
-            let handle = connection.ping_pong()?;
-            Some(Box::new(Alive::server(policy, handle)))
-        });
         Ok(Self {
             connection,
             flusher,
@@ -83,7 +78,6 @@ impl ServerConnection {
             queue: Vec::new(),
             refusing: false,
             failed: false,
-            alive,
         })
     }
 
@@ -125,16 +119,8 @@ impl ServerConnection {
                 Poll::Ready(None) => return self.ended(None, cx),
                 Poll::Pending => {}
             }
-            if self.link.is_dirty() {
-                continue;
-            }
-            match self.poll_alive(cx) {
-                Liveness::Nothing => break,
-                Liveness::Asked => {}
-                Liveness::Dead(timeout) => {
-                    let why = keepalive_error(timeout, &self.link, Stage::Request);
-                    return self.ended(Some(why), cx);
-                }
+            if !self.link.is_dirty() {
+                break;
             }
         }
         let open = self.open_streams();
@@ -183,14 +169,6 @@ impl ServerConnection {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.link.peer()
-    }
-
-    /// One look at a timer's flag unless it is time to look closer.
-    fn poll_alive(&mut self, cx: &mut Context<'_>) -> Liveness {
-        let Some(alive) = &mut self.alive else {
-            return Liveness::Nothing;
-        };
-        alive.poll(|| self.flusher.bytes_read(), true, cx)
     }
 
     /// Each open stream holds the link, some for a while twice: good enough for the pace.
