@@ -3,9 +3,6 @@
 #[doc(hidden)]
 pub mod codegen;
 
-#[cfg(feature = "testing")]
-pub mod testing;
-
 pub use trunkline_core::{
     Attempt, Code, Codec, CodecError, Deadline, Decoder, Encoder, Idempotency, Inherited, Metadata,
     MetadataError, MetadataValue, Method, MethodDescriptor, OrStatus, Origin, Payload, RawCodec,
@@ -22,6 +19,10 @@ pub use trunkline_transport::stream::MessageHook;
 
 /// Sockets, HTTP/2 connections and streams, for those who bring their own transport.
 pub use trunkline_transport as transport;
+
+/// TLS for channels and servers, by rustls on ring.
+#[cfg(feature = "tls")]
+pub use trunkline_transport::credentials::tls;
 
 #[cfg(feature = "client")]
 pub use trunkline_client as client;

@@ -8,8 +8,6 @@ mod rpc;
 mod server;
 mod signal;
 mod stream;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 pub use handler::{GrpcService, Serve};
 pub use router::{MethodTable, Router};

@@ -4,11 +4,10 @@ mod table;
 mod unknown;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use trunkline_core::Status;
 
-use crate::handler::{GrpcService, Serve};
+use crate::handler::GrpcService;
 
 pub use self::table::MethodTable;
 pub(crate) use self::unknown::unknown;
@@ -40,19 +39,6 @@ impl Router {
         } else {
             self.duplicate.get_or_insert(name);
         }
-        self
-    }
-
-    /// Adds one method, and its service to those that are known. Several methods of one service
-    /// may be added so; the same path twice is reported when the server is bound.
-    #[must_use]
-    pub fn add_method<M, S>(mut self, service: &Arc<S>) -> Self
-    where
-        M: Serve<S>,
-        S: Send + Sync + 'static,
-    {
-        self.services.insert(M::DESCRIPTOR.service);
-        self.methods.add::<M, S>(service);
         self
     }
 
@@ -89,13 +75,6 @@ impl Router {
             methods: self.methods,
             services: self.services,
         })
-    }
-}
-
-/// A router with one service.
-impl<S: GrpcService> From<S> for Router {
-    fn from(service: S) -> Self {
-        Self::new().add_service(service)
     }
 }
 

@@ -1,14 +1,16 @@
 //! The task of one connection: it drives the socket, hands each RPC to a task of its own, and
 //! carries out the stop.
 
+use std::error::Error as _;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::timeout;
-use trunkline_core::Status;
 use trunkline_core::protocol::{Reject, read_request};
+use trunkline_core::{Stage, Status};
 use trunkline_transport::credentials::{Secured, TransportCredentials};
 use trunkline_transport::http2::{ServerConnection, ServerStream};
 use trunkline_transport::{Address, BoxIo, Peer, Timer, now};
@@ -42,25 +44,61 @@ pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, share
         Err(reason) => {
             shared.counters.handshake_failed();
             shared.counters.connection_ended(true);
-            tracing::debug!(peer = %from, reason, "no HTTP/2 agreed on");
+            reason.log(&from);
         }
     }
 }
 
 /// The handshakes of the credentials and of HTTP/2, under one timeout. A stop ends them: nothing is
 /// lost that a retry would not mend.
-async fn handshake(io: BoxIo, from: &Address, shared: &Shared) -> Result<ServerConnection, String> {
+async fn handshake(
+    io: BoxIo,
+    from: &Address,
+    shared: &Shared,
+) -> Result<ServerConnection, NoHandshake> {
     let limit = shared.http2.handshake_timeout;
+    let mut secured = false;
     let handshake = async {
         let Secured { io, security, .. } = shared.credentials.server_handshake(io).await?;
+        secured = true;
         let peer = Peer::new(from.clone()).with_security(security);
         ServerConnection::handshake(io, peer, &shared.http2).await
     };
-    match shared.drain.unless(timeout(limit, handshake)).await {
-        None => Err("the server is stopping".to_owned()),
-        Some(Err(_elapsed)) => Err(format!("no handshake within {limit:?}")),
-        Some(Ok(Err(status))) => Err(status.to_string()),
-        Some(Ok(Ok(connection))) => Ok(connection),
+    let ended = shared.drain.unless(timeout(limit, handshake)).await;
+    Err(match ended {
+        None => NoHandshake::Stopping,
+        Some(Err(_elapsed)) if secured => NoHandshake::TooSlow("HTTP/2", limit),
+        Some(Err(_elapsed)) => NoHandshake::TooSlow("TLS", limit),
+        Some(Ok(Err(status))) => NoHandshake::Failed(status),
+        Some(Ok(Ok(connection))) => return Ok(connection),
+    })
+}
+
+/// Why a connection came to nothing.
+enum NoHandshake {
+    Stopping,
+    TooSlow(&'static str, Duration),
+    Failed(Status),
+}
+
+impl NoHandshake {
+    /// What a client did wrong in TLS is news for whoever runs the server, because nobody else can
+    /// tell it; that it hung up or was slow is not.
+    fn log(&self, from: &Address) {
+        match self {
+            Self::Stopping => {
+                tracing::debug!(peer = %from, "the stop of the server ended a handshake");
+            }
+            Self::TooSlow(what, limit) => {
+                tracing::debug!(peer = %from, what, ?limit, "no handshake in time");
+            }
+            Self::Failed(why) if why.stage() == Some(Stage::Tls) && why.source().is_none() => {
+                tracing::info!(peer = %from, reason = why.message(), "TLS handshake failed");
+            }
+            Self::Failed(why) => {
+                tracing::debug!(peer = %from, reason = %why, "handshake failed");
+            }
+        }
     }
 }
 

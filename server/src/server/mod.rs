@@ -174,12 +174,6 @@ impl Link {
         }
     }
 
-    /// That of a connection which does not exist.
-    #[cfg(feature = "testing")]
-    pub(crate) fn detached(server: &Server, peer: Peer) -> Arc<Self> {
-        Arc::new(Self::new(Arc::clone(&server.shared), peer))
-    }
-
     pub(crate) const fn peer(&self) -> &Peer {
         &self.peer
     }
