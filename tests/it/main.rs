@@ -21,8 +21,6 @@ mod deadline;
 #[cfg(test)]
 mod deadline_edges;
 #[cfg(test)]
-mod doubles;
-#[cfg(test)]
 mod downstream;
 #[cfg(test)]
 mod drain;
@@ -64,6 +62,8 @@ mod support;
 mod tasks;
 #[cfg(test)]
 mod tiny_messages;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod traps;
 #[cfg(test)]

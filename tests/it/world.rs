@@ -51,6 +51,16 @@ impl World {
         Self::new(server, channel)
     }
 
+    /// Over TCP, with credentials that both sides bring.
+    pub(crate) async fn tcp_secured(
+        server: ServerBuilder,
+        credentials: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
+    ) -> Self {
+        let server = server.bind("127.0.0.1:0").await.expect("a free port");
+        let target = server.local_address().to_string();
+        Self::new(server, credentials(Channel::builder(target)))
+    }
+
     /// In memory: also under paused time.
     pub(crate) fn memory(server: ServerBuilder) -> Self {
         Self::memory_with(server, |channel| channel)

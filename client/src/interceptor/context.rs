@@ -15,8 +15,6 @@ pub struct CallContext {
     pub(crate) channel: Channel,
     pub(crate) options: Options,
     pub(crate) expiry: Expiry,
-    /// How a layer goes on with this call.
-    next: Option<super::Next>,
 }
 
 impl CallContext {
@@ -31,7 +29,6 @@ impl CallContext {
             channel,
             options,
             expiry,
-            next: None,
         }
     }
 
@@ -104,17 +101,6 @@ impl CallContext {
     }
 }
 
-#[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "layers only"))]
-impl CallContext {
-    pub(crate) fn set_next(&mut self, next: super::Next) {
-        self.next = Some(next);
-    }
-
-    pub(crate) const fn take_next(&mut self) -> Option<super::Next> {
-        self.next.take()
-    }
-}
-
 impl Clone for CallContext {
     fn clone(&self) -> Self {
         Self {
@@ -122,7 +108,6 @@ impl Clone for CallContext {
             channel: self.channel.clone(),
             options: self.options.clone(),
             expiry: self.expiry.again(),
-            next: self.next.clone(),
         }
     }
 }

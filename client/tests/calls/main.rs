@@ -10,8 +10,6 @@ mod connect;
 mod deadline;
 mod flapping;
 mod interceptors;
-#[cfg(feature = "tower")]
-mod layers;
 mod queue;
 mod retry;
 mod shapes;

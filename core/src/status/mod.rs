@@ -4,7 +4,6 @@ mod attempt;
 mod convert;
 #[cfg(feature = "prost")]
 pub mod details;
-mod layer;
 mod percent;
 #[cfg(test)]
 mod tests;
