@@ -29,17 +29,21 @@ pub(crate) struct Docs {
 impl Docs {
     /// Replaces every comment of a file by a token; those of what `dropped` matches are forgotten.
     pub(crate) fn take(&mut self, file: &mut FileDescriptorProto, dropped: &[String]) {
+        let mut info = file.source_code_info.take().unwrap_or_default();
+        let mut told: HashSet<Vec<i32>> = info.location.iter().map(|at| at.path.clone()).collect();
         let mut forgotten = HashSet::new();
-        if !dropped.is_empty() {
-            survey::names(file, &mut |name, path| {
-                if dropped.iter().any(|drop| matches(drop, name)) {
-                    forgotten.insert(path.to_vec());
-                }
-            });
-        }
-        let Some(mut info) = file.source_code_info.take() else {
-            return;
-        };
+        survey::names(file, &mut |name, path| {
+            if dropped.iter().any(|drop| matches(drop, name)) {
+                forgotten.insert(path.to_vec());
+            }
+            // Built-in files say nothing about their source, and yet need a line for each item.
+            if told.insert(path.to_vec()) {
+                info.location.push(Location {
+                    path: path.to_vec(),
+                    ..Location::default()
+                });
+            }
+        });
         for location in &mut info.location {
             let mut lines = comment(location);
             if forgotten.contains(&location.path) {

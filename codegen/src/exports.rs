@@ -5,7 +5,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
 use crate::check::is_map_entry;
 use crate::externs::Externs;
-use crate::names::{message_module, upper_camel};
+use crate::names::{prost_snake, upper_camel};
 use crate::survey;
 
 /// Full names of types and services, each with its path below the tree of modules.
@@ -37,7 +37,7 @@ impl Exports<'_> {
         for message in messages.iter().filter(|message| !is_map_entry(message)) {
             self.one(scope, message.name(), modules);
             let scope = format!("{scope}.{}", message.name());
-            let modules = format!("{modules}{}::", message_module(message.name()));
+            let modules = format!("{modules}{}::", prost_snake(message.name()));
             self.messages(&message.nested_type, &scope, &modules);
             self.enums(&message.enum_type, &scope, &modules);
         }

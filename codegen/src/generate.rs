@@ -7,6 +7,7 @@ use prost_build::{Config, Module};
 use prost_types::FileDescriptorProto;
 
 use crate::check::Checks;
+use crate::debug;
 use crate::docs::Docs;
 use crate::error::Error;
 use crate::exports;
@@ -85,7 +86,10 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
         docs.take(file, &options.no_comments);
     }
     let docs = Rc::new(docs);
-    let mut config = prost_config(options, &externs);
+    let mut config = prost_config(options, &externs, &oneof_fields(&files));
+    let by_hand = debug::by_hand(options, &files);
+    // Without the dot it means this message and nothing inside.
+    config.skip_debug(by_hand.iter().map(|name| name.trim_start_matches('.')));
     config.service_generator(Box::new(Services {
         options: options.clone(),
         names: service_names(&files),
@@ -100,9 +104,12 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
             // prost-build must know its messages; the text goes where nobody looks.
             module = Module::from_parts([file.name(), ""]);
             unwanted.insert(module.clone());
-        } else if options.type_names {
-            let text = type_names::emit(&file, &externs, &options.runtime);
-            tails.entry(module.clone()).or_default().push_str(&text);
+        } else {
+            let tail = tails.entry(module.clone()).or_default();
+            if options.type_names {
+                tail.push_str(&type_names::emit(&file, &externs, &options.runtime));
+            }
+            tail.push_str(&debug::emit(&file, &by_hand));
         }
         requests.push((module, file));
     }
@@ -185,7 +192,31 @@ fn unused(options: &Options, files: &[FileDescriptorProto]) -> Vec<String> {
         .collect()
 }
 
-fn prost_config(options: &Options, externs: &Externs) -> Config {
+/// The fields of oneofs: by their name in the message, `.shop.Order.card`, the one that prost-build's
+/// options know, `.shop.Order.payment.card`.
+fn oneof_fields(files: &[FileDescriptorProto]) -> HashMap<String, String> {
+    let mut known: HashMap<Vec<i32>, String> = HashMap::new();
+    let mut found = HashMap::new();
+    for file in files {
+        known.clear();
+        survey::names(file, &mut |name, path| {
+            if let Some(plain) = known.insert(path.to_vec(), name.to_owned()) {
+                found.insert(plain, name.to_owned());
+            }
+        });
+    }
+    found
+}
+
+fn prost_config(
+    options: &Options,
+    externs: &Externs,
+    oneof_fields: &HashMap<String, String>,
+) -> Config {
+    let known = |path: &str| {
+        let known = oneof_fields.get(path).map_or(path, String::as_str);
+        known.to_owned()
+    };
     let mut config = Config::new();
     config.prost_path(format!("{}::codegen::prost", options.runtime));
     // The well-known types are in our own table, where a caller's paths win over them.
@@ -203,12 +234,12 @@ fn prost_config(options: &Options, externs: &Externs) -> Config {
         config.enum_attribute(path, text);
     }
     for (path, text) in options.attributes_of(Target::Field) {
-        config.field_attribute(path, text);
+        config.field_attribute(known(path), text);
     }
     config.bytes(&options.bytes);
     config.btree_map(&options.btree_map);
     for path in &options.boxed {
-        config.boxed(path);
+        config.boxed(known(path));
     }
     if options.enum_prefix {
         config.retain_enum_prefix();

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod compile;
 mod crates;
+mod debug;
 mod descriptor;
 mod docs;
 mod error;

@@ -38,8 +38,8 @@ pub(crate) fn variant(of: &str, value: &str, keep_prefix: bool) -> String {
     stripped.map_or_else(|| name.clone(), |rest| identifier(rest.to_owned()))
 }
 
-/// The module of what is inside a message, as prost-build names it.
-pub(crate) fn message_module(name: &str) -> String {
+/// The name that prost-build gives to a field, or to the module of what is inside a message.
+pub(crate) fn prost_snake(name: &str) -> String {
     match snake(name).as_str() {
         // It has no raw form for this one, though Rust does.
         "r#extern" => "extern_".to_owned(),

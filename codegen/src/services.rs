@@ -10,7 +10,7 @@ use prost_types::method_options::IdempotencyLevel;
 use crate::docs::Docs;
 use crate::format::Writer;
 use crate::model::{Attributes, Idempotency, Method, Service, ServiceNames, Shape, TypePath};
-use crate::names::{Scope, message_module, snake, upper_camel};
+use crate::names::{Scope, prost_snake, snake, upper_camel};
 use crate::options::{Options, Target, matches};
 use crate::{client, descriptor, server};
 
@@ -22,7 +22,7 @@ pub(crate) fn service_names(files: &[FileDescriptorProto]) -> HashMap<String, Se
         let (types, modules) = scopes.entry(path.clone()).or_default();
         for name in file.message_type.iter().map(|m| m.name()) {
             types.reserve(&upper_camel(name));
-            modules.reserve(&message_module(name));
+            modules.reserve(&prost_snake(name));
         }
         for name in file.enum_type.iter().map(|e| e.name()) {
             types.reserve(&upper_camel(name));

@@ -6,7 +6,7 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::check::is_map_entry;
 use crate::externs::Externs;
-use crate::names::{message_module, upper_camel};
+use crate::names::{prost_snake, upper_camel};
 use crate::survey;
 
 /// What `Any` puts in front of a name, in every language.
@@ -58,7 +58,7 @@ impl Names<'_> {
 }}
 "
         );
-        let inside = format!("{module}{}::", message_module(name));
+        let inside = format!("{module}{}::", prost_snake(name));
         for nested in &message.nested_type {
             self.message(nested, &full_name, &inside);
         }

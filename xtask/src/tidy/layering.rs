@@ -112,6 +112,16 @@ const LAYERS: &[Layer] = &[
         ours: &["trunkline", "trunkline-codegen"],
         outside: None,
     },
+    Layer {
+        name: "trunkline-shared-protos",
+        ours: &["trunkline", "trunkline-codegen"],
+        outside: None,
+    },
+    Layer {
+        name: "trunkline-test-shapes",
+        ours: &["trunkline", "trunkline-codegen", "trunkline-shared-protos"],
+        outside: None,
+    },
     // Everyone waits for it before the first test.
     Layer {
         name: "xtask",
