@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use trunkline_core::{Method, MethodDescriptor, ServiceDescriptor};
 
-use crate::router::MethodTable;
-use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run};
+use crate::interceptor::{BoxInterceptor, Chain, Interceptor};
+use crate::router::{BoxService, MethodTable};
+use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run, run_intercepted};
 
 /// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`.
 pub trait GrpcService {
@@ -15,6 +16,31 @@ pub trait GrpcService {
 
     /// Puts one handler per method into the table.
     fn register(self, methods: &mut MethodTable);
+
+    /// Erases the type, for services that are kept or put together at run time.
+    fn boxed(self) -> BoxService
+    where
+        Self: Sized,
+    {
+        BoxService::new(self)
+    }
+
+    /// Surrounds every RPC of this service, inside of what surrounds those of the whole server.
+    /// The first one added is the outermost.
+    fn intercept(self, interceptor: impl Interceptor) -> BoxService
+    where
+        Self: Sized,
+    {
+        self.intercept_all([interceptor.boxed()])
+    }
+
+    /// Surrounds every RPC of this service by interceptors from a list that was made at run time.
+    fn intercept_all(self, list: impl IntoIterator<Item = BoxInterceptor>) -> BoxService
+    where
+        Self: Sized,
+    {
+        self.boxed().with_interceptors(list)
+    }
 }
 
 /// How a service of type `S` answers this method: the glue between one RPC and one `async fn`.
@@ -60,7 +86,7 @@ pub(crate) trait Handler: Send + Sync {
 
     /// Starts the RPC's task: exactly one `tokio::spawn`, which allocates anyway, so that erasing
     /// the handler here costs no box.
-    fn spawn(&self, rpc: Rpc);
+    fn spawn(&self, rpc: Rpc, chain: Option<&Chain>);
 }
 
 /// The handler for method `M` of service `S`.
@@ -87,7 +113,11 @@ where
         M::DESCRIPTOR
     }
 
-    fn spawn(&self, rpc: Rpc) {
-        tokio::spawn(run::<M, S>(Arc::clone(&self.service), rpc));
+    fn spawn(&self, rpc: Rpc, chain: Option<&Chain>) {
+        let service = Arc::clone(&self.service);
+        match chain {
+            None => tokio::spawn(run::<M, S>(service, rpc)),
+            Some(chain) => tokio::spawn(run_intercepted::<M, S>(service, rpc, Arc::clone(chain))),
+        };
     }
 }

@@ -3,6 +3,7 @@
 #[doc(hidden)]
 pub mod codegen;
 mod handler;
+mod interceptor;
 mod router;
 mod rpc;
 mod server;
@@ -10,7 +11,8 @@ mod signal;
 mod stream;
 
 pub use handler::{GrpcService, Serve};
-pub use router::{MethodTable, Router};
+pub use interceptor::{BoxInterceptor, Interceptor, Next};
+pub use router::{BoxService, MethodTable, Router};
 pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext, Respond, Rest};
 pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
 pub use stream::{Receiver, Sender};

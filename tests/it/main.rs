@@ -49,6 +49,8 @@ mod races;
 #[cfg(test)]
 mod runtimes;
 #[cfg(test)]
+mod server_interceptors;
+#[cfg(test)]
 mod sharing;
 #[cfg(test)]
 mod statuses;

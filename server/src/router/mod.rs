@@ -1,5 +1,6 @@
 //! Which handler answers which path.
 
+mod service;
 mod table;
 mod unknown;
 
@@ -8,8 +9,11 @@ use std::collections::HashSet;
 use trunkline_core::Status;
 
 use crate::handler::GrpcService;
+use crate::interceptor::BoxInterceptor;
 
+pub use self::service::BoxService;
 pub use self::table::MethodTable;
+pub(crate) use self::table::Place;
 pub(crate) use self::unknown::unknown;
 
 /// A set of services, keyed by name.
@@ -59,10 +63,10 @@ impl Router {
         self
     }
 
-    /// The finished table.
+    /// The finished table, with these around every method.
     ///
     /// Errors: ALREADY_EXISTS names a service, or a path, that was added twice.
-    pub(crate) fn into_routes(self) -> Result<Routes, Status> {
+    pub(crate) fn into_routes(self, interceptors: &[BoxInterceptor]) -> Result<Routes, Status> {
         if let Some(name) = self.duplicate {
             let text = format!("service {name} was added to the server twice");
             return Err(Status::already_exists(text));
@@ -71,8 +75,10 @@ impl Router {
             let text = format!("method {path} was added to the server twice");
             return Err(Status::already_exists(text));
         }
+        let mut methods = self.methods;
+        methods.surround(Place::Outside, interceptors);
         Ok(Routes {
-            methods: self.methods,
+            methods,
             services: self.services,
         })
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::handler::{Handler, MethodHandler, Serve};
+use crate::interceptor::{BoxInterceptor, Chain};
 
 /// The handlers of a server by the `:path` of their requests.
 ///
@@ -12,8 +13,15 @@ use crate::handler::{Handler, MethodHandler, Serve};
 /// path matches: there is nothing to normalise, so nothing to get around.
 #[derive(Default)]
 pub struct MethodTable {
-    handlers: HashMap<&'static str, Arc<dyn Handler>>,
+    routes: HashMap<&'static str, Route>,
     duplicate: Option<&'static str>,
+}
+
+/// One method: what answers it, and what surrounds that.
+pub(crate) struct Route {
+    pub(crate) handler: Box<dyn Handler>,
+    /// `None` if nothing does.
+    pub(crate) chain: Option<Chain>,
 }
 
 impl MethodTable {
@@ -23,12 +31,30 @@ impl MethodTable {
         M: Serve<S>,
         S: Send + Sync + 'static,
     {
-        self.insert(Arc::new(MethodHandler::<M, S>::new(Arc::clone(service))));
+        self.insert(Route {
+            handler: Box::new(MethodHandler::<M, S>::new(Arc::clone(service))),
+            chain: None,
+        });
     }
 
-    /// The handler for a path, which must match to the byte.
-    pub(crate) fn find(&self, path: &str) -> Option<&dyn Handler> {
-        self.handlers.get(path).map(AsRef::as_ref)
+    /// What answers a path, which must match to the byte.
+    pub(crate) fn find(&self, path: &str) -> Option<&Route> {
+        self.routes.get(path)
+    }
+
+    /// Puts these around every method, inside or outside of those that are there.
+    pub(crate) fn surround(&mut self, place: Place, list: &[BoxInterceptor]) {
+        if list.is_empty() {
+            return;
+        }
+        for route in self.routes.values_mut() {
+            let present = route.chain.as_deref().unwrap_or_default();
+            let all = match place {
+                Place::Inside => [present, list].concat(),
+                Place::Outside => [list, present].concat(),
+            };
+            route.chain = Some(all.into());
+        }
     }
 
     /// A path that was added twice, if any.
@@ -39,21 +65,28 @@ impl MethodTable {
     /// Takes over the other table's handlers.
     pub(crate) fn merge(&mut self, other: Self) {
         self.duplicate = self.duplicate.or(other.duplicate);
-        for handler in other.handlers.into_values() {
-            self.insert(handler);
+        for route in other.routes.into_values() {
+            self.insert(route);
         }
     }
 
-    fn insert(&mut self, handler: Arc<dyn Handler>) {
-        let path = handler.descriptor().path;
-        if self.handlers.insert(path, handler).is_some() {
+    fn insert(&mut self, route: Route) {
+        let path = route.handler.descriptor().path;
+        if self.routes.insert(path, route).is_some() {
             self.duplicate.get_or_insert(path);
         }
     }
 }
 
+/// On which side of the interceptors that are there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Inside,
+    Outside,
+}
+
 impl fmt::Debug for MethodTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.handlers.keys()).finish()
+        f.debug_set().entries(self.routes.keys()).finish()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use trunkline_core::{Metadata, RawCodec, Status};
+use trunkline_core::{RawCodec, Status};
 use trunkline_transport::http2::{Finished, RequestBody, Responder, SharedStream};
 use trunkline_transport::stream::SendHalf;
 
@@ -45,6 +45,14 @@ impl Answer {
         matches!(self, Self::Given)
     }
 
+    /// The stream, if halves may send and receive on it.
+    pub(super) fn shared(&self) -> Option<SharedStream> {
+        match self {
+            Self::Shared(stream) => Some(stream.clone()),
+            Self::Unary(_) | Self::Given => None,
+        }
+    }
+
     /// Ready when nobody waits for the answer any more.
     pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         match self {
@@ -60,7 +68,7 @@ impl Answer {
             (Self::Unary(responder), Ok(Success::Message(reply))) => {
                 responder.reply(subtype, &reply.headers, reply.frame, &reply.trailers);
             }
-            (Self::Unary(responder), Ok(Success::Streamed)) => {
+            (Self::Unary(responder), Ok(Success::Streamed(_))) => {
                 responder.fail(&Status::internal(
                     "the handler answered a unary call as a stream",
                 ));
@@ -72,7 +80,7 @@ impl Answer {
                 let sent = sender.start_send(&reply.frame.slice(PREFIX_BYTES..));
                 stream.finish(sent.as_ref().map(|()| &reply.trailers));
             }
-            (Self::Shared(stream), Ok(Success::Streamed)) => stream.finish(Ok(&Metadata::new())),
+            (Self::Shared(stream), Ok(Success::Streamed(trailers))) => stream.finish(Ok(&trailers)),
             (Self::Shared(stream), Err(status)) => stream.finish(Err(&status)),
             (Self::Given, _) => {}
         }

@@ -43,6 +43,14 @@ impl Cause {
     }
 }
 
+/// Who looks after the children of the RPC.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Children {
+    Watched,
+    /// Who runs the handler beneath interceptors, which are to see how it ends.
+    WatchedBelow,
+}
+
 pin_project! {
     /// Watches everything but the handler. First polled when the handler has nothing to do: an
     /// RPC that is answered at once registers with no timer, no signal and no stream.
@@ -51,14 +59,20 @@ pin_project! {
         timer: Timer,
         #[pin]
         stop: Wait<'a>,
+        children: Children,
     }
 }
 
 impl<'a> Watch<'a> {
-    pub(super) const fn new(deadline: Option<Deadline>, stop: Wait<'a>) -> Self {
+    pub(super) const fn new(
+        deadline: Option<Deadline>,
+        stop: Wait<'a>,
+        children: Children,
+    ) -> Self {
         Self {
             timer: Timer::new(deadline),
             stop,
+            children,
         }
     }
 
@@ -92,7 +106,11 @@ impl<'a> Watch<'a> {
         if this.stop.poll(cx).is_ready() {
             return Poll::Ready(Cause::Stop);
         }
-        match context.scope().map(|scope| scope.poll_done(cx)) {
+        let scope = match this.children {
+            Children::Watched => context.scope(),
+            Children::WatchedBelow => None,
+        };
+        match scope.map(|scope| scope.poll_done(cx)) {
             Some(Poll::Ready(Err(cause))) => Poll::Ready(cause),
             Some(Poll::Ready(Ok(())) | Poll::Pending) | None => Poll::Pending,
         }

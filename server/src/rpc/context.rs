@@ -1,6 +1,7 @@
 //! What a handler knows about its RPC.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
@@ -12,16 +13,17 @@ use crate::server::Link;
 
 /// What the client sent along with an RPC, and the means to start work that belongs to it.
 ///
-/// Read-only to handlers. `Sync`, and borrowed rather than cloned: it ends with the RPC.
+/// Interceptors own it and may change it; handlers read it. `Sync`, and never cloned: it ends with
+/// the RPC.
 pub struct RequestContext {
     method: &'static MethodDescriptor,
     metadata: Metadata,
     user_agent: Option<HeaderValue>,
     deadline: Option<Deadline>,
-    link: Arc<Link>,
+    link: LinkRef,
     extensions: Extensions,
     /// Allocated by the first `spawn` or `cancelled`: most RPCs use neither.
-    scope: OnceLock<Box<Scope>>,
+    scope: OnceLock<Arc<Scope>>,
 }
 
 impl RequestContext {
@@ -37,9 +39,27 @@ impl RequestContext {
             metadata,
             user_agent,
             deadline,
-            link,
+            link: LinkRef {
+                link,
+                is_copy: false,
+            },
             extensions: Extensions::new(),
             scope: OnceLock::new(),
+        }
+    }
+
+    /// Takes out what interceptors and the handler get. What the RPC's task needs stays here, and
+    /// both have the same scope.
+    pub(super) fn hand_over(&mut self) -> Self {
+        self.scope_or_new();
+        Self {
+            method: self.method,
+            metadata: std::mem::take(&mut self.metadata),
+            user_agent: self.user_agent.take(),
+            deadline: self.deadline,
+            link: self.link.copy(),
+            extensions: std::mem::take(&mut self.extensions),
+            scope: self.scope.clone(),
         }
     }
 
@@ -53,6 +73,11 @@ impl RequestContext {
     #[must_use]
     pub const fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// The metadata, to change what the handler sees. Nothing of it goes back to the client.
+    pub const fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
     }
 
     /// The client's name for itself, if it gave one.
@@ -112,7 +137,7 @@ impl RequestContext {
     /// of the RPC. So a [`Sender`](crate::Sender) moved into a child never truncates its stream
     /// unnoticed.
     pub fn spawn(&self, child: impl Future<Output = Result<(), Status>> + Send + 'static) {
-        self.scope_mut().spawn(self.link.child(), child);
+        self.scope_or_new().spawn(self.link.child(), child);
     }
 
     /// Waits until the RPC is cancelled: by the client, its deadline, the loss of the connection
@@ -121,7 +146,7 @@ impl RequestContext {
     /// The handler gets one more turn then, and is dropped when it waits again: do what can be
     /// done without waiting. A drop guard needs no call to this. Cancel safe.
     pub async fn cancelled(&self) {
-        self.scope_mut().cancelled().await;
+        self.scope_or_new().cancelled().await;
     }
 
     /// What was started or asked for, if anything.
@@ -130,11 +155,45 @@ impl RequestContext {
     }
 
     pub(super) const fn link(&self) -> &Arc<Link> {
-        &self.link
+        &self.link.link
     }
 
-    fn scope_mut(&self) -> &Scope {
-        self.scope.get_or_init(Box::default)
+    pub(super) fn scope_or_new(&self) -> &Arc<Scope> {
+        self.scope.get_or_init(Arc::default)
+    }
+}
+
+/// What the RPC shares with the others of its connection.
+///
+/// A connection counts its RPCs by their links, so a second one of the same RPC says that it is.
+struct LinkRef {
+    link: Arc<Link>,
+    is_copy: bool,
+}
+
+impl LinkRef {
+    fn copy(&self) -> Self {
+        self.link.copied();
+        Self {
+            link: Arc::clone(&self.link),
+            is_copy: true,
+        }
+    }
+}
+
+impl Deref for LinkRef {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl Drop for LinkRef {
+    fn drop(&mut self) {
+        if self.is_copy {
+            self.link.copy_dropped();
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use pin_project_lite::pin_project;
 use trunkline_core::{FrameEncoder, FrameError, Metadata, Method, Response, Stage, Status};
 use trunkline_transport::http2::{RequestBody, SharedStream};
-use trunkline_transport::stream::{RecvHalf, SendHalf};
+use trunkline_transport::stream::{MessageHooks, RecvHalf, SendHalf};
 
 use crate::stream::{Receiver, Sender};
 
@@ -17,6 +17,7 @@ pub struct Incoming<M: Method> {
     requests: Requests,
     codec: M::Codec,
     limits: MessageLimits,
+    hooks: Option<MessageHooks>,
 }
 
 /// Where the requests are read.
@@ -34,12 +35,27 @@ pub(super) struct MessageLimits {
 }
 
 impl<M: Method> Incoming<M> {
-    pub(super) const fn new(requests: Requests, codec: M::Codec, limits: MessageLimits) -> Self {
+    pub(super) const fn new(
+        requests: Requests,
+        codec: M::Codec,
+        limits: MessageLimits,
+        hooks: Option<MessageHooks>,
+    ) -> Self {
         Self {
             requests,
             codec,
             limits,
+            hooks,
         }
+    }
+
+    /// Lets what `edit` makes of those that do now look at the messages.
+    pub(super) fn hooked(
+        mut self,
+        edit: impl FnOnce(Option<MessageHooks>) -> MessageHooks,
+    ) -> Self {
+        self.hooks = Some(edit(self.hooks));
+        self
     }
 
     /// Takes the only request of a method that is sent exactly one.
@@ -83,10 +99,12 @@ impl<M: Method> Incoming<M> {
                 Some(stream),
             ),
         };
+        let requests = requests.with_hooks(self.hooks.clone());
         let respond = Respond {
             stream,
             codec: self.codec,
             send_bytes: self.limits.send_bytes,
+            hooks: self.hooks,
         };
         (requests, respond)
     }
@@ -97,6 +115,7 @@ pub struct Respond<M: Method> {
     stream: Option<SharedStream>,
     codec: M::Codec,
     send_bytes: usize,
+    hooks: Option<MessageHooks>,
 }
 
 impl<M: Method> Respond<M> {
@@ -124,10 +143,14 @@ impl<M: Method> Respond<M> {
             );
         };
         let half = SendHalf::server(stream, Box::new(self.codec), self.send_bytes);
+        let half = half.with_hooks(self.hooks);
         (Sender::new(half), Rest { _private: () })
     }
 
     fn encode(&self, message: &M::Response) -> Result<Bytes, Status> {
+        if let Some(hooks) = &self.hooks {
+            hooks.sending(message)?;
+        }
         let mut frame = BytesMut::new();
         FrameEncoder::new(self.send_bytes)
             .encode(message, &self.codec, &mut frame)
@@ -158,8 +181,8 @@ pub struct Outcome(pub(super) Result<Success, Status>);
 /// What there is to send after a handler returned Ok.
 pub(super) enum Success {
     Message(EncodedReply),
-    /// The messages went out through a `Sender`.
-    Streamed,
+    /// The messages went out through a `Sender`; these trailers go with those that it has set.
+    Streamed(Metadata),
 }
 
 /// A response, encoded.
@@ -252,7 +275,7 @@ impl<F: Future<Output = Result<(), Status>>> Future for Finish<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let result = ready!(self.project().handler.poll(cx));
-        Poll::Ready(Outcome(result.map(|()| Success::Streamed)))
+        Poll::Ready(Outcome(result.map(|()| Success::Streamed(Metadata::new()))))
     }
 }
 

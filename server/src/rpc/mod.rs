@@ -5,11 +5,13 @@ mod cancel;
 mod children;
 mod context;
 mod incoming;
+mod intercepted;
 mod run;
 mod settle;
 
 pub use self::context::{Extensions, RequestContext};
 pub use self::incoming::{Finish, Incoming, Only, Outcome, Reply, Respond, Rest};
+pub(crate) use self::intercepted::run_intercepted;
 pub(crate) use self::run::{Rpc, run};
 
 /// All that a client learns about a panic: the rest is for the server's log.

@@ -1,7 +1,7 @@
 //! The task of one RPC: run the handler, watch what may end it early, answer.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -13,7 +13,7 @@ use trunkline_transport::now;
 
 use super::PANICKED;
 use super::answer::Answer;
-use super::cancel::{Cause, Watch};
+use super::cancel::{Cause, Children, Watch};
 use super::children::Scope;
 use super::context::RequestContext;
 use super::incoming::{Incoming, MessageLimits, Outcome, Requests};
@@ -28,8 +28,8 @@ use crate::server::{End, Link};
 /// been given by then is INTERNAL.
 #[derive(Debug)]
 pub(crate) struct Rpc {
-    context: RequestContext,
-    answer: Answer,
+    pub(super) context: RequestContext,
+    pub(super) answer: Answer,
     body: Option<RequestBody>,
     /// The codec that the client named.
     asked: Option<Subtype>,
@@ -37,6 +37,8 @@ pub(crate) struct Rpc {
     subtype: &'static str,
     /// `Stopped` until it ends otherwise: a runtime that goes away drops the task as it stands.
     end: End,
+    /// The handler panicked beneath interceptors.
+    panicked: bool,
 }
 
 impl Rpc {
@@ -62,13 +64,14 @@ impl Rpc {
             asked: subtype,
             subtype: "",
             end: End::Stopped,
+            panicked: false,
         }
     }
 
     /// Chooses the codec and puts the requests within the handler's reach.
     ///
     /// Errors: nobody here speaks the codec that the client named.
-    fn open<M: Method>(&mut self) -> Result<Incoming<M>, Status> {
+    pub(super) fn open<M: Method>(&mut self) -> Result<Incoming<M>, Status> {
         let codec = match self.asked.take() {
             None => M::Codec::default(),
             Some(asked) => M::Codec::for_subtype(asked.as_str())
@@ -89,11 +92,11 @@ impl Rpc {
         } else {
             Requests::Body(body)
         };
-        Ok(Incoming::new(requests, codec, limits))
+        Ok(Incoming::new(requests, codec, limits, None))
     }
 
     /// The handler has returned.
-    fn finish(&mut self, mut outcome: Outcome) {
+    pub(super) fn finish(&mut self, mut outcome: Outcome) {
         if let Err(status) = outcome.0 {
             if let Some(cause) = self.reset() {
                 return self.cut(cause);
@@ -102,6 +105,11 @@ impl Rpc {
         }
         self.end = End::Completed;
         self.answer.finish(outcome, self.subtype);
+    }
+
+    /// The handler panicked beneath interceptors, which say how the RPC ends.
+    pub(super) const fn panicked(&mut self) {
+        self.panicked = true;
     }
 
     /// Whether the client is gone. A handler or a child that failed because of it did not fail by
@@ -117,7 +125,7 @@ impl Rpc {
     }
 
     /// The handler was dropped.
-    fn cut(&mut self, cause: Cause) {
+    pub(super) fn cut(&mut self, cause: Cause) {
         let cause = match cause {
             Cause::Child(status) => self.reset().unwrap_or(Cause::Child(status)),
             cause => cause,
@@ -167,7 +175,7 @@ impl Rpc {
         }
     }
 
-    fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         let method = self.context.method().path;
         // Evaluates nothing, and costs one load, where nobody listens.
         tracing::debug_span!("rpc", method, peer = %self.context.peer().address())
@@ -187,6 +195,9 @@ impl Drop for Rpc {
             };
             let status = status.with_stage(Stage::Handler).with_method(method);
             self.answer.finish(Outcome::from(status), self.subtype);
+        }
+        if self.panicked {
+            self.end = End::Panicked;
         }
         self.context.link().rpc_ended(self.end);
     }
@@ -211,32 +222,13 @@ where
         let ended = {
             let (context, answer) = (&rpc.context, &mut rpc.answer);
             let stop = context.link().stop().wait();
-            let mut watch = pin!(Watch::new(context.deadline(), stop));
-            let mut serve = pin!(M::serve(&service, context, incoming));
-            let ended = poll_fn(|cx| {
-                let _entered = span.enter();
-                // The handler first: most are done at once, and then there is nothing to watch.
-                if let Poll::Ready(outcome) = serve.as_mut().poll(cx) {
-                    return Poll::Ready(Ok(outcome));
-                }
-                watch.as_mut().poll_cause(answer, context, cx).map(Err)
-            })
-            .await;
-            match ended {
+            let mut watch = pin!(Watch::new(context.deadline(), stop, Children::Watched));
+            let serve = pin!(M::serve(&service, context, incoming));
+            match watched(serve, watch.as_mut(), answer, context, &span).await {
                 Ok(outcome) if outcome.0.is_ok() && context.scope().is_some() => {
                     // The RPC lasts as long as its children do.
                     let done = poll_fn(|cx| watch.as_mut().poll_children(answer, context, cx));
                     done.await.map(|()| outcome)
-                }
-                Err(cause) if context.scope().is_some_and(Scope::cancel) => {
-                    // Those who wait in `cancelled()` get one turn before they are dropped.
-                    poll_fn(|cx| {
-                        let _entered = span.enter();
-                        let _late = serve.as_mut().poll(cx);
-                        Poll::Ready(())
-                    })
-                    .await;
-                    Err(cause)
                 }
                 ended => ended,
             }
@@ -246,6 +238,35 @@ where
             Err(cause) => rpc.cut(cause),
         }
     }
+}
+
+/// Runs the handler, or what surrounds it, until it is done or must end.
+pub(super) async fn watched<F: Future>(
+    mut serve: Pin<&mut F>,
+    mut watch: Pin<&mut Watch<'_>>,
+    answer: &mut Answer,
+    context: &RequestContext,
+    span: &Span,
+) -> Result<F::Output, Cause> {
+    let ended = poll_fn(|cx| {
+        let _entered = span.enter();
+        // The handler first: most are done at once, and then there is nothing to watch.
+        if let Poll::Ready(outcome) = serve.as_mut().poll(cx) {
+            return Poll::Ready(Ok(outcome));
+        }
+        watch.as_mut().poll_cause(answer, context, cx).map(Err)
+    })
+    .await;
+    if ended.is_err() && context.scope().is_some_and(Scope::cancel) {
+        // Those who wait in `cancelled()` get one turn before they are dropped.
+        poll_fn(|cx| {
+            let _entered = span.enter();
+            let _late = serve.as_mut().poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+    ended
 }
 
 fn unknown_subtype<M: Method>(asked: &str) -> Status {

@@ -12,6 +12,7 @@ use trunkline_transport::{BoxListener, Listener, TcpListener};
 
 use super::{Limits, Server, Shared};
 use crate::handler::GrpcService;
+use crate::interceptor::{BoxInterceptor, Interceptor};
 use crate::router::Router;
 
 /// Configures a [`Server`].
@@ -24,6 +25,7 @@ pub struct ServerBuilder {
     credentials: Option<BoxCredentials>,
     http2: ServerConfig,
     limits: Limits,
+    interceptors: Vec<BoxInterceptor>,
 }
 
 impl ServerBuilder {
@@ -53,6 +55,19 @@ impl ServerBuilder {
     /// Adds all services of a router.
     pub fn router(mut self, router: Router) -> Self {
         self.router = self.router.merge(router);
+        self
+    }
+
+    /// Surrounds every RPC of the server; the first one added is the outermost.
+    ///
+    /// Those of one service are inside of these: see [`GrpcService::intercept`].
+    pub fn intercept(self, interceptor: impl Interceptor) -> Self {
+        self.intercept_all([interceptor.boxed()])
+    }
+
+    /// Surrounds every RPC of the server by interceptors from a list that was made at run time.
+    pub fn intercept_all(mut self, list: impl IntoIterator<Item = BoxInterceptor>) -> Self {
+        self.interceptors.extend(list);
         self
     }
 
@@ -136,7 +151,7 @@ impl ServerBuilder {
                 )));
             }
         };
-        let routes = self.router.into_routes()?;
+        let routes = self.router.into_routes(&self.interceptors)?;
         let shared = Shared::new(routes, credentials, self.http2, self.limits);
         Ok(Server::new(
             BoxListener::new(listener),

@@ -177,16 +177,11 @@ impl Driver {
     fn lost(&self, status: Status) -> Closed {
         if self.sequence.is_cut() {
             Closed::Cut
-        } else if self.sequence.is_running() || self.live_rpcs() > 0 {
+        } else if self.sequence.is_running() || self.link.live_rpcs() > 0 {
             Closed::Lost(status)
         } else {
             Closed::InOrder
         }
-    }
-
-    /// RPCs of this connection whose tasks have not ended: each holds the link.
-    fn live_rpcs(&self) -> usize {
-        Arc::strong_count(&self.link) - 1
     }
 
     /// What the stop asks for now. Two loads of a flag while there is none.
@@ -221,19 +216,15 @@ impl Driver {
             Err(reject) => return self.reject(stream, &reject),
         };
         let routes = &self.link.shared.routes;
-        let Some(handler) = routes.methods.find(stream.path()) else {
+        let Some(route) = routes.methods.find(stream.path()) else {
             let status = unknown(stream.path(), &routes.services);
             return self.reject(stream, &Reject::Status(status));
         };
         let deadline = self.link.deadline(fields.timeout);
         let link = Arc::clone(&self.link);
-        handler.spawn(Rpc::new(
-            handler.descriptor(),
-            stream,
-            fields,
-            deadline,
-            link,
-        ));
+        let method = route.handler.descriptor();
+        let rpc = Rpc::new(method, stream, fields, deadline, link);
+        route.handler.spawn(rpc, route.chain.as_ref());
     }
 
     /// More RPCs than HTTP/2 lets the client have open: some are of streams that were reset, and
@@ -241,7 +232,7 @@ impl Driver {
     /// which opens and resets streams does not pile up handlers.
     fn has_leftovers(&self) -> bool {
         let streams = self.link.shared.http2.max_concurrent_streams;
-        usize::try_from(streams).is_ok_and(|streams| self.live_rpcs() > streams)
+        usize::try_from(streams).is_ok_and(|streams| self.link.live_rpcs() > streams)
     }
 
     fn reject(&self, stream: ServerStream, reject: &Reject) {

@@ -9,6 +9,7 @@ mod stats;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 use trunkline_core::{Deadline, Status};
@@ -163,6 +164,8 @@ pub(crate) struct Link {
     peer: Peer,
     /// Ends every RPC of the connection.
     stop: Signal,
+    /// Links that an RPC holds beside its first.
+    copies: AtomicUsize,
 }
 
 impl Link {
@@ -171,7 +174,24 @@ impl Link {
             shared,
             peer,
             stop: Signal::default(),
+            copies: AtomicUsize::new(0),
         }
+    }
+
+    /// RPCs of this connection whose tasks have not ended, each of which holds the link.
+    fn live_rpcs(self: &Arc<Self>) -> usize {
+        let copies = self.copies.load(Ordering::Relaxed);
+        Arc::strong_count(self).saturating_sub(1 + copies)
+    }
+
+    /// An RPC holds a second link.
+    pub(crate) fn copied(&self) {
+        self.copies.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It does not any more.
+    pub(crate) fn copy_dropped(&self) {
+        self.copies.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) const fn peer(&self) -> &Peer {

@@ -145,6 +145,19 @@ impl SharedStream {
         self.0.finish(Ok(trailers));
     }
 
+    /// Adds response headers behind those that are there; too late once they are sent.
+    pub fn add_headers(&self, headers: Metadata) {
+        if !headers.is_empty() {
+            self.0.with_headers(|all| all.extend(headers));
+        }
+    }
+
+    /// Takes out the trailers that were set so far.
+    #[must_use]
+    pub fn take_trailers(&self) -> Metadata {
+        self.0.with_trailers(std::mem::take).unwrap_or_default()
+    }
+
     /// Ends the RPC: the messages sent so far, then the trailers; a status alone if nothing was
     /// sent. From then on both halves fail. Calling it again changes nothing.
     pub fn finish(&self, outcome: Result<&Metadata, &Status>) {
