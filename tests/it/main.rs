@@ -68,6 +68,8 @@ mod tiny_messages;
 mod tls;
 #[cfg(test)]
 mod traps;
+#[cfg(all(test, unix))]
+mod unix;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

@@ -13,11 +13,14 @@ pub mod credentials;
 pub mod http2;
 pub mod stream;
 
-pub use address::{Address, Peer};
+pub use address::{Address, Peer, UnixAddressError, UnixCredentials};
 pub use connector::{BoxConnector, Connector};
 pub use error::connect_error;
 pub use io::BoxIo;
 pub use listener::{BoxListener, Listener};
 pub use net::memory;
+pub use net::sockets::SocketConnector;
 pub use net::tcp::{TcpConnector, TcpListener};
+#[cfg(unix)]
+pub use net::unix::{UnixConnector, UnixListener};
 pub use timer::{Timer, now};

@@ -10,7 +10,7 @@ use trunkline_core::Status;
 use trunkline_core::protocol::USER_AGENT;
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::ClientConfig;
-use trunkline_transport::{Address, BoxConnector, Connector, TcpConnector};
+use trunkline_transport::{Address, BoxConnector, Connector, SocketConnector};
 
 use super::Channel;
 use super::snapshot::Shared;
@@ -180,7 +180,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Reaches servers by way of this connector instead of TCP.
+    /// Reaches servers by way of this connector instead of TCP and Unix sockets.
     ///
     /// The credentials' handshake runs over what it makes, or none with
     /// [`insecure`](Self::insecure): say that too where the connector encrypts by itself.
@@ -283,7 +283,7 @@ impl ChannelBuilder {
         let connector = match self.connector {
             Some(connector) => connector,
             None if needs_connector(&target.endpoint) => return Err(ChannelError::NoConnector),
-            None => BoxConnector::new(TcpConnector::default()),
+            None => BoxConnector::new(SocketConnector::default()),
         };
         let authority: Authority = match self.authority {
             Some(text) => text.parse().map_err(|_| ChannelError::Authority { text })?,
@@ -320,7 +320,9 @@ impl ChannelBuilder {
 fn needs_connector(endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Name { .. } => false,
-        Endpoint::Addresses(list) => list.iter().any(|each| !matches!(each, Address::Tcp(_))),
+        Endpoint::Addresses(list) => list
+            .iter()
+            .any(|each| matches!(each, Address::Memory(_) | Address::Other(_))),
     }
 }
 

@@ -42,7 +42,9 @@ impl Channel {
     /// A channel that speaks plaintext, with every option at its default.
     ///
     /// Shape of `target`: `host:port`, `dns:///host:port`, an IP address, or a list as in
-    /// `ipv4:10.0.0.1:50051,10.0.0.2:50051`. Without a port it is 443.
+    /// `ipv4:10.0.0.1:50051,10.0.0.2:50051`; without a port it is 443. Or a Unix socket:
+    /// `unix:/run/greeter.sock`, `unix:relative/path`, or on Linux `unix-abstract:name`, where
+    /// `:authority` is `localhost`.
     ///
     /// Errors: the target is malformed; the text names the fault.
     pub fn insecure(target: impl AsRef<str>) -> Result<Self, ChannelError> {

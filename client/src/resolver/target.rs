@@ -4,6 +4,8 @@
 //! host:port  host  dns:host  dns:///host:port      looked up; port 443 where none is given
 //! 1.2.3.4:5  [::1]:5  ::1                          an address already
 //! ipv4:1.2.3.4:5,6.7.8.9:10   ipv6:[::1]:5,...     several, tried in order
+//! unix:/path  unix:path  unix:///path              a Unix socket; the path is taken as it is written
+//! unix-abstract:name                               the same in Linux's abstract namespace
 //! memory:name                                      handed to the connector as it is
 //! ```
 
@@ -11,7 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::uri::Authority;
-use trunkline_transport::Address;
+use trunkline_transport::{Address, UnixAddressError};
 
 /// Used where a target names no port: the one of HTTPS, as in every other gRPC library.
 const DEFAULT_PORT: u16 = 443;
@@ -78,6 +80,20 @@ pub enum TargetError {
         /// The part that should be an address.
         address: String,
     },
+    /// What follows `unix:` or `unix-abstract:` is no name of a Unix socket here.
+    BadUnix {
+        /// The target as given.
+        target: String,
+        /// What is wrong with it.
+        fault: UnixAddressError,
+    },
+    /// `unix://host/path`: a Unix socket is on no other host.
+    UnixHost {
+        /// The target as given.
+        target: String,
+        /// What stands where a host would.
+        host: String,
+    },
 }
 
 impl fmt::Display for TargetError {
@@ -90,7 +106,7 @@ impl fmt::Display for TargetError {
                     "http" | "https" | "grpc" | "grpcs" => {
                         f.write_str("; write host:port, and choose plaintext on the builder")
                     }
-                    _ => f.write_str("; known are dns, ipv4, ipv6 and memory"),
+                    _ => f.write_str("; known are dns, ipv4, ipv6, unix, unix-abstract and memory"),
                 }
             }
             Self::DnsServer { target, server } => write!(
@@ -117,11 +133,23 @@ impl fmt::Display for TargetError {
                     "target {target:?}: {address:?} is not an address of that family"
                 )
             }
+            Self::BadUnix { target, fault } => write!(f, "target {target:?}: {fault}"),
+            Self::UnixHost { target, host } => write!(
+                f,
+                "target {target:?}: a Unix socket is on no host {host:?}; write unix:///absolute/path or unix:relative/path"
+            ),
         }
     }
 }
 
-impl std::error::Error for TargetError {}
+impl std::error::Error for TargetError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::BadUnix { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
 
 impl Target {
     pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
@@ -136,6 +164,10 @@ impl Target {
             "ipv4" => addresses_target(text, endpoint_of(text, rest)?, IpAddr::is_ipv4),
             "ipv6" => addresses_target(text, endpoint_of(text, rest)?, IpAddr::is_ipv6),
             "memory" => memory_target(text, endpoint_of(text, rest)?),
+            "unix" => unix_target(text, unix_name(text, rest)?, |path| Address::unix(path)),
+            "unix-abstract" => unix_target(text, unix_name(text, rest)?, |name| {
+                Address::unix_abstract(name)
+            }),
             unknown => Err(TargetError::UnknownScheme {
                 target: text.to_owned(),
                 scheme: unknown.to_owned(),
@@ -226,6 +258,37 @@ fn addresses_target(
         text: target.to_owned(),
         endpoint: Endpoint::Addresses(addresses),
         authority: first.parse().map_err(|_| bad_host(target, list))?,
+    })
+}
+
+/// `rest` is `/path`, `path` or `///path`. Nothing in it is decoded: any path may be written.
+fn unix_name<'a>(target: &str, rest: &'a str) -> Result<&'a str, TargetError> {
+    let Some(after) = rest.strip_prefix("//") else {
+        return Ok(rest);
+    };
+    if after.is_empty() || after.starts_with('/') {
+        return Ok(after);
+    }
+    Err(TargetError::UnixHost {
+        target: target.to_owned(),
+        host: after.split('/').next().unwrap_or(after).to_owned(),
+    })
+}
+
+fn unix_target(
+    target: &str,
+    name: &str,
+    address: fn(&str) -> Result<Address, UnixAddressError>,
+) -> Result<Target, TargetError> {
+    let address = address(name).map_err(|fault| TargetError::BadUnix {
+        target: target.to_owned(),
+        fault,
+    })?;
+    Ok(Target {
+        text: target.to_owned(),
+        endpoint: Endpoint::Addresses(vec![address]),
+        // A path is no authority, and servers refuse what is none.
+        authority: Authority::from_static("localhost"),
     })
 }
 

@@ -12,6 +12,59 @@ fn tcp(texts: &[&str]) -> Endpoint {
     Endpoint::Addresses(texts.iter().map(parse).collect())
 }
 
+#[cfg(unix)]
+fn unix() -> Vec<(&'static str, Endpoint, &'static str)> {
+    let table = [
+        ("unix:/run/a.sock", "/run/a.sock"),
+        ("unix:///run/a.sock", "/run/a.sock"),
+        ("unix:a/b.sock", "a/b.sock"),
+        ("UNIX:./a b%20c:5.sock", "./a b%20c:5.sock"),
+    ];
+    let each = table.map(|(text, path)| (text, Address::Unix(std::path::Path::new(path).into())));
+    let mut all: Vec<_> = each.into();
+    if cfg!(target_os = "linux") {
+        let names = [
+            ("unix-abstract:a name", "a name"),
+            ("unix-abstract:nul\0inside", "nul\0inside"),
+            ("unix-abstract:///name", "/name"),
+        ];
+        all.extend(names.map(|(text, name)| (text, Address::UnixAbstract(name.as_bytes().into()))));
+    }
+    all.into_iter()
+        .map(|(text, address)| (text, Endpoint::Addresses(vec![address]), "localhost"))
+        .collect()
+}
+
+#[cfg(not(unix))]
+fn unix() -> Vec<(&'static str, Endpoint, &'static str)> {
+    Vec::new()
+}
+
+#[test]
+#[cfg(unix)]
+fn faults_of_unix_targets_are_named() {
+    let long = format!("unix:/{}", "x".repeat(107));
+    let mut table = vec![
+        ("unix:", "the name of the Unix socket is empty"),
+        ("unix://", "the name of the Unix socket is empty"),
+        (
+            "unix://run/a.sock",
+            "no host \"run\"; write unix:///absolute/path",
+        ),
+        ("unix:a\0b", "holds a NUL byte"),
+        (&long, "is 108 bytes long"),
+    ];
+    let long = format!("unix-abstract:{}", "x".repeat(108));
+    if cfg!(target_os = "linux") {
+        table.push(("unix-abstract:", "is empty"));
+        table.push((&long, "is 108 bytes long; the system takes at most 107"));
+    }
+    for (text, fault) in table {
+        let error = Target::parse(text).expect_err(text);
+        assert!(error.to_string().contains(fault), "{text}: {error}");
+    }
+}
+
 #[test]
 fn every_form_of_target() {
     let table = [
@@ -49,7 +102,7 @@ fn every_form_of_target() {
             "localhost",
         ),
     ];
-    for (text, endpoint, authority) in table {
+    for (text, endpoint, authority) in table.into_iter().chain(unix()) {
         let target = Target::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(target.endpoint, endpoint, "{text}");
         assert_eq!(target.authority.as_str(), authority, "{text}");
@@ -67,7 +120,7 @@ fn faults_are_named() {
             "scheme \"http\" is not known; write host:port",
         ),
         ("https://example.com", "choose plaintext on the builder"),
-        ("unix:/tmp/x", "scheme \"unix\" is not known; known are dns"),
+        ("vsock:1:2", "scheme \"vsock\" is not known; known are dns"),
         ("xds:///service", "scheme \"xds\""),
         (
             "dns://8.8.8.8/host",
@@ -108,6 +161,8 @@ fn faults_are_named() {
 fn no_text_panics() {
     let pieces = [
         "dns",
+        "unix",
+        "unix-abstract",
         "ipv6",
         ":",
         "/",
