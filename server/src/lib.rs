@@ -17,3 +17,4 @@ pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext
 pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
 pub use stream::{Receiver, Sender};
 pub use trunkline_core::include_protos;
+pub use trunkline_transport::http2::ServerKeepalive;

@@ -20,8 +20,8 @@ pub(super) enum Cause {
     Reset(Status),
     /// The deadline passed.
     Deadline,
-    /// The server stops, and its grace is over.
-    Stop,
+    /// The server stops or the connection is too old, and the grace is over: what clients are told.
+    Stop(&'static str),
     /// A child failed.
     Child(Status),
     /// A child panicked.
@@ -37,7 +37,7 @@ impl Cause {
                 Status::deadline_exceeded("the deadline passed before the handler was done")
                     .with_stage(Stage::Handler)
             }
-            Self::Stop => Status::unavailable("server is shutting down").with_stage(Stage::Handler),
+            Self::Stop(why) => Status::unavailable(*why).with_stage(Stage::Handler),
             Self::ChildPanic => Status::internal(super::PANICKED).with_stage(Stage::Handler),
         }
     }
@@ -104,7 +104,7 @@ impl<'a> Watch<'a> {
             return Poll::Ready(Cause::Deadline);
         }
         if this.stop.poll(cx).is_ready() {
-            return Poll::Ready(Cause::Stop);
+            return Poll::Ready(Cause::Stop(context.link().why()));
         }
         let scope = match this.children {
             Children::Watched => context.scope(),

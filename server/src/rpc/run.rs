@@ -157,8 +157,8 @@ impl Rpc {
                 // Behind what waits: a client that reads is told, however full its window is now.
                 self.answer.finish(Outcome::from(status), self.subtype);
             }
-            Cause::Stop => {
-                tracing::debug!(method, "RPC ended by the stop of the server");
+            Cause::Stop(why) => {
+                tracing::debug!(method, why, "RPC ended by this side");
                 self.end = End::Stopped;
                 let counters = self.context.link().counters();
                 counters.rpc_stopped(self.answer.cut(&status));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::{ToSocketAddrs, lookup_host};
 use trunkline_core::Status;
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
-use trunkline_transport::http2::ServerConfig;
+use trunkline_transport::http2::{ServerConfig, ServerKeepalive};
 use trunkline_transport::{BoxListener, Listener, TcpListener};
 
 use super::{Limits, Server, Shared};
@@ -24,6 +24,7 @@ pub struct ServerBuilder {
     insecure: bool,
     credentials: Option<BoxCredentials>,
     http2: ServerConfig,
+    keepalive: Option<ServerKeepalive>,
     limits: Limits,
     interceptors: Vec<BoxInterceptor>,
 }
@@ -117,6 +118,39 @@ impl ServerBuilder {
         self
     }
 
+    /// When silent clients are asked for a sign of life. Default: after 2 h, with 20 s to answer.
+    ///
+    /// A connection whose client does not answer is closed, and its handlers are cancelled. Goes
+    /// before what [`http2`](Self::http2) says.
+    pub const fn keepalive(mut self, keepalive: ServerKeepalive) -> Self {
+        self.keepalive = Some(keepalive);
+        self
+    }
+
+    /// How long a connection may live until its client is told to make another one, give or take a
+    /// tenth at random. Default: no limit.
+    ///
+    /// Calls notice nothing: those that run go on, the next ones go to the new connection. Spreads
+    /// long-lived clients over servers that were added, and leads them away from a name's old
+    /// addresses.
+    pub const fn max_connection_age(mut self, age: Duration) -> Self {
+        self.limits.lifetime.max_age = Some(age);
+        self
+    }
+
+    /// How long calls may go on after [`max_connection_age`](Self::max_connection_age). Then their
+    /// handlers are dropped, and clients are told UNAVAILABLE. Default: as long as they like.
+    pub const fn max_connection_age_grace(mut self, grace: Duration) -> Self {
+        self.limits.lifetime.max_age_grace = Some(grace);
+        self
+    }
+
+    /// How long a connection may be without a call until it is closed. Default: no limit.
+    pub const fn max_connection_idle(mut self, idle: Duration) -> Self {
+        self.limits.lifetime.max_idle = Some(idle);
+        self
+    }
+
     /// Binds a TCP address and makes the server. Port 0 asks for a free port, see
     /// [`Server::local_address`].
     ///
@@ -177,7 +211,11 @@ impl ServerBuilder {
             }
         };
         let routes = self.router.into_routes(&self.interceptors)?;
-        let shared = Shared::new(routes, credentials, self.http2, self.limits);
+        let mut http2 = self.http2;
+        if let Some(keepalive) = self.keepalive {
+            http2.keepalive = keepalive;
+        }
+        let shared = Shared::new(routes, credentials, http2, self.limits);
         Ok(Server::new(
             BoxListener::new(listener),
             self.listeners,

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use trunkline_core::protocol::{Reject, read_request};
-use trunkline_core::{Stage, Status};
+use trunkline_core::{Deadline, Stage, Status};
 use trunkline_transport::credentials::{Secured, TransportCredentials};
 use trunkline_transport::http2::{ServerConnection, ServerStream};
 use trunkline_transport::{Address, BoxIo, Peer, Timer, now};
 
+use super::lifetime::{Ending, Lifetime, random_spread};
 use super::shutdown::{Action, StopSequence};
 use super::stats::ConnectionGuard;
 use super::{Link, Shared};
@@ -32,8 +33,10 @@ pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, share
         Ok(connection) => {
             tracing::debug!(peer = %from, "connected");
             let peer = connection.peer().clone();
+            let limits = shared.limits.lifetime;
             let driver = Driver {
                 connection,
+                lifetime: Lifetime::new(limits, random_spread(), now()).map(Watched::new),
                 link: Arc::new(Link::new(Arc::clone(&shared), peer)),
                 sequence: StopSequence::default(),
                 timer: Timer::new(None),
@@ -107,7 +110,51 @@ struct Driver {
     link: Arc<Link>,
     sequence: StopSequence,
     timer: Timer,
+    /// `None` where nothing limits it.
+    lifetime: Option<Watched>,
     patience: u8,
+}
+
+/// What clients are told whose calls the end of the server's grace cuts.
+const STOPPED: &str = "server is shutting down";
+
+/// The same for a connection that is too old.
+const TOO_OLD: &str =
+    "the connection's age is over its limit, and so is the grace (the server's max_connection_age)";
+
+/// The lifetime of a connection, and its timer.
+struct Watched {
+    lifetime: Lifetime,
+    timer: Timer,
+}
+
+impl Watched {
+    fn new(lifetime: Lifetime) -> Self {
+        let timer = Timer::new(lifetime.wake_at().map(Deadline::at));
+        Self { lifetime, timer }
+    }
+
+    /// What is due.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        while self.timer.poll_expired(cx).is_ready() {
+            let ending = self.lifetime.tick(now());
+            self.timer = Timer::new(self.lifetime.wake_at().map(Deadline::at));
+            if let Some(ending) = ending {
+                return Poll::Ready(ending);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// The connection goes to sleep, with a call open or not.
+    fn sleep(&mut self, connection: &ServerConnection, cx: &mut Context<'_>) {
+        if self.lifetime.counts_idleness() && self.lifetime.observe(connection.has_streams(), now) {
+            self.timer = Timer::new(self.lifetime.wake_at().map(Deadline::at));
+            if self.timer.poll_expired(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
 }
 
 /// How a connection ended.
@@ -147,7 +194,7 @@ impl Driver {
                 Action::RefuseNew => self.connection.refuse_new(),
                 Action::CancelHandlers => {
                     self.connection.refuse_new();
-                    self.link.stop.raise();
+                    self.link.cut(STOPPED);
                 }
                 Action::Abrupt => self.connection.abrupt_shutdown(),
                 Action::Close => return Poll::Ready(Closed::Cut),
@@ -167,7 +214,12 @@ impl Driver {
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(self.lost(status)),
                 Poll::Ready(None) if self.sequence.is_cut() => return Poll::Ready(Closed::Cut),
                 Poll::Ready(None) => return Poll::Ready(Closed::InOrder),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    if let Some(watched) = &mut self.lifetime {
+                        watched.sleep(&self.connection, cx);
+                    }
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -197,11 +249,30 @@ impl Driver {
         if self.sequence.has_grace() && abort.poll(cx).is_ready() {
             return Some(self.sequence.grace_over(now()));
         }
+        if let Some(watched) = &mut self.lifetime
+            && let Poll::Ready(ending) = watched.poll(cx)
+        {
+            return Some(self.outlived(ending));
+        }
         if self.timer.poll_expired(cx).is_ready() {
             let has_streams = self.connection.has_streams();
             return Some(self.sequence.tick(now(), has_streams));
         }
         None
+    }
+
+    /// The connection's lifetime asks for its end. Where it ends already, nothing changes.
+    fn outlived(&mut self, ending: Ending) -> Action {
+        let peer = self.link.peer().address();
+        tracing::debug!(%peer, ?ending, "the connection's lifetime is over");
+        match ending {
+            Ending::Age | Ending::Idle if self.sequence.is_running() => self.sequence.drain(now()),
+            Ending::Grace if self.sequence.has_grace() => {
+                self.link.cut(TOO_OLD);
+                self.sequence.grace_over(now())
+            }
+            Ending::Age | Ending::Idle | Ending::Grace => Action::Wait,
+        }
     }
 
     /// Routes one request: to a handler's task, or to an answer at once.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::lifetime::LifetimeLimits;
+
 /// The largest request message: gRPC's customary 4 MiB.
 const MAX_RECEIVE_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -18,6 +20,7 @@ pub(crate) struct Limits {
     /// The longest that an RPC may take, whatever its client allows.
     pub(crate) max_timeout: Option<Duration>,
     pub(crate) max_connections: usize,
+    pub(crate) lifetime: LifetimeLimits,
 }
 
 impl Default for Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             max_send_message_bytes: usize::MAX,
             max_timeout: None,
             max_connections: MAX_CONNECTIONS,
+            lifetime: LifetimeLimits::default(),
         }
     }
 }

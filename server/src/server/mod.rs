@@ -3,13 +3,14 @@
 mod accept;
 mod builder;
 mod connection;
+mod lifetime;
 mod limits;
 mod shutdown;
 mod stats;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::task::JoinSet;
 use trunkline_core::{Deadline, Status};
@@ -166,6 +167,8 @@ pub(crate) struct Link {
     stop: Signal,
     /// Links that an RPC holds beside its first.
     copies: AtomicUsize,
+    /// What their clients are told.
+    why: OnceLock<&'static str>,
 }
 
 impl Link {
@@ -175,6 +178,7 @@ impl Link {
             peer,
             stop: Signal::default(),
             copies: AtomicUsize::new(0),
+            why: OnceLock::new(),
         }
     }
 
@@ -208,6 +212,17 @@ impl Link {
 
     pub(crate) const fn stop(&self) -> &Signal {
         &self.stop
+    }
+
+    /// Ends every RPC of the connection, and tells clients why.
+    fn cut(&self, why: &'static str) {
+        let _ = self.why.set(why);
+        self.stop.raise();
+    }
+
+    /// Why the RPCs of the connection are ended by this side.
+    pub(crate) fn why(&self) -> &'static str {
+        self.why.get().copied().unwrap_or("the server is stopping")
     }
 
     /// The RPC's task is over.
