@@ -33,6 +33,8 @@ mod handlers;
 #[cfg(test)]
 mod in_memory;
 #[cfg(test)]
+mod keepalive;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod log;

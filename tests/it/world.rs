@@ -79,6 +79,15 @@ impl World {
         Self::new(server, options(channel))
     }
 
+    /// In memory, with a listener and a channel of the test's own.
+    pub(crate) fn over(
+        server: ServerBuilder,
+        listener: memory::MemoryListener,
+        channel: ChannelBuilder,
+    ) -> Self {
+        Self::new(server.listen(listener).expect("a server"), channel)
+    }
+
     fn new(server: Server, channel: ChannelBuilder) -> Self {
         Self {
             channel: channel.build().expect("a channel"),

@@ -11,6 +11,7 @@
 //! let (answer, ()) = tokio::join!(echo.once(Note::default()), script);
 //! ```
 
+mod dark;
 mod frame;
 mod hpack;
 mod peer;
@@ -20,6 +21,7 @@ mod served;
 use std::fmt;
 use std::time::Duration;
 
+pub(crate) use dark::Path;
 pub(crate) use frame::*;
 pub(crate) use peer::{Event, Exchange, Peer};
 pub(crate) use raw_server::{RawServer, channel_closes};

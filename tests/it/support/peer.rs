@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) heads: usize,
     /// Whether PING is answered.
     pub(crate) acknowledges: bool,
+    /// When PINGs came.
+    pub(crate) pinged: Vec<tokio::time::Instant>,
 }
 
 /// Something that the other side did.
@@ -84,6 +86,7 @@ impl Peer {
             closed: false,
             heads: 0,
             acknowledges: true,
+            pinged: Vec::new(),
         }
     }
 
@@ -337,8 +340,11 @@ impl Peer {
                 self.send(raw(frame::SETTINGS, frame::ACK, 0, &[])).await;
                 None
             }
-            frame::PING if flags & frame::ACK == 0 && self.acknowledges => {
-                self.send(raw(frame::PING, frame::ACK, 0, payload)).await;
+            frame::PING if flags & frame::ACK == 0 => {
+                self.pinged.push(tokio::time::Instant::now());
+                if self.acknowledges {
+                    self.send(raw(frame::PING, frame::ACK, 0, payload)).await;
+                }
                 None
             }
             other => {
