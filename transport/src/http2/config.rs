@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::keepalive::{Keepalive, ServerKeepalive};
+
 /// Bytes one stream may receive before its reader takes some.
 const STREAM_WINDOW: u32 = 256 * 1024;
 
@@ -30,6 +32,8 @@ pub struct ClientConfig {
     /// closed with ENHANCE_YOUR_CALM. Each frame shorter than 256 bytes counts what it lacks to
     /// 256; 2 MiB, the default, is about 8,000 unread tiny messages.
     pub small_data_budget_bytes: usize,
+    /// Whether a silent server is asked for a sign of life. Default: it is not.
+    pub keepalive: Keepalive,
 }
 
 impl Default for ClientConfig {
@@ -40,6 +44,7 @@ impl Default for ClientConfig {
             max_frame_bytes: 16 * 1024,
             max_header_list_bytes: 16 * 1024,
             small_data_budget_bytes: 2 * 1024 * 1024,
+            keepalive: Keepalive::default(),
         }
     }
 }
@@ -64,6 +69,8 @@ pub struct ServerConfig {
     pub small_data_budget_bytes: usize,
     /// How long a new connection may take until HTTP/2 is agreed on. Default 10 s.
     pub handshake_timeout: Duration,
+    /// When a silent client is asked for a sign of life. Default: after 2 h.
+    pub keepalive: ServerKeepalive,
 }
 
 impl Default for ServerConfig {
@@ -77,6 +84,7 @@ impl Default for ServerConfig {
             max_header_list_bytes: client.max_header_list_bytes,
             small_data_budget_bytes: client.small_data_budget_bytes,
             handshake_timeout: Duration::from_secs(10),
+            keepalive: ServerKeepalive::default(),
         }
     }
 }

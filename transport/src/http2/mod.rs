@@ -6,6 +6,8 @@
 
 mod config;
 mod h2;
+mod keepalive;
+mod ping;
 
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ pub use h2::{
     ClientConnection, Permit, RequestBody, RequestStream, Responder, ResponseStream,
     ServerConnection, ServerStream, SharedStream,
 };
+
+pub use keepalive::{Keepalive, ServerKeepalive};
 
 pub(crate) use h2::Head;
 

@@ -14,7 +14,7 @@ use trunkline_core::{Code, Origin, Stage, Status};
 
 use super::cell::StreamCell;
 use super::driver::Driver;
-use super::error::{connection_error, is_misuse, stream_error};
+use super::error::{asks_for_calm, connection_error, is_misuse, stream_error};
 use super::fields::{Fields, send_chunk};
 use super::io::coalesce;
 use super::link::{Link, Permit, Slots};
@@ -49,11 +49,19 @@ pub struct ClientConnection(Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// h2's handle; `None` once [`ClientConnection::close`] was called. One handle behind a short
-    /// lock, because cloning and dropping one takes h2's own lock twice.
-    pub(super) sender: Mutex<Option<SendRequest<Bytes>>>,
+    pub(super) opener: Mutex<Opener>,
     link: Arc<Link>,
     slots: Arc<Slots>,
+}
+
+/// What opens streams.
+#[derive(Debug)]
+pub(super) struct Opener {
+    /// h2's handle; `None` once [`ClientConnection::close`] was called. One handle behind a short
+    /// lock, because cloning and dropping one takes h2's own lock twice.
+    pub(super) handle: Option<SendRequest<Bytes>>,
+    /// Streams opened so far.
+    opened: u64,
 }
 
 impl ClientConnection {
@@ -86,8 +94,12 @@ impl ClientConnection {
             .await
             .map_err(|why| why.with_unprocessed(true))?;
         driver.follow_limit();
+        driver.start_keepalive(&config.keepalive);
         let inner = Arc::new(Inner {
-            sender: Mutex::new(Some(sender)),
+            opener: Mutex::new(Opener {
+                handle: Some(sender),
+                opened: 0,
+            }),
             link: Arc::clone(&driver.link),
             slots: Arc::clone(&driver.slots),
         });
@@ -132,12 +144,35 @@ impl ClientConnection {
         self.0.link.down().await
     }
 
+    /// True once the peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM after keepalive
+    /// had sent PINGs: they came too often for it (gRFC A8), or something else was too much.
+    #[must_use]
+    pub fn pings_too_often(&self) -> bool {
+        self.0.link.pings_too_often()
+    }
+
     /// Opens nothing more; the socket closes when the last open stream has ended.
     pub fn close(&self) {
         let text = "the connection was closed by this side";
         self.0.link.drain(unavailable(text));
-        let sender = self.0.sender.lock().take();
-        drop(sender);
+        let handle = self.0.opener.lock().handle.take();
+        drop(handle);
+    }
+
+    /// Ends the connection now, for this reason: what is open on it fails with it.
+    pub fn abort(&self, why: Status) {
+        self.0.link.abort(why);
+    }
+
+    /// Waits until the connection is gone, with everything that was open on it. Cancel safe.
+    pub async fn ended(&self) -> Status {
+        self.0.link.ended().await
+    }
+
+    /// How many streams were opened so far.
+    #[must_use]
+    pub fn opened(&self) -> u64 {
+        self.0.opener.lock().opened
     }
 
     /// Starts a call whose request is one message: HEADERS, DATA with END_STREAM.
@@ -213,8 +248,9 @@ impl ClientConnection {
 
     fn open(&self, head: &RequestHead<'_>) -> Result<(ResponseFuture, SendStream<Bytes>), Status> {
         let first = self.request(head)?;
-        let mut sender = self.0.sender.lock();
-        let Some(handle) = sender.as_mut() else {
+        let mut opener = self.0.opener.lock();
+        opener.opened = opener.opened.wrapping_add(1);
+        let Some(handle) = opener.handle.as_mut() else {
             return Err(unavailable("the connection was closed by this side"));
         };
         let mut opened = handle.send_request(first, false);
@@ -225,11 +261,14 @@ impl ClientConnection {
         if self.0.slots.in_use() >= self.0.slots.limit() {
             refresh(handle);
         }
-        drop(sender);
+        drop(opener);
         opened.map_err(|error| {
             let link = &self.0.link;
             let status = stream_error(&error, link, Stage::Request).with_unprocessed(true);
             tracing::debug!(peer = %link.peer().address(), %error, "the connection takes no more calls");
+            if asks_for_calm(&error) {
+                link.set_too_much();
+            }
             link.drain(status.clone());
             self.0.slots.wake_all();
             status

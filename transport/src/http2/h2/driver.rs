@@ -10,14 +10,15 @@ use h2::Reason;
 use h2::client::Connection;
 use trunkline_core::{Deadline, Stage, Status};
 
+use super::alive::{Alive, Liveness};
 use super::cell::Signal;
 use super::client::{Inner, NO_SETTINGS_YET, refresh, unavailable};
-use super::error::{connection_error, io_error};
+use super::error::{asks_for_calm, connection_error, io_error, keepalive_error};
 use super::io::{Coalesced, Flusher};
 use super::link::{Link, Permit, Slots};
 use super::pace::Pace;
-use crate::http2::ClientConfig;
 use crate::http2::config::{connection_window, max_streams, stream_window};
+use crate::http2::{ClientConfig, Keepalive};
 use crate::{Timer, now};
 
 /// What a peer that takes nothing any more is granted before the socket is dropped.
@@ -39,6 +40,7 @@ pub(super) struct Driver {
     leaving: Vec<Permit>,
     /// How long the last words may take once nobody uses the connection any more.
     goodbye: Option<Timer>,
+    alive: Option<Box<Alive>>,
 }
 
 impl Driver {
@@ -61,6 +63,15 @@ impl Driver {
             stream_window: stream_window(config.stream_window_bytes),
             leaving: Vec::new(),
             goodbye: None,
+            alive: None,
+        }
+    }
+
+    /// From now on the peer is asked for signs of life, if that is wanted.
+    pub(super) fn start_keepalive(&mut self, keepalive: &Keepalive) {
+        if let Some(policy) = keepalive.policy(now()) {
+            let handle = self.connection.ping_pong();
+            self.alive = handle.map(|handle| Box::new(Alive::client(policy, handle)));
         }
     }
 
@@ -91,6 +102,9 @@ impl Driver {
 
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<Status>> {
         self.link.set_driver(cx.waker());
+        if let Some(why) = self.link.aborted() {
+            return Poll::Ready(Some(why.clone()));
+        }
         self.link.take_retired(&mut self.leaving);
         loop {
             self.link.drive_streams(&mut self.queue);
@@ -98,14 +112,25 @@ impl Driver {
                 Poll::Ready(Ok(())) => return Poll::Ready(None),
                 Poll::Ready(Err(error)) if is_clean_end(&error) => return Poll::Ready(None),
                 Poll::Ready(Err(error)) => {
+                    if asks_for_calm(&error) {
+                        self.link.set_too_much();
+                    }
                     let why = connection_error(&error, &self.link, Stage::Response);
                     return Poll::Ready(Some(why));
                 }
                 Poll::Pending => {}
             }
             // Window that has just arrived may let a waiting stream go on.
-            if !self.link.is_dirty() {
-                break;
+            if self.link.is_dirty() {
+                continue;
+            }
+            match self.poll_alive(cx) {
+                Liveness::Nothing => break,
+                Liveness::Asked => self.link.set_pinged(),
+                Liveness::Dead(timeout) => {
+                    let why = keepalive_error(timeout, &self.link, Stage::Response);
+                    return Poll::Ready(Some(why));
+                }
             }
         }
         self.follow_limit();
@@ -124,6 +149,15 @@ impl Driver {
         }
     }
 
+    /// A branch where there is no keepalive.
+    fn poll_alive(&mut self, cx: &mut Context<'_>) -> Liveness {
+        let Some(alive) = &mut self.alive else {
+            return Liveness::Nothing;
+        };
+        let has_calls = self.slots.in_use() > 0;
+        alive.poll(|| self.flusher.bytes_read(), has_calls, cx)
+    }
+
     /// Adopts the peer's stream limit as it is now, and opens the connection's window for it.
     pub(super) fn follow_limit(&mut self) {
         let peers = self.connection.max_concurrent_send_streams();
@@ -135,7 +169,7 @@ impl Driver {
         let window = connection_window(self.window, limit, self.stream_window);
         self.connection.set_target_window_size(window);
         if let Some(inner) = self.handle.upgrade()
-            && let Some(handle) = inner.sender.lock().as_mut()
+            && let Some(handle) = inner.opener.lock().handle.as_mut()
         {
             // The last stream may have been the last of the new limit without our knowing.
             refresh(handle);
@@ -164,8 +198,9 @@ impl Driver {
         let Some(inner) = self.handle.upgrade() else {
             return text("closed by this side");
         };
-        let mut sender = inner.sender.lock();
-        let ready = sender
+        let mut opener = inner.opener.lock();
+        let ready = opener
+            .handle
             .as_mut()
             .map(|handle| handle.poll_ready(&mut Context::from_waker(Waker::noop())));
         match ready {

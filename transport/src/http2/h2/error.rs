@@ -1,5 +1,7 @@
 //! Failures of the h2 crate as statuses that name the peer, the stage and the cause.
 
+use std::time::Duration;
+
 use h2::Reason;
 use trunkline_core::{Code, Origin, Stage, Status};
 
@@ -67,6 +69,21 @@ pub(super) fn io_error(error: &std::io::Error, link: &Link, stage: Stage) -> Sta
     // h2 keeps its error, so the source is a copy of what identifies it.
     let source = std::io::Error::new(error.kind(), error.to_string());
     transport(Code::Unavailable, text, stage).with_source(source)
+}
+
+/// A peer that gave no sign of life when it was asked for one.
+pub(super) fn keepalive_error(timeout: Duration, link: &Link, stage: Stage) -> Status {
+    let peer = link.peer().address();
+    let text = format!(
+        "connection to {peer} given up by keepalive: no answer to a PING within {timeout:?} \
+         (setting keepalive.timeout)"
+    );
+    transport(Code::Unavailable, text, stage)
+}
+
+/// The peer asks for less of something, PINGs perhaps.
+pub(super) fn asks_for_calm(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM)
 }
 
 /// A stream that one side reset.

@@ -42,6 +42,7 @@ pub(super) fn coalesce(io: BoxIo) -> (Coalesced, Flusher) {
         io,
         buffer: BytesMut::new(),
         heard: Heard::default(),
+        read: 0,
     }));
     (Coalesced(Arc::clone(&out)), Flusher(out))
 }
@@ -56,6 +57,8 @@ struct Out {
     io: BoxIo,
     buffer: BytesMut,
     heard: Heard,
+    /// Bytes read so far.
+    read: u64,
 }
 
 impl Flusher {
@@ -72,6 +75,11 @@ impl Flusher {
     /// A better reason why a server found no HTTP/2 preface, where the first bytes tell one.
     pub(super) fn explain_client(&self, why: Status, peer: &Peer) -> Status {
         self.0.lock().heard.explain_client(why, peer)
+    }
+
+    /// Bytes that have arrived so far: for keepalive, which looks whether it has moved.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.0.lock().read
     }
 
     /// Gives the buffer's memory back: the connection has no call.
@@ -157,6 +165,8 @@ impl AsyncRead for Coalesced {
             out.heard
                 .hear(buf.filled().get(before..).unwrap_or_default());
         }
+        let read = u64::try_from(buf.filled().len() - before).unwrap_or(u64::MAX);
+        out.read = out.read.wrapping_add(read);
         Poll::Ready(Ok(()))
     }
 }

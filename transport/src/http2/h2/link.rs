@@ -1,6 +1,6 @@
 //! What the tasks of a connection's streams and its driver share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
@@ -28,6 +28,12 @@ pub(crate) struct Link {
     draining: OnceLock<Status>,
     cause: OnceLock<Status>,
     down: Notify,
+    /// Why the driver is to end the connection now.
+    abort: OnceLock<Status>,
+    /// Keepalive has sent a PING.
+    pinged: AtomicBool,
+    /// The peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM.
+    too_much: AtomicBool,
 }
 
 impl Link {
@@ -44,6 +50,9 @@ impl Link {
             draining: OnceLock::new(),
             cause: OnceLock::new(),
             down: Notify::new(),
+            abort: OnceLock::new(),
+            pinged: AtomicBool::new(false),
+            too_much: AtomicBool::new(false),
         })
     }
 
@@ -144,9 +153,48 @@ impl Link {
         }
     }
 
+    /// Tells the driver to end the connection, for this reason.
+    pub(super) fn abort(&self, why: Status) {
+        self.drain(why.clone());
+        if self.abort.set(why).is_ok() {
+            self.wake_driver();
+        }
+    }
+
+    /// Why the driver is to end the connection, if it is.
+    pub(super) fn aborted(&self) -> Option<&Status> {
+        self.abort.get()
+    }
+
+    /// Waits until the connection is gone and says why.
+    pub(super) async fn ended(&self) -> Status {
+        loop {
+            let notified = self.down.notified();
+            if let Some(why) = self.cause() {
+                return why.clone();
+            }
+            notified.await;
+        }
+    }
+
     /// Why the connection is gone; `None` while it lives.
     pub(super) fn cause(&self) -> Option<&Status> {
         self.cause.get()
+    }
+
+    /// Keepalive has sent a PING.
+    pub(super) fn set_pinged(&self) {
+        self.pinged.store(true, Ordering::Release);
+    }
+
+    /// The peer said GOAWAY ENHANCE_YOUR_CALM.
+    pub(super) fn set_too_much(&self) {
+        self.too_much.store(true, Ordering::Release);
+    }
+
+    /// Whether the peer closed because of our PINGs, as far as can be told.
+    pub(super) fn pings_too_often(&self) -> bool {
+        self.pinged.load(Ordering::Acquire) && self.too_much.load(Ordering::Acquire)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The engine on the h2 crate: the only place that names one of its types.
 
+mod alive;
 mod body;
 mod cell;
 mod client;

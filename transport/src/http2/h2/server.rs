@@ -13,9 +13,10 @@ use http::{Request, StatusCode};
 use trunkline_core::protocol::Reject;
 use trunkline_core::{Stage, Status};
 
+use super::alive::{Alive, Liveness};
 use super::body::Body;
 use super::cell::Signal;
-use super::error::{connection_error, io_error};
+use super::error::{connection_error, io_error, keepalive_error};
 use super::fields::{self, Fields};
 use super::io::{Coalesced, Flusher, coalesce};
 use super::link::Link;
@@ -23,7 +24,7 @@ use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
 use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
-use crate::{BoxIo, Peer};
+use crate::{BoxIo, Peer, now};
 
 /// Streams reset by us that h2 remembers, so that their late frames are no fault.
 const REMEMBERED_RESETS: usize = 1_000;
@@ -44,6 +45,7 @@ pub struct ServerConnection {
     queue: Vec<Arc<Signal>>,
     refusing: bool,
     failed: bool,
+    alive: Option<Box<Alive>>,
 }
 
 impl ServerConnection {
@@ -56,7 +58,7 @@ impl ServerConnection {
         let link = Link::new(peer, stream_window(config.stream_window_bytes));
         let (io, flusher) = coalesce(io);
         let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
-        let connection = std::future::poll_fn(|cx| {
+        let mut connection = std::future::poll_fn(|cx| {
             let polled = handshake.as_mut().poll(cx);
             // The client may wait for our SETTINGS before it says more.
             match flusher.poll_flush(cx) {
@@ -68,6 +70,10 @@ impl ServerConnection {
             }
         })
         .await?;
+        let alive = config.keepalive.policy(now()).and_then(|policy| {
+            let handle = connection.ping_pong()?;
+            Some(Box::new(Alive::server(policy, handle)))
+        });
         Ok(Self {
             connection,
             flusher,
@@ -78,6 +84,7 @@ impl ServerConnection {
             queue: Vec::new(),
             refusing: false,
             failed: false,
+            alive,
         })
     }
 
@@ -119,8 +126,16 @@ impl ServerConnection {
                 Poll::Ready(None) => return self.ended(None, cx),
                 Poll::Pending => {}
             }
-            if !self.link.is_dirty() {
-                break;
+            if self.link.is_dirty() {
+                continue;
+            }
+            match self.poll_alive(cx) {
+                Liveness::Nothing => break,
+                Liveness::Asked => {}
+                Liveness::Dead(timeout) => {
+                    let why = keepalive_error(timeout, &self.link, Stage::Request);
+                    return self.ended(Some(why), cx);
+                }
             }
         }
         let open = self.open_streams();
@@ -169,6 +184,14 @@ impl ServerConnection {
     #[must_use]
     pub fn peer(&self) -> &Peer {
         self.link.peer()
+    }
+
+    /// One look at a timer's flag unless it is time to look closer.
+    fn poll_alive(&mut self, cx: &mut Context<'_>) -> Liveness {
+        let Some(alive) = &mut self.alive else {
+            return Liveness::Nothing;
+        };
+        alive.poll(|| self.flusher.bytes_read(), true, cx)
     }
 
     /// Each open stream holds the link, some for a while twice: good enough for the pace.

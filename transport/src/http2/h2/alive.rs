@@ -1,0 +1,176 @@
+//! Keepalive on the h2 crate: the policy, the one PING, and the timer of a connection's driver.
+//!
+//! What a driver's wake-up costs without anything to do: one look at the timer's flag. How much
+//! was read is a counter of the socket's wrapper, looked at
+//! - by a client, which asked for keepalive, at each wake-up, together with the clock: it must not
+//!   ask a moment too early;
+//! - by a server, whose keepalive is always on, only when the timer fires, eight times per
+//!   `time`. It takes what arrived since the last look as arrived right after that look, and so
+//!   asks up to an eighth too early, which harms nobody.
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use h2::{Ping, PingPong};
+use tokio::task::coop;
+use tokio::time::Sleep;
+
+use crate::http2::keepalive::{Action, Policy};
+use crate::http2::ping::SharedPing;
+use crate::now;
+
+/// Looks of a server within its keepalive time.
+const LOOKS: u32 = 8;
+
+/// What the driver has to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Liveness {
+    Nothing,
+    /// A PING was handed to h2: drive it once more, so that it is written.
+    Asked,
+    /// The peer has not answered within this time.
+    Dead(Duration),
+}
+
+/// The keepalive of one connection.
+pub(super) struct Alive {
+    policy: Policy,
+    ping: SharedPing,
+    handle: PingPong,
+    timer: Alarm,
+    /// The counter of read bytes at the last look.
+    read: u64,
+    looked: Instant,
+    /// How often to look at the least; `None`: at each wake-up.
+    look_every: Option<Duration>,
+}
+
+impl Alive {
+    /// For a client: exact.
+    pub(super) fn client(policy: Policy, handle: PingPong) -> Self {
+        Self::new(policy, handle, None)
+    }
+
+    /// For a server: coarse, and free while there is nothing to do.
+    pub(super) fn server(policy: Policy, handle: PingPong) -> Self {
+        let every = policy.time() / LOOKS;
+        Self::new(policy, handle, Some(every))
+    }
+
+    fn new(policy: Policy, handle: PingPong, look_every: Option<Duration>) -> Self {
+        let mut this = Self {
+            policy,
+            ping: SharedPing::default(),
+            handle,
+            timer: Alarm::default(),
+            read: 0,
+            looked: now(),
+            look_every,
+        };
+        this.arm();
+        this
+    }
+
+    /// The driver's turn, after h2 has read what there was. `read` gives the counter.
+    pub(super) fn poll(
+        &mut self,
+        read: impl Fn() -> u64,
+        has_calls: bool,
+        cx: &mut Context<'_>,
+    ) -> Liveness {
+        let due = self.timer.poll(cx).is_ready();
+        if self.look_every.is_none() {
+            self.look(read(), now);
+        }
+        if self.ping.in_flight() && self.handle.poll_pong(cx).is_ready() {
+            let now = now();
+            let round_trip = self.ping.acknowledged(now);
+            tracing::trace!(?round_trip, "keepalive answered");
+            self.policy.acknowledged(now);
+        }
+        let is_woken = has_calls && self.policy.is_dormant();
+        if !due && !is_woken {
+            return Liveness::Nothing;
+        }
+        let now = now();
+        if self.look_every.is_some() {
+            let before = self.looked;
+            self.look(read(), || before);
+            self.looked = now;
+        }
+        let liveness = match self.policy.tick(now, has_calls) {
+            Action::Wait => Liveness::Nothing,
+            Action::Close => return Liveness::Dead(self.policy.timeout()),
+            Action::Ping => {
+                // One that is already under way answers as well; where h2 refuses, the connection
+                // is ending anyway.
+                if self.ping.ask(now) {
+                    let _ = self.handle.send_ping(Ping::opaque());
+                }
+                Liveness::Asked
+            }
+        };
+        self.arm();
+        // Registers with the new alarm.
+        if self.timer.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        liveness
+    }
+
+    fn look(&mut self, read: u64, at: impl Fn() -> Instant) {
+        if read != self.read {
+            self.policy.heard(read.wrapping_sub(self.read), at());
+            self.read = read;
+        }
+    }
+
+    fn arm(&mut self) {
+        let look = self
+            .look_every
+            .and_then(|every| self.looked.checked_add(every));
+        let due = self.policy.wake_at();
+        self.timer.set(match (due, look) {
+            (Some(due), Some(look)) => Some(due.min(look)),
+            (due, look) => due.or(look),
+        });
+    }
+}
+
+/// A timer that its task may poll at each wake-up for next to nothing.
+#[derive(Debug, Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: bool,
+    waker: Option<Waker>,
+}
+
+impl Alarm {
+    fn set(&mut self, at: Option<Instant>) {
+        self.waker = None;
+        self.armed = at.is_some();
+        if let Some(at) = at {
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(at.into()),
+                None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
+            }
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(sleep) = self.sleep.as_mut().filter(|_| self.armed) else {
+            return Poll::Pending;
+        };
+        if sleep.is_elapsed() {
+            return Poll::Ready(());
+        }
+        let known = |waker: &Waker| waker.will_wake(cx.waker());
+        if self.waker.as_ref().is_some_and(known) {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
+        // Without budget the timer would not register with the waker, which is only done once.
+        pin!(coop::unconstrained(sleep.as_mut())).poll(cx)
+    }
+}
