@@ -16,9 +16,12 @@ pub use call::{
     IntoMessages, Iter, Kind, ServerStreaming, ServerStreamingFuture, Summary, Unary, UnaryFuture,
     UploadFuture,
 };
-pub use channel::{Channel, ChannelBuilder, ChannelError};
+pub use channel::{
+    Channel, ChannelBuilder, ChannelError, ChannelStats, CloseReport, ConnectivityState,
+};
 pub use interceptor::{BoxInterceptor, CallContext, ClientStream, Interceptor, Next, Outcome};
 pub use resolver::TargetError;
 pub use stream::{Receiver, Sender};
 pub use subchannel::BackoffConfig;
 pub use trunkline_core::include_protos;
+pub use trunkline_transport::http2::Keepalive;

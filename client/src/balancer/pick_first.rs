@@ -120,6 +120,19 @@ impl PickFirst {
         }
     }
 
+    /// The channel goes IDLE for want of calls: everything is dropped, and the name is asked for
+    /// anew when a call wants a connection.
+    pub(crate) fn sleep(&mut self, out: &mut Vec<Action>) {
+        for entry in &mut self.entries {
+            entry.forget(out);
+        }
+        self.entries.clear();
+        self.mode = Mode::Idle;
+        self.failing = false;
+        self.wanted = false;
+        self.resolver_failure = None;
+    }
+
     /// The name stands for these addresses now.
     pub(crate) fn resolved(&mut self, addresses: &[Address], out: &mut Vec<Action>) {
         if addresses.is_empty() {

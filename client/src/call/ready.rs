@@ -29,6 +29,9 @@ pub(crate) async fn wait(
         // Registered before the snapshot is read: a change in between is not missed.
         let mut changed = pin!(shared.changed.notified());
         changed.as_mut().enable();
+        if shared.closed_by().is_some() {
+            return Err(shared.closed_status());
+        }
         if shared.ensure_running()? {
             starts += 1;
             if starts > 1 {
@@ -41,6 +44,7 @@ pub(crate) async fn wait(
         }
         match &shared.snapshot().picker {
             Picker::Failed(why) if !wait_for_ready => return Err(why.clone()),
+            Picker::Closed(why) => return Err(why.clone()),
             Picker::Idle => shared.wake.notify_one(),
             Picker::Failed(_) | Picker::Resolving | Picker::Connecting(_) => {}
             Picker::Ready(_) => match queue(&shared, &mut expiry).await? {

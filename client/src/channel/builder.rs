@@ -9,7 +9,7 @@ use http::uri::Authority;
 use trunkline_core::Status;
 use trunkline_core::protocol::USER_AGENT;
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
-use trunkline_transport::http2::ClientConfig;
+use trunkline_transport::http2::{ClientConfig, Keepalive};
 use trunkline_transport::{Address, BoxConnector, Connector, SocketConnector};
 
 use super::Channel;
@@ -25,6 +25,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Four connections carry a thousand calls at the stream limits that servers commonly set.
 const MAX_CONNECTIONS: usize = 4;
 
+/// A channel that was of no use for half an hour will hardly be in the next minute: the default of
+/// the other gRPC libraries.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
 /// The size that every gRPC library takes from a peer unless told otherwise.
 const MAX_RECEIVE_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -37,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) connect: ConnectSettings,
     pub(crate) backoff: BackoffConfig,
     pub(crate) max_connections: usize,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) max_receive_message_bytes: usize,
     pub(crate) max_send_message_bytes: usize,
     pub(crate) timeout: Option<Duration>,
@@ -135,9 +140,11 @@ pub struct ChannelBuilder {
     credentials: Option<BoxCredentials>,
     connector: Option<BoxConnector>,
     http2: ClientConfig,
+    keepalive: Option<Keepalive>,
     backoff: BackoffConfig,
     connect_timeout: Duration,
     max_connections: usize,
+    idle_timeout: Option<Duration>,
     max_receive_message_bytes: usize,
     max_send_message_bytes: usize,
     timeout: Option<Duration>,
@@ -155,9 +162,11 @@ impl ChannelBuilder {
             credentials: None,
             connector: None,
             http2: ClientConfig::default(),
+            keepalive: None,
             backoff: BackoffConfig::default(),
             connect_timeout: CONNECT_TIMEOUT,
             max_connections: MAX_CONNECTIONS,
+            idle_timeout: Some(IDLE_TIMEOUT),
             max_receive_message_bytes: MAX_RECEIVE_MESSAGE_BYTES,
             max_send_message_bytes: usize::MAX,
             timeout: None,
@@ -197,6 +206,15 @@ impl ChannelBuilder {
         self
     }
 
+    /// How long the channel may be without calls until it closes its connections, stops resolving
+    /// and goes IDLE; the next call connects again. Default 30 min; `None` for never.
+    ///
+    /// An open stream is a call. It is noticed at most a sixth of the timeout late.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = timeout.into();
+        self
+    }
+
     /// Bounds one connection attempt, from the first packet to the peer's HTTP/2 SETTINGS.
     /// Default 20 s.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -213,6 +231,16 @@ impl ChannelBuilder {
     /// Windows and limits of the HTTP/2 connections.
     pub fn http2(mut self, config: ClientConfig) -> Self {
         self.http2 = config;
+        self
+    }
+
+    /// Asks a silent server for signs of life. Default: off.
+    ///
+    /// A connection whose server does not answer in time is closed; its calls end with UNAVAILABLE.
+    /// Where a server says that it is asked too often, the channel's next connections wait twice
+    /// as long. Goes before what [`http2`](Self::http2) says.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.keepalive = Some(keepalive);
         self
     }
 
@@ -294,6 +322,10 @@ impl ChannelBuilder {
                 .map_err(|_| ChannelError::UserAgent { text })?,
             None => HeaderValue::from_static(USER_AGENT),
         };
+        let mut http2 = self.http2;
+        if let Some(keepalive) = self.keepalive {
+            http2.keepalive = keepalive;
+        }
         let config = Config {
             target,
             authority: authority.clone(),
@@ -302,11 +334,12 @@ impl ChannelBuilder {
                 connector,
                 credentials,
                 authority,
-                http2: self.http2,
+                http2,
                 timeout: self.connect_timeout,
             },
             backoff: self.backoff,
             max_connections: self.max_connections,
+            idle_timeout: self.idle_timeout,
             max_receive_message_bytes: self.max_receive_message_bytes,
             max_send_message_bytes: self.max_send_message_bytes,
             timeout: self.timeout,

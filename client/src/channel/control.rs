@@ -4,6 +4,8 @@
 //! and from calls that wait. Each is told to the policy it belongs to; then the actions are
 //! executed; then a new snapshot is published. Nothing is decided here.
 
+mod life;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -19,11 +21,13 @@ use trunkline_core::{Origin, Stage, Status};
 use trunkline_transport::http2::ClientConnection;
 use trunkline_transport::now;
 
+use super::close::Closing;
+use super::idle::Idleness;
 use super::queue::Picked;
 use super::snapshot::{Shared, Snapshot, free_stream};
 use super::state::{Picker, Ready};
 use crate::balancer::{Action, Change, PickFirst, Verdict};
-use crate::resolver::{Resolver, ResolverUpdate, resolver};
+use crate::resolver::{Resolver, ResolverUpdate};
 use crate::subchannel::{
     BackoffConfig, ConnectSettings, ConnectionId, State, Subchannel, SubchannelId, connect,
 };
@@ -38,12 +42,18 @@ pub(crate) struct Control {
     settings: ConnectSettings,
     backoff: BackoffConfig,
     max_connections: usize,
-    resolver: Box<dyn Resolver>,
+    /// What the channel's name stands for; `None` while the channel is IDLE for want of calls.
+    resolver: Option<Box<dyn Resolver>>,
     balancer: PickFirst,
     subchannels: HashMap<SubchannelId, Subchannel>,
     /// The one attempt that a subchannel may have under way.
     attempts: HashMap<SubchannelId, AbortHandle>,
-    watchers: HashMap<ConnectionId, AbortHandle>,
+    /// Every connection until it is gone, those that take no more calls included.
+    open: HashMap<ConnectionId, ClientConnection>,
+    idleness: Idleness,
+    closing: Option<Closing>,
+    /// A close goes on though nobody is left to wait for it.
+    kept: Option<Arc<Shared>>,
     tasks: JoinSet<Done>,
     last_connection: u64,
     failures: u32,
@@ -54,6 +64,7 @@ pub(crate) struct Control {
 enum Done {
     Attempted(SubchannelId, Result<ClientConnection, Status>),
     Closed(SubchannelId, ConnectionId, Status),
+    Ended(ConnectionId),
 }
 
 enum Event {
@@ -74,11 +85,14 @@ impl Control {
             settings: config.connect.clone(),
             backoff: config.backoff.clone(),
             max_connections: config.max_connections,
-            resolver: resolver(&config.target.endpoint, &config.backoff),
+            resolver: None,
             balancer: PickFirst::new(config.target.text.clone()),
             subchannels: HashMap::new(),
             attempts: HashMap::new(),
-            watchers: HashMap::new(),
+            open: HashMap::new(),
+            idleness: Idleness::new(config.idle_timeout),
+            closing: None,
+            kept: None,
             tasks: JoinSet::new(),
             last_connection: 0,
             failures: 0,
@@ -100,14 +114,17 @@ impl Control {
             let mut actions = Vec::new();
             self.handle(event, &mut actions);
             self.execute(actions);
-            if matches!(self.balancer.verdict(), Verdict::Idle) && shared.has_waiting() {
-                let mut actions = Vec::new();
-                self.balancer.wanted(&mut actions);
-                self.execute(actions);
-                news = true;
+            if let Some(until) = shared.closed_by() {
+                news |= self.closing.is_none();
+                if let Some(report) = self.close(&shared, until) {
+                    shared.close_done(report);
+                    return;
+                }
+            } else {
+                news |= self.sleep_or_wake(&shared);
             }
             if news {
-                shared.publish(self.snapshot());
+                shared.publish(self.snapshot(&shared));
             }
             self.serve_queue(&shared);
             drop(shared);
@@ -121,15 +138,19 @@ impl Control {
             .subchannels
             .values()
             .filter_map(Subchannel::wake_at)
+            .chain(self.idleness.wake_at())
+            .chain(self.closing.as_ref().map(Closing::wake_at))
             .min();
         let mut sleep = pin!(wake_at.map(|at| tokio::time::sleep_until(at.into())));
         let mut woken = pin!(self.wake.notified());
-        let mut resolved = self.resolver.next();
+        let mut resolved = self.resolver.as_mut().map(|resolver| resolver.next());
         poll_fn(|cx| {
             if let Poll::Ready(Some(task)) = self.tasks.poll_join_next_with_id(cx) {
                 return Poll::Ready(Event::Task(task));
             }
-            if let Poll::Ready(update) = resolved.as_mut().poll(cx) {
+            if let Some(resolved) = &mut resolved
+                && let Poll::Ready(update) = resolved.as_mut().poll(cx)
+            {
                 return Poll::Ready(Event::Resolver(update));
             }
             if let Some(sleep) = sleep.as_mut().as_pin_mut()
@@ -166,8 +187,11 @@ impl Control {
                 }
             }
             Event::Task(Ok((_, Done::Closed(id, connection, why)))) => {
-                self.watchers.remove(&connection);
+                self.watch_end(connection);
                 self.closed(id, connection, &why, now(), out);
+            }
+            Event::Task(Ok((_, Done::Ended(connection)))) => {
+                self.open.remove(&connection);
             }
             Event::Task(Err(error)) => self.task_died(&error, out),
         }
@@ -205,13 +229,13 @@ impl Control {
                 self.last_connection += 1;
                 let number = ConnectionId(self.last_connection);
                 let closed = connection.clone();
-                let watcher = self.tasks.spawn(async move {
+                self.open.insert(number, connection.clone());
+                self.tasks.spawn(async move {
                     let why = closed.closed().await;
                     // Calls that were answered or refused just before learn it first.
                     tokio::task::yield_now().await;
                     Done::Closed(id, number, why)
                 });
-                self.watchers.insert(number, watcher);
                 subchannel.connections.add(number, connection, now);
                 tracing::info!(%address, connection = number.0, "ready");
                 if first {
@@ -248,6 +272,12 @@ impl Control {
         };
         let address = subchannel.address.clone();
         tracing::info!(%address, connection = number.0, reason = why.message(), "connection closed");
+        if let Some(connection) = self.open.get(&number)
+            && connection.pings_too_often()
+            && let Some(time) = self.settings.http2.keepalive.back_off()
+        {
+            tracing::warn!(%address, ?time, "the server was asked too often by keepalive: less from now on");
+        }
         let mut carried = self.taken.load(Ordering::Relaxed);
         if let Some(connection) = subchannel.connections.remove(number, now) {
             // What goes away may still be at work on calls that it took.
@@ -312,7 +342,11 @@ impl Control {
                     }
                 }
                 Action::Drop(id) => self.drop_subchannel(id),
-                Action::Resolve => self.resolver.resolve_now(),
+                Action::Resolve => {
+                    if let Some(resolver) = &mut self.resolver {
+                        resolver.resolve_now();
+                    }
+                }
             }
         }
     }
@@ -385,7 +419,10 @@ impl Control {
         self.last_failure = None;
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self, shared: &Shared) -> Snapshot {
+        if self.closing.is_some() {
+            return Snapshot::closed(shared.closed_status());
+        }
         let picker = match self.balancer.verdict() {
             Verdict::Idle => Picker::Idle,
             Verdict::Resolving => Picker::Resolving,

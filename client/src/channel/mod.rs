@@ -1,7 +1,10 @@
 //! The channel: what a client calls through.
 
 mod builder;
+mod close;
 mod control;
+mod idle;
+mod life;
 mod queue;
 mod snapshot;
 mod state;
@@ -12,9 +15,11 @@ use std::sync::Arc;
 use trunkline_core::Method;
 
 pub use builder::{ChannelBuilder, ChannelError};
+pub use close::CloseReport;
 pub(crate) use queue::Picked;
 pub(crate) use snapshot::{Shared, loop_panics, no_runtime};
 pub(crate) use state::Picker;
+pub use state::{ChannelStats, ConnectivityState};
 
 use crate::call::{Bidi, Call, ClientStreaming, ServerStreaming, Unary};
 use crate::interceptor::{Chain, Interceptor};

@@ -3,8 +3,9 @@
 //! Calls write nothing upward but a counter, their place in a queue, and a wake-up. The first two are
 //! levels, not events, so a wake-up that comes late or twice does no harm.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -13,6 +14,7 @@ use trunkline_core::{Stage, Status};
 use trunkline_transport::http2::{ClientConnection, Permit};
 
 use super::builder::Config;
+use super::close::CloseReport;
 use super::control::Control;
 use super::queue::{Picked, Queue};
 use super::state::Picker;
@@ -36,6 +38,14 @@ impl Snapshot {
         }
     }
 
+    pub(crate) const fn closed(why: Status) -> Self {
+        Self {
+            picker: Picker::Closed(why),
+            attempts: 0,
+            last_failure: None,
+        }
+    }
+
     /// What a call that waits for this snapshot to change waits for.
     pub(crate) fn describe(&self) -> String {
         let mut text = self.picker.to_string();
@@ -54,7 +64,7 @@ impl Snapshot {
         match &self.picker {
             Picker::Resolving => Stage::Resolve,
             Picker::Ready(_) => Stage::Pick,
-            Picker::Idle | Picker::Connecting(_) => Stage::Connect,
+            Picker::Idle | Picker::Connecting(_) | Picker::Closed(_) => Stage::Connect,
             Picker::Failed(why) => why.stage().unwrap_or(Stage::Connect),
         }
     }
@@ -75,8 +85,14 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue<Picked>,
     /// Whether a peer took a call since the channel was last READY.
     pub(crate) taken: Arc<AtomicBool>,
-    /// Calls that wait for a connection.
+    /// Calls that wait for a connection or a stream.
     waiting: AtomicUsize,
+    /// Calls that ever had to.
+    waited: AtomicU64,
+    /// Somebody asks for a connection without a call.
+    wanted: AtomicBool,
+    /// The channel is to be closed, or is.
+    close: Mutex<Option<Close>>,
     running: AtomicBool,
     /// How the last control loop ended.
     panicked: AtomicBool,
@@ -93,6 +109,9 @@ impl Shared {
             queue: Queue::new(),
             taken: Arc::new(AtomicBool::new(false)),
             waiting: AtomicUsize::new(0),
+            waited: AtomicU64::new(0),
+            wanted: AtomicBool::new(false),
+            close: Mutex::new(None),
             running: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         }
@@ -145,8 +164,15 @@ impl Shared {
             .store(std::thread::panicking(), Ordering::Release);
         // Its last word before another loop may start, whose first word this must not replace; then
         // a wake-up for those that read it and found this loop still running.
-        self.publish(Snapshot::idle());
+        self.publish(match self.closed_by() {
+            Some(_) => Snapshot::closed(self.closed_status()),
+            None => Snapshot::idle(),
+        });
         self.running.store(false, Ordering::Release);
+        if self.closed_by().is_some() {
+            // Asked for between the two above, perhaps: nothing but this is published any more.
+            self.publish(Snapshot::closed(self.closed_status()));
+        }
         self.changed.notify_waiters();
     }
 
@@ -164,12 +190,104 @@ impl Shared {
     }
 
     pub(crate) fn has_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > 0
+        self.waiting() > 0
+    }
+
+    /// Calls that wait for a connection or a stream.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// Calls that had to wait so far, however that ended.
+    pub(crate) fn waited(&self) -> u64 {
+        self.waited.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_waiting(&self) -> Counted<'_> {
+        self.waited.fetch_add(1, Ordering::Relaxed);
         Counted::new(&self.waiting)
     }
+
+    /// Asks for a connection without a call.
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Whether somebody asked since this was last called.
+    pub(crate) fn take_wanted(&self) -> bool {
+        self.wanted.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// Closes the channel: at `until` the calls that are left are cancelled.
+    pub(crate) fn request_close(&self, until: Instant) {
+        {
+            let mut close = self.lock_close();
+            match close.as_mut() {
+                Some(close) => close.until = close.until.min(until),
+                None => {
+                    *close = Some(Close {
+                        until,
+                        report: None,
+                    });
+                }
+            }
+        }
+        // One that starts only now sees the request before anything else.
+        if !self.is_running() {
+            self.publish(Snapshot::closed(self.closed_status()));
+        }
+        self.wake.notify_one();
+    }
+
+    /// When the grace of a close is over; `None` while nobody closed the channel.
+    pub(crate) fn closed_by(&self) -> Option<Instant> {
+        self.lock_close().as_ref().map(|close| close.until)
+    }
+
+    /// The control loop has closed everything.
+    pub(crate) fn close_done(&self, report: CloseReport) {
+        if let Some(close) = self.lock_close().as_mut() {
+            close.report.get_or_insert(report);
+        }
+    }
+
+    /// Waits for the report of a close; `None` where there is no control loop to make one.
+    pub(crate) async fn close_report(&self) -> Option<CloseReport> {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let report = self.lock_close().as_ref().and_then(|close| close.report);
+            if report.is_some() || !self.is_running() {
+                return report;
+            }
+            changed.await;
+        }
+    }
+
+    /// What calls on a closed channel end with.
+    pub(crate) fn closed_status(&self) -> Status {
+        let target = &self.config.target.text;
+        Status::cancelled(format!("the channel to {target} was closed"))
+            .with_stage(Stage::Pick)
+            .with_unprocessed(true)
+    }
+
+    fn lock_close(&self) -> MutexGuard<'_, Option<Close>> {
+        // Consistent at each step, so a panic elsewhere leaves nothing broken behind.
+        self.close.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A close that was asked for.
+#[derive(Debug)]
+struct Close {
+    until: Instant,
+    report: Option<CloseReport>,
 }
 
 /// A permit of the oldest connection that has one.
