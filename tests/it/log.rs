@@ -2,11 +2,12 @@
 //! RPC, only where somebody listens.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use tracing::Level;
-use tracing::subscriber::DefaultGuard;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{DefaultGuard, Interest};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::FmtSpan;
 use trunkline::Code;
 
@@ -30,6 +31,11 @@ impl io::Write for Log {
 
 impl Log {
     pub(crate) fn listen(level: Level) -> (Self, DefaultGuard) {
+        static UNDECIDED: Once = Once::new();
+        UNDECIDED.call_once(|| {
+            // Fails only where somebody else has set one.
+            let _ = tracing::subscriber::set_global_default(Undecided);
+        });
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -65,6 +71,36 @@ impl Log {
     fn has(&self, part: &str) -> bool {
         String::from_utf8_lossy(&self.0.lock().unwrap()).contains(part)
     }
+}
+
+/// Listens to nothing, and leaves it to each thread to listen.
+///
+/// Without it a place in the code that logs is switched off for all threads when it is first
+/// reached on one that does not listen, while only one other does.
+struct Undecided;
+
+impl Subscriber for Undecided {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[tokio::test]
