@@ -3,6 +3,8 @@
 mod certificates;
 mod mistakes;
 mod mutual;
+mod reload;
+mod slow;
 
 use trunkline::tls::{ClientTls, ServerTls};
 use trunkline::transport::credentials::TlsVersion;

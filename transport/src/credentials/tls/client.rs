@@ -210,9 +210,12 @@ impl ClientTlsBuilder {
         let make = move |contents: &[Vec<u8>]| {
             let mut contents = contents.iter();
             let identity = identity.as_ref();
-            let identity = identity.map(|each| each.renewed(&mut contents));
+            let identity = match identity {
+                Some(each) => Some(each.renewed(&mut contents)?),
+                None => None,
+            };
             let roots = roots.renewed(&mut contents)?;
-            make(roots, identity.transpose()?.as_ref(), oldest)
+            make(roots, identity.as_ref(), oldest)
         };
         Ok(ClientTls {
             current: Current::new(files, Box::new(make))?,

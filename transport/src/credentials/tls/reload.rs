@@ -107,7 +107,11 @@ impl<C: Clone + Send + Sync + 'static> Current<C> {
     pub(super) async fn get(&self) -> C {
         if !self.0.files.is_empty() && self.0.state.lock().look.due(now()) {
             let turn = Turn(Arc::clone(&self.0));
-            let looked = tokio::task::spawn_blocking(move || turn.look());
+            // Who listens to this thread hears what the other one says.
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            let looked = tokio::task::spawn_blocking(move || {
+                tracing::dispatcher::with_default(&dispatch, || turn.look());
+            });
             if tokio::time::timeout(PATIENCE, looked).await.is_err() {
                 tracing::warn!(files = ?self.0.files, "reading certificates takes long");
             }
