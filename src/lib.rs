@@ -3,6 +3,9 @@
 #[doc(hidden)]
 pub mod codegen;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use trunkline_core::{
     Attempt, Code, Codec, CodecError, Deadline, Decoder, Encoder, Idempotency, Inherited, Metadata,
     MetadataError, MetadataValue, Method, MethodDescriptor, OrStatus, Origin, Payload, RawCodec,

@@ -10,6 +10,8 @@ mod interceptor;
 mod resolver;
 mod stream;
 mod subchannel;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use call::{
     AsIterator, AsStream, Bidi, BidiFuture, Call, ClientStreaming, ClientStreamingFuture,
@@ -23,5 +25,7 @@ pub use interceptor::{BoxInterceptor, CallContext, ClientStream, Interceptor, Ne
 pub use resolver::TargetError;
 pub use stream::{Receiver, Sender};
 pub use subchannel::BackoffConfig;
+#[cfg(feature = "tower")]
+pub use tower::StartCall;
 pub use trunkline_core::include_protos;
 pub use trunkline_transport::http2::Keepalive;

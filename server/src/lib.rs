@@ -9,6 +9,8 @@ mod rpc;
 mod server;
 mod signal;
 mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use handler::{GrpcService, Serve};
 pub use interceptor::{BoxInterceptor, Interceptor, Next};

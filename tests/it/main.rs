@@ -21,6 +21,8 @@ mod deadline;
 #[cfg(test)]
 mod deadline_edges;
 #[cfg(test)]
+mod doubles;
+#[cfg(test)]
 mod downstream;
 #[cfg(test)]
 mod drain;

@@ -15,6 +15,8 @@ pub struct CallContext {
     pub(crate) channel: Channel,
     pub(crate) options: Options,
     pub(crate) expiry: Expiry,
+    /// How a layer goes on with this call.
+    next: Option<super::Next>,
 }
 
 impl CallContext {
@@ -29,6 +31,7 @@ impl CallContext {
             channel,
             options,
             expiry,
+            next: None,
         }
     }
 
@@ -101,6 +104,17 @@ impl CallContext {
     }
 }
 
+#[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "layers only"))]
+impl CallContext {
+    pub(crate) fn set_next(&mut self, next: super::Next) {
+        self.next = Some(next);
+    }
+
+    pub(crate) const fn take_next(&mut self) -> Option<super::Next> {
+        self.next.take()
+    }
+}
+
 impl Clone for CallContext {
     fn clone(&self) -> Self {
         Self {
@@ -108,6 +122,7 @@ impl Clone for CallContext {
             channel: self.channel.clone(),
             options: self.options.clone(),
             expiry: self.expiry.again(),
+            next: self.next.clone(),
         }
     }
 }

@@ -10,6 +10,8 @@ mod connect;
 mod deadline;
 mod flapping;
 mod interceptors;
+#[cfg(feature = "tower")]
+mod layers;
 mod queue;
 mod retry;
 mod shapes;

@@ -4,6 +4,7 @@ mod attempt;
 mod convert;
 #[cfg(feature = "prost")]
 pub mod details;
+mod layer;
 mod percent;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,11 @@ mod table;
 mod unknown;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use trunkline_core::Status;
 
-use crate::handler::GrpcService;
+use crate::handler::{GrpcService, Serve};
 use crate::interceptor::BoxInterceptor;
 
 pub use self::service::BoxService;
@@ -43,6 +44,19 @@ impl Router {
         } else {
             self.duplicate.get_or_insert(name);
         }
+        self
+    }
+
+    /// Adds one method, and its service to those that are known. Several methods of one service
+    /// may be added so; the same path twice is reported when the server is bound.
+    #[must_use]
+    pub fn add_method<M, S>(mut self, service: &Arc<S>) -> Self
+    where
+        M: Serve<S>,
+        S: Send + Sync + 'static,
+    {
+        self.services.insert(M::DESCRIPTOR.service);
+        self.methods.add::<M, S>(service);
         self
     }
 
@@ -81,6 +95,13 @@ impl Router {
             methods,
             services: self.services,
         })
+    }
+}
+
+/// A router with one service.
+impl<S: GrpcService> From<S> for Router {
+    fn from(service: S) -> Self {
+        Self::new().add_service(service)
     }
 }
 

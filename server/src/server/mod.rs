@@ -198,6 +198,12 @@ impl Link {
         self.copies.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// That of a connection which does not exist.
+    #[cfg(feature = "testing")]
+    pub(crate) fn detached(server: &Server, peer: Peer) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(&server.shared), peer))
+    }
+
     pub(crate) const fn peer(&self) -> &Peer {
         &self.peer
     }
