@@ -5,6 +5,7 @@ mod call;
 mod channel;
 #[doc(hidden)]
 pub mod codegen;
+mod credentials;
 mod exclusive;
 mod interceptor;
 mod resolver;
@@ -20,6 +21,9 @@ pub use call::{
 };
 pub use channel::{
     Channel, ChannelBuilder, ChannelError, ChannelStats, CloseReport, ConnectivityState,
+};
+pub use credentials::{
+    BearerToken, BoxCallCredentials, CallCredentials, CredentialsRequest, Token,
 };
 pub use interceptor::{BoxInterceptor, CallContext, ClientStream, Interceptor, Next, Outcome};
 pub use resolver::TargetError;

@@ -1,5 +1,6 @@
 //! One call: set up with a builder, made by awaiting it.
 
+mod auth;
 mod expiry;
 mod intercepted;
 mod messages;
@@ -34,6 +35,7 @@ pub use unary::UnaryFuture;
 pub use upload::UploadFuture;
 
 use crate::channel::{Channel, ChannelRef};
+use crate::credentials::CallCredentials;
 use streaming::OpenStream;
 
 /// A call that has not been made yet: set its options, then await it.
@@ -213,6 +215,15 @@ impl<'a, M: Method, K: Kind> Call<'a, M, K> {
     /// The largest request message sent, in bytes. Default: the channel's.
     pub const fn max_send_message_bytes(mut self, bytes: usize) -> Self {
         self.options.max_send_message_bytes = Some(bytes);
+        self
+    }
+
+    /// Shows the server who calls; beside the channel's credentials, if it has any.
+    ///
+    /// Fails the call with UNAUTHENTICATED where others can read the connection, unless the
+    /// credentials [need no privacy](CallCredentials::needs_privacy). Nothing is sent then.
+    pub fn credentials(mut self, credentials: impl CallCredentials) -> Self {
+        self.options.credentials.push(credentials.boxed());
         self
     }
 

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use trunkline_core::{MethodDescriptor, Origin, Stage, Status};
+use trunkline_transport::Peer;
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
 
+use super::auth::Auth;
 use super::expiry::Expiry;
 use super::options::Options;
 use super::ready::wait;
@@ -25,6 +27,8 @@ pub(crate) struct Opening<'a> {
     subtype: &'static str,
     options: Options,
     pub(crate) expiry: Expiry,
+    /// The credentials of the call; most have none.
+    auth: Option<Box<Auth>>,
     begun: bool,
     waiting: Option<Waiting>,
     unsent: u32,
@@ -39,24 +43,34 @@ pub(crate) struct Start<'s> {
     pub(crate) max_send_bytes: usize,
 }
 
+/// What became of a start.
+enum Started<R> {
+    Yes(R),
+    No(Status),
+    /// The credentials of the call have to be asked for this peer first.
+    Ask(Peer),
+}
+
 /// Whether the peer took the call that has failed like this, or may have taken it.
 pub(crate) fn was_taken(why: &Status, has_head: bool) -> bool {
     has_head || (why.origin() != Origin::Local && !why.is_unprocessed())
 }
 
 impl<'a> Opening<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         channel: ChannelRef<'a>,
         method: &'static MethodDescriptor,
         subtype: &'static str,
         options: Options,
     ) -> Self {
+        let auth = Auth::new(channel.shared(), &options);
         Self {
             channel,
             method,
             subtype,
             options,
             expiry: Expiry::never(),
+            auth,
             begun: false,
             waiting: None,
             unsent: 0,
@@ -88,6 +102,7 @@ impl<'a> Opening<'a> {
             self.begin()?;
         }
         loop {
+            ready!(self.poll_auth(cx))?;
             let opened = if let Some(waiting) = &mut self.waiting {
                 let picked = ready!(waiting.as_mut().poll(cx));
                 self.waiting = None;
@@ -104,24 +119,58 @@ impl<'a> Opening<'a> {
                     let wait = wait(shared.clone(), wait_for_ready, self.expiry.again());
                     self.waiting = Some(Box::pin(wait));
                 }
-                Some(Ok(opened)) => return Poll::Ready(Ok(opened)),
-                Some(Err(why)) if why.is_unprocessed() && self.unsent < MAX_UNSENT => {
+                Some(Started::Yes(opened)) => return Poll::Ready(self.started(Ok(opened))),
+                Some(Started::Ask(peer)) => self.ask(&peer)?,
+                Some(Started::No(why)) if why.is_unprocessed() && self.unsent < MAX_UNSENT => {
                     self.unsent += 1;
+                    self.started(());
                     tracing::debug!(
                         method = self.method.path,
                         reason = why.message(),
                         "not sent, picking again"
                     );
                 }
-                Some(Err(why)) if why.is_unprocessed() => {
+                Some(Started::No(why)) if why.is_unprocessed() => {
                     let times = self.unsent + 1;
                     return Poll::Ready(Err(why.context(format_args!(
                         "given up after {times} connections took no call"
                     ))));
                 }
-                Some(Err(why)) => return Poll::Ready(Err(why)),
+                Some(Started::No(why)) => return Poll::Ready(Err(why)),
             }
         }
+    }
+
+    /// Ready when no credentials are being asked.
+    fn poll_auth(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let Some(auth) = &mut self.auth else {
+            return Poll::Ready(Ok(()));
+        };
+        if let Poll::Ready(asked) = auth.poll(cx) {
+            return Poll::Ready(asked);
+        }
+        ready!(self.expiry.poll(cx));
+        let doing = "waiting for the call credentials";
+        let why = self.expiry.status(Stage::Request, doing);
+        Poll::Ready(Err(why.with_unprocessed(true)))
+    }
+
+    /// Asks the credentials for a connection to this peer. The permit is back by now: whoever is
+    /// asked may take long.
+    fn ask(&mut self, peer: &Peer) -> Result<(), Status> {
+        let Some(auth) = &mut self.auth else {
+            return Ok(());
+        };
+        let authority = &self.channel.shared().config.authority;
+        auth.ask(peer, self.method, authority, &self.options.metadata)
+    }
+
+    /// The credentials have been used; the next stream asks anew.
+    fn started<R>(&mut self, result: R) -> R {
+        if let Some(auth) = &mut self.auth {
+            auth.used();
+        }
+        result
     }
 
     /// What there is to check and compute once, when the call is first polled.
@@ -136,18 +185,24 @@ impl<'a> Opening<'a> {
         connection: &ClientConnection,
         permit: Permit,
         start: &mut impl FnMut(Start<'_>) -> Result<R, Status>,
-    ) -> Result<R, Status> {
+    ) -> Started<R> {
         let shared = self.channel.shared();
         let config = &shared.config;
+        let metadata = match &self.auth {
+            None => &self.options.metadata,
+            Some(auth) => match auth.given_for(connection.peer()) {
+                Some(metadata) => metadata,
+                None => return Started::Ask(connection.peer().clone()),
+            },
+        };
         // As late as possible: what the call waited so far is no longer the server's.
         let timeout = self.expiry.remaining();
         if timeout.is_some_and(|left| left.is_zero()) {
             let stage = Stage::Request;
-            return Err(self
-                .expiry
-                .status(stage, "the request was not sent any more"));
+            let doing = "the request was not sent any more";
+            return Started::No(self.expiry.status(stage, doing));
         }
-        start(Start {
+        let started = start(Start {
             connection,
             permit,
             head: RequestHead {
@@ -156,11 +211,15 @@ impl<'a> Opening<'a> {
                 subtype: self.subtype,
                 timeout,
                 user_agent: &config.user_agent,
-                metadata: &self.options.metadata,
+                metadata,
             },
             max_receive_bytes: self.options.max_receive(shared),
             max_send_bytes: self.options.max_send(shared),
-        })
+        });
+        match started {
+            Ok(started) => Started::Yes(started),
+            Err(why) => Started::No(why),
+        }
     }
 
     /// To open another stream for the same call, from wherever its halves are by then.
@@ -171,6 +230,7 @@ impl<'a> Opening<'a> {
             subtype: self.subtype,
             options: self.options.clone(),
             expiry: self.expiry.again(),
+            auth: self.auth.as_ref().map(|auth| auth.again()),
             begun: true,
             waiting: None,
             unsent: 0,
@@ -184,6 +244,7 @@ impl<'a> Opening<'a> {
             subtype: self.subtype,
             options: self.options,
             expiry: self.expiry,
+            auth: self.auth,
             begun: self.begun,
             waiting: self.waiting,
             unsent: self.unsent,

@@ -8,6 +8,7 @@ use trunkline_transport::now;
 
 use super::expiry::{Bound, Expiry};
 use crate::channel::Shared;
+use crate::credentials::BoxCallCredentials;
 
 /// What was set on a call before it was awaited.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) wait_for_ready: Option<bool>,
     pub(crate) max_receive_message_bytes: Option<usize>,
     pub(crate) max_send_message_bytes: Option<usize>,
+    pub(crate) credentials: Vec<BoxCallCredentials>,
 }
 
 impl Options {

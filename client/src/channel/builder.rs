@@ -14,6 +14,7 @@ use trunkline_transport::{Address, BoxConnector, Connector, SocketConnector};
 
 use super::Channel;
 use super::snapshot::Shared;
+use crate::credentials::{BoxCallCredentials, CallCredentials};
 use crate::interceptor::{BoxInterceptor, Interceptor};
 use crate::resolver::{Endpoint, Target, TargetError};
 use crate::subchannel::{BackoffConfig, ConnectSettings};
@@ -46,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) max_send_message_bytes: usize,
     pub(crate) timeout: Option<Duration>,
     pub(crate) wait_for_ready: bool,
+    pub(crate) call_credentials: Vec<BoxCallCredentials>,
 }
 
 /// Why a channel cannot be built; the text names the fault.
@@ -152,6 +154,7 @@ pub struct ChannelBuilder {
     user_agent: Option<String>,
     authority: Option<String>,
     interceptors: Vec<BoxInterceptor>,
+    call_credentials: Vec<BoxCallCredentials>,
 }
 
 impl ChannelBuilder {
@@ -174,6 +177,7 @@ impl ChannelBuilder {
             user_agent: None,
             authority: None,
             interceptors: Vec::new(),
+            call_credentials: Vec::new(),
         }
     }
 
@@ -284,6 +288,15 @@ impl ChannelBuilder {
         self
     }
 
+    /// Shows servers who calls, on every call. May be said more than once: all are sent, in order.
+    ///
+    /// Calls fail with UNAUTHENTICATED on a connection that others can read; see
+    /// [`CallCredentials`].
+    pub fn call_credentials(mut self, credentials: impl CallCredentials) -> Self {
+        self.call_credentials.push(credentials.boxed());
+        self
+    }
+
     /// Surrounds every call of the channel; the first one added is the outermost.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptors.push(interceptor.boxed());
@@ -344,6 +357,7 @@ impl ChannelBuilder {
             max_send_message_bytes: self.max_send_message_bytes,
             timeout: self.timeout,
             wait_for_ready: self.wait_for_ready,
+            call_credentials: self.call_credentials,
         };
         let chain = (!self.interceptors.is_empty()).then(|| self.interceptors.into());
         Ok(Channel(Arc::new(Shared::new(config)), chain))

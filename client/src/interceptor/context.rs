@@ -6,6 +6,7 @@ use trunkline_core::{Deadline, Metadata, MethodDescriptor, Shape};
 
 use crate::call::{Expiry, Opening, Options};
 use crate::channel::{Channel, ChannelRef};
+use crate::credentials::CallCredentials;
 
 /// A call that is about to be started: what is called, where, with what.
 ///
@@ -86,6 +87,11 @@ impl CallContext {
     /// the caller asked for is kept.
     pub fn shorten_deadline(&mut self, deadline: Deadline) {
         self.expiry.shorten(deadline);
+    }
+
+    /// Adds credentials, behind those that the channel and the call have already.
+    pub fn add_credentials(&mut self, credentials: impl CallCredentials) {
+        self.options.credentials.push(credentials.boxed());
     }
 
     /// Whether the call waits, bounded by its deadline, while no server can be reached.

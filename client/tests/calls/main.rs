@@ -7,6 +7,7 @@
 )]
 
 mod connect;
+mod credentials;
 mod deadline;
 mod flapping;
 mod interceptors;
