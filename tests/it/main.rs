@@ -55,6 +55,8 @@ mod runtimes;
 #[cfg(test)]
 mod server_interceptors;
 #[cfg(test)]
+mod server_stats;
+#[cfg(test)]
 mod sharing;
 #[cfg(test)]
 mod statuses;

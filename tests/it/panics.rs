@@ -11,10 +11,10 @@ use crate::handlers::{Scripted, note, number, scripted, telling};
 use crate::world::{World, soon};
 
 /// What the handlers panic with.
-const SECRET: &str = "secret text of a panic on purpose";
+pub(crate) const SECRET: &str = "secret text of a panic on purpose";
 
 /// Keeps panics on purpose out of the test's output.
-fn quiet_panics() {
+pub(crate) fn quiet_panics() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let loud = std::panic::take_hook();

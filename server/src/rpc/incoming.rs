@@ -12,6 +12,9 @@ use trunkline_transport::stream::{MessageHooks, RecvHalf, SendHalf};
 
 use crate::stream::{Receiver, Sender};
 
+/// Flag and length in front of a message.
+const PREFIX_BYTES: usize = 5;
+
 /// An RPC whose requests have not been read. Generated code turns it into an [`Outcome`].
 pub struct Incoming<M: Method> {
     requests: Requests,
@@ -188,6 +191,8 @@ pub(super) enum Success {
 /// A response, encoded.
 pub(super) struct EncodedReply {
     pub(super) headers: Metadata,
+    /// How large the message is before compression.
+    pub(super) message_bytes: usize,
     pub(super) frame: Bytes,
     pub(super) trailers: Metadata,
 }
@@ -253,6 +258,7 @@ where
             let frame = this.respond.encode(&message)?;
             Ok(Success::Message(EncodedReply {
                 headers,
+                message_bytes: frame.len().saturating_sub(PREFIX_BYTES),
                 frame,
                 trailers,
             }))

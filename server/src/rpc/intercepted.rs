@@ -243,8 +243,7 @@ impl Kept {
     fn caught(&mut self) -> Outcome {
         tracing::error!(method = self.method, "handler panicked");
         self.panicked = true;
-        let status = Status::internal(PANICKED).with_stage(Stage::Handler);
-        Outcome::from(status.with_method(self.method))
+        Outcome::from(Status::internal(PANICKED).with_stage(Stage::Handler))
     }
 
     /// A child has ended the RPC.

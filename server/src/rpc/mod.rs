@@ -6,6 +6,7 @@ mod children;
 mod context;
 mod incoming;
 mod intercepted;
+mod measured;
 mod run;
 mod settle;
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use tracing::Span;
 use trunkline_core::protocol::{RequestFields, Subtype};
 use trunkline_core::{Codec, Deadline, Method, MethodDescriptor, Stage, Status};
-use trunkline_transport::http2::{RequestBody, ServerStream};
+use trunkline_transport::http2::{Finished, RequestBody, ServerStream};
 use trunkline_transport::now;
 
 use super::PANICKED;
@@ -17,6 +17,7 @@ use super::cancel::{Cause, Children, Watch};
 use super::children::Scope;
 use super::context::RequestContext;
 use super::incoming::{Incoming, MessageLimits, Outcome, Requests};
+use super::measured::Measured;
 use super::settle::settle;
 use crate::handler::Serve;
 use crate::server::{End, Link};
@@ -35,6 +36,7 @@ pub(crate) struct Rpc {
     asked: Option<Subtype>,
     /// The codec that the answer names.
     subtype: &'static str,
+    measured: Option<Box<Measured>>,
     /// `Stopped` until it ends otherwise: a runtime that goes away drops the task as it stands.
     end: End,
     /// The handler panicked beneath interceptors.
@@ -57,8 +59,10 @@ impl Rpc {
             ..
         } = fields;
         link.counters().rpc_started();
+        let context = RequestContext::new(method, metadata, user_agent, deadline, link);
         Self {
-            context: RequestContext::new(method, metadata, user_agent, deadline, link),
+            measured: Measured::begin(&context),
+            context,
             answer: Answer::Unary(responder),
             body: Some(body),
             asked: subtype,
@@ -92,7 +96,8 @@ impl Rpc {
         } else {
             Requests::Body(body)
         };
-        Ok(Incoming::new(requests, codec, limits, None))
+        let hooks = self.measured.as_deref().map(Measured::hooks);
+        Ok(Incoming::new(requests, codec, limits, hooks))
     }
 
     /// The handler has returned.
@@ -104,12 +109,27 @@ impl Rpc {
             outcome = settle(status, self.context.method().path).into();
         }
         self.end = End::Completed;
-        self.answer.finish(outcome, self.subtype);
+        self.answer(outcome);
     }
 
     /// The handler panicked beneath interceptors, which say how the RPC ends.
     pub(super) const fn panicked(&mut self) {
         self.panicked = true;
+    }
+
+    /// Answers with what the handler said.
+    fn answer(&mut self, outcome: Outcome) {
+        if let Some(measured) = &mut self.measured {
+            measured.answered(&outcome, &self.answer);
+        }
+        self.answer.finish(outcome, self.subtype);
+    }
+
+    /// Those who measure learn of an end that is not answered as others are.
+    fn measure_cut(&mut self, status: &Status, told: Option<Finished>) {
+        if let Some(measured) = &mut self.measured {
+            measured.cut(status, told);
+        }
     }
 
     /// Whether the client is gone. A handler or a child that failed because of it did not fail by
@@ -149,28 +169,30 @@ impl Rpc {
                 } else {
                     End::Cancelled
                 };
+                self.measure_cut(&status, None);
                 self.answer.forget(&status);
             }
             Cause::Deadline => {
                 tracing::debug!(method, "RPC ended by its deadline");
                 self.end = End::DeadlineExceeded;
                 // Behind what waits: a client that reads is told, however full its window is now.
-                self.answer.finish(Outcome::from(status), self.subtype);
+                self.answer(Outcome::from(status));
             }
             Cause::Stop(why) => {
                 tracing::debug!(method, why, "RPC ended by this side");
                 self.end = End::Stopped;
-                let counters = self.context.link().counters();
-                counters.rpc_stopped(self.answer.cut(&status));
+                let told = self.answer.cut(&status);
+                self.context.link().counters().rpc_stopped(told);
+                self.measure_cut(&status, Some(told));
             }
             Cause::Child(_) => {
                 self.end = End::Completed;
-                self.answer.finish(Outcome::from(status), self.subtype);
+                self.answer(Outcome::from(status));
             }
             Cause::ChildPanic => {
                 tracing::error!(method, "a task spawned by the handler panicked");
                 self.end = End::Panicked;
-                self.answer.finish(Outcome::from(status), self.subtype);
+                self.answer(Outcome::from(status));
             }
         }
     }
@@ -194,11 +216,13 @@ impl Drop for Rpc {
                 Status::unavailable("the server dropped the call")
             };
             let status = status.with_stage(Stage::Handler).with_method(method);
-            self.answer.finish(Outcome::from(status), self.subtype);
+            self.answer(Outcome::from(status));
         }
         if self.panicked {
             self.end = End::Panicked;
         }
+        // Whoever waits for the count finds that the end was told.
+        self.measured = None;
         self.context.link().rpc_ended(self.end);
     }
 }

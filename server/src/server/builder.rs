@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{ToSocketAddrs, lookup_host};
 use trunkline_core::Status;
+use trunkline_core::stats::{StatsHandler, StatsHandlers};
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::{ServerConfig, ServerKeepalive};
 use trunkline_transport::{BoxListener, Listener, TcpListener};
@@ -27,6 +28,7 @@ pub struct ServerBuilder {
     keepalive: Option<ServerKeepalive>,
     limits: Limits,
     interceptors: Vec<BoxInterceptor>,
+    stats: StatsHandlers,
 }
 
 impl ServerBuilder {
@@ -69,6 +71,16 @@ impl ServerBuilder {
     /// Surrounds every RPC of the server by interceptors from a list that was made at run time.
     pub fn intercept_all(mut self, list: impl IntoIterator<Item = BoxInterceptor>) -> Self {
         self.interceptors.extend(list);
+        self
+    }
+
+    /// Tells this handler of connections and RPCs, beside those that were given before.
+    ///
+    /// Of RPCs means those that found their method; requests rejected before that are counted by
+    /// [`ServerStats::requests_rejected`](crate::ServerStats::requests_rejected).
+    /// Without handlers nothing is measured and nothing paid.
+    pub fn stats_handler(mut self, handler: impl StatsHandler) -> Self {
+        self.stats.add(handler);
         self
     }
 
@@ -215,7 +227,7 @@ impl ServerBuilder {
         if let Some(keepalive) = self.keepalive {
             http2.keepalive = keepalive;
         }
-        let shared = Shared::new(routes, credentials, http2, self.limits);
+        let shared = Shared::new(routes, credentials, http2, self.limits, self.stats);
         Ok(Server::new(
             BoxListener::new(listener),
             self.listeners,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use trunkline_core::protocol::{Reject, read_request};
+use trunkline_core::stats::{ConnectionStats, Side};
 use trunkline_core::{Deadline, Stage, Status};
 use trunkline_transport::credentials::{Secured, TransportCredentials};
 use trunkline_transport::http2::{ServerConnection, ServerStream};
@@ -33,11 +34,13 @@ pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, share
         Ok(connection) => {
             tracing::debug!(peer = %from, "connected");
             let peer = connection.peer().clone();
+            let measured = Measured::begin(&shared, &from);
+            let id = measured.as_ref().map(|Measured(stats)| stats.id());
             let limits = shared.limits.lifetime;
             let driver = Driver {
                 connection,
                 lifetime: Lifetime::new(limits, random_spread(), now()).map(Watched::new),
-                link: Arc::new(Link::new(Arc::clone(&shared), peer)),
+                link: Arc::new(Link::new(Arc::clone(&shared), peer, id)),
                 sequence: StopSequence::default(),
                 timer: Timer::new(None),
                 patience: PATIENCE,
@@ -49,6 +52,23 @@ pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, share
             shared.counters.connection_ended(true);
             reason.log(&from);
         }
+    }
+}
+
+/// A connection that somebody measures: its end is told when this is dropped.
+struct Measured(ConnectionStats);
+
+impl Measured {
+    fn begin(shared: &Shared, from: &Address) -> Option<Self> {
+        let stats = &shared.stats;
+        let begun = stats.begin_connection(Side::Server, format_args!("{from}"), now);
+        begun.map(Self)
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        self.0.end(now());
     }
 }
 

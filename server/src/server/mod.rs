@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::task::JoinSet;
-use trunkline_core::{Deadline, Status};
+use trunkline_core::stats::{CallStats, Side, StatsHandlers};
+use trunkline_core::{Deadline, MethodDescriptor, Status};
 use trunkline_transport::credentials::BoxCredentials;
 use trunkline_transport::http2::ServerConfig;
-use trunkline_transport::{Address, BoxListener, Peer};
+use trunkline_transport::{Address, BoxListener, Peer, now};
 
 pub use self::builder::ServerBuilder;
 pub(crate) use self::limits::Limits;
@@ -122,6 +123,7 @@ pub(crate) struct Shared {
     credentials: BoxCredentials,
     http2: ServerConfig,
     limits: Limits,
+    stats: StatsHandlers,
     counters: Counters,
     /// Accept nothing more; connections begin to end.
     drain: Signal,
@@ -137,12 +139,14 @@ impl Shared {
         credentials: BoxCredentials,
         http2: ServerConfig,
         limits: Limits,
+        stats: StatsHandlers,
     ) -> Self {
         Self {
             routes,
             credentials,
             http2,
             limits,
+            stats,
             counters: Counters::default(),
             drain: Signal::default(),
             abort: Signal::default(),
@@ -163,6 +167,8 @@ impl Shared {
 pub(crate) struct Link {
     shared: Arc<Shared>,
     peer: Peer,
+    /// What the connection is called by those who measure, if anybody does.
+    id: Option<u64>,
     /// Ends every RPC of the connection.
     stop: Signal,
     /// Links that an RPC holds beside its first.
@@ -172,14 +178,25 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(shared: Arc<Shared>, peer: Peer) -> Self {
+    fn new(shared: Arc<Shared>, peer: Peer, id: Option<u64>) -> Self {
         Self {
             shared,
             peer,
+            id,
             stop: Signal::default(),
             copies: AtomicUsize::new(0),
             why: OnceLock::new(),
         }
+    }
+
+    /// Tells those who measure that an RPC begins; `None` if nobody does.
+    pub(crate) fn begin_call(
+        &self,
+        method: &'static MethodDescriptor,
+        deadline: Option<Deadline>,
+    ) -> Option<CallStats> {
+        let stats = &self.shared.stats;
+        stats.begin_call(Side::Server, method, self.id, deadline, now)
     }
 
     /// RPCs of this connection whose tasks have not ended, each of which holds the link.
@@ -201,7 +218,7 @@ impl Link {
     /// That of a connection which does not exist.
     #[cfg(feature = "testing")]
     pub(crate) fn detached(server: &Server, peer: Peer) -> Arc<Self> {
-        Arc::new(Self::new(Arc::clone(&server.shared), peer))
+        Arc::new(Self::new(Arc::clone(&server.shared), peer, None))
     }
 
     pub(crate) const fn peer(&self) -> &Peer {
@@ -249,6 +266,6 @@ impl Link {
             (Some(asked), Some(limit)) => asked.min(limit),
             (asked, limit) => asked.or(limit)?,
         };
-        Some(Deadline::after(trunkline_transport::now(), allowed))
+        Some(Deadline::after(now(), allowed))
     }
 }

@@ -152,6 +152,13 @@ impl SharedStream {
         }
     }
 
+    /// The trailers that were set so far.
+    #[must_use]
+    pub fn trailers(&self) -> Metadata {
+        let trailers = self.0.with_trailers(|trailers| trailers.clone());
+        trailers.unwrap_or_default()
+    }
+
     /// Takes out the trailers that were set so far.
     #[must_use]
     pub fn take_trailers(&self) -> Metadata {
