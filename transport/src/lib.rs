@@ -21,6 +21,7 @@ pub use listener::{BoxListener, Listener};
 pub use net::memory;
 pub use net::sockets::SocketConnector;
 pub use net::tcp::{TcpConnector, TcpListener};
+pub use net::tcp_config::{TcpConfig, TcpKeepalive};
 #[cfg(unix)]
 pub use net::unix::{UnixConnector, UnixListener};
 pub use timer::{Timer, now};
