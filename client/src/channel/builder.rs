@@ -1,6 +1,7 @@
 //! How a channel is made.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use trunkline_core::Status;
 use trunkline_core::protocol::USER_AGENT;
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::{ClientConfig, Keepalive};
-use trunkline_transport::{Address, BoxConnector, Connector, SocketConnector};
+use trunkline_transport::{
+    Address, BoxConnector, Connector, SocketConnector, TcpConfig, TcpConnector,
+};
 
 use super::Channel;
 use super::snapshot::Shared;
@@ -141,6 +144,7 @@ pub struct ChannelBuilder {
     insecure: bool,
     credentials: Option<BoxCredentials>,
     connector: Option<BoxConnector>,
+    tcp: TcpConfig,
     http2: ClientConfig,
     keepalive: Option<Keepalive>,
     backoff: BackoffConfig,
@@ -164,6 +168,7 @@ impl ChannelBuilder {
             insecure: false,
             credentials: None,
             connector: None,
+            tcp: TcpConfig::default(),
             http2: ClientConfig::default(),
             keepalive: None,
             backoff: BackoffConfig::default(),
@@ -199,6 +204,20 @@ impl ChannelBuilder {
     /// [`insecure`](Self::insecure): say that too where the connector encrypts by itself.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(BoxConnector::new(connector));
+        self
+    }
+
+    /// Options of the TCP sockets. Of no use beside a [`connector`](Self::connector), which has
+    /// its own.
+    pub fn tcp(mut self, config: TcpConfig) -> Self {
+        self.tcp = config;
+        self
+    }
+
+    /// The local IP address that TCP connections come from, on a machine that has several.
+    /// Default: the kernel chooses. Short for the field of [`TcpConfig`].
+    pub const fn local_address(mut self, address: IpAddr) -> Self {
+        self.tcp.local_address = Some(address);
         self
     }
 
@@ -324,7 +343,7 @@ impl ChannelBuilder {
         let connector = match self.connector {
             Some(connector) => connector,
             None if needs_connector(&target.endpoint) => return Err(ChannelError::NoConnector),
-            None => BoxConnector::new(SocketConnector::default()),
+            None => BoxConnector::new(SocketConnector::new(TcpConnector::new(self.tcp))),
         };
         let authority: Authority = match self.authority {
             Some(text) => text.parse().map_err(|_| ChannelError::Authority { text })?,

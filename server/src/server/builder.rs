@@ -9,7 +9,7 @@ use trunkline_core::Status;
 use trunkline_core::stats::{StatsHandler, StatsHandlers};
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::{ServerConfig, ServerKeepalive};
-use trunkline_transport::{BoxListener, Listener, TcpListener};
+use trunkline_transport::{BoxListener, Listener, TcpConfig, TcpListener};
 
 use super::{Limits, Server, Shared};
 use crate::handler::GrpcService;
@@ -24,6 +24,7 @@ pub struct ServerBuilder {
     listeners: Vec<BoxListener>,
     insecure: bool,
     credentials: Option<BoxCredentials>,
+    tcp: TcpConfig,
     http2: ServerConfig,
     keepalive: Option<ServerKeepalive>,
     limits: Limits,
@@ -87,6 +88,13 @@ impl ServerBuilder {
     /// Adds a listener to those that [`bind`](Self::bind) or [`listen`](Self::listen) adds.
     pub fn listener(mut self, listener: impl Listener) -> Self {
         self.listeners.push(BoxListener::new(listener));
+        self
+    }
+
+    /// Options of the TCP sockets that [`bind`](Self::bind) opens and accepts. A listener of your
+    /// own has its own.
+    pub fn tcp(mut self, config: TcpConfig) -> Self {
+        self.tcp = config;
         self
     }
 
@@ -171,7 +179,7 @@ impl ServerBuilder {
     /// Errors: UNAVAILABLE when nothing can be bound, where the text names each address with its
     /// own cause; those of [`listen`](Self::listen).
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, Status> {
-        let listener = bind(address).await?;
+        let listener = bind(address, &self.tcp).await?;
         self.listen(listener)
     }
 
@@ -237,7 +245,10 @@ impl ServerBuilder {
 }
 
 /// Listens on the first address that can be bound.
-async fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<TcpListener, Status> {
+async fn bind(
+    address: impl ToSocketAddrs + fmt::Debug,
+    tcp: &TcpConfig,
+) -> Result<TcpListener, Status> {
     // What was asked for, for a name that leads to no address.
     let asked = format!("{address:?}");
     let candidates = match lookup_host(address).await {
@@ -247,7 +258,7 @@ async fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<TcpListener, S
     let mut failures = String::new();
     let mut last = io::Error::new(io::ErrorKind::InvalidInput, "it resolves to no address");
     for candidate in candidates {
-        match TcpListener::bind(candidate).await {
+        match TcpListener::bind_with(candidate, tcp.clone()).await {
             Ok(listener) => return Ok(listener),
             Err(error) => {
                 let and = if failures.is_empty() { "" } else { "; " };
