@@ -1,7 +1,7 @@
-//! `pick_first`: one address at a time, in the resolver's order, and all calls to the first that
-//! answers.
+//! `pick_first`: all calls go to the first address that answers.
 //!
-//! 1. IDLE until a call wants a connection; then a *pass* tries the addresses one after the other.
+//! 1. IDLE until a call wants a connection; then a *pass* tries the addresses, as
+//!    [`happy_eyeballs`](super::happy_eyeballs) says: the next one early where one is slow.
 //! 2. The first that gets READY is selected; attempts at the others are dropped. What they know of
 //!    their backoff is kept until the selected one has proven itself.
 //! 3. When all have failed, calls fail with every address's own cause (transient failure). From
@@ -15,10 +15,13 @@
 //! resolver's decision.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use trunkline_core::{Code, Stage, Status};
 use trunkline_transport::Address;
 
+use super::cause::Cause;
+use super::happy_eyeballs::{AttemptDelay, Pass, Standing, Step, interleave};
 use crate::subchannel::SubchannelId;
 
 /// What the owner has to do after an event.
@@ -28,6 +31,8 @@ pub(crate) enum Action {
     Connect(SubchannelId),
     Drop(SubchannelId),
     Resolve,
+    /// Call [`PickFirst::timer`] after this time; an earlier request is replaced.
+    Timer(Duration),
 }
 
 /// What happened to a subchannel.
@@ -52,6 +57,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct PickFirst {
     target: String,
+    delay: AttemptDelay,
     entries: Vec<Entry>,
     mode: Mode,
     /// Every address has failed since the last READY, or the name could not be resolved.
@@ -89,17 +95,18 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Idle,
-    /// The pass has come to this address.
-    Pass(usize),
+    /// Addresses are being tried; the latest attempt is at this one.
+    Pass(Pass, Option<SubchannelId>),
     /// The pass has failed; every address is tried as its backoff ends.
     Failed,
     Ready(SubchannelId),
 }
 
 impl PickFirst {
-    pub(crate) fn new(target: String) -> Self {
+    pub(crate) fn new(target: String, delay: AttemptDelay) -> Self {
         Self {
             target,
+            delay,
             entries: Vec::new(),
             mode: Mode::Idle,
             failing: false,
@@ -116,7 +123,7 @@ impl PickFirst {
         }
         self.wanted = true;
         if !self.entries.is_empty() {
-            self.pass_from(0, out);
+            self.begin(out);
         }
     }
 
@@ -142,15 +149,15 @@ impl PickFirst {
         }
         self.resolver_failure = None;
         let mut old = std::mem::take(&mut self.entries);
-        for address in addresses {
-            if self.entries.iter().any(|each| each.address == *address) {
+        for address in interleave(addresses) {
+            if self.entries.iter().any(|each| each.address == address) {
                 continue;
             }
-            let known = old.iter().position(|each| each.address == *address);
+            let known = old.iter().position(|each| each.address == address);
             self.entries.push(match known {
                 Some(at) => old.swap_remove(at),
                 None => Entry {
-                    address: address.clone(),
+                    address,
                     id: None,
                     phase: Phase::Idle,
                     failure: None,
@@ -159,13 +166,22 @@ impl PickFirst {
         }
         out.extend(old.iter().filter_map(|gone| gone.id).map(Action::Drop));
         match self.mode {
-            Mode::Idle if self.wanted => self.pass_from(0, out),
+            Mode::Idle if self.wanted => self.begin(out),
             Mode::Idle => {}
-            Mode::Pass(_) => self.pass_from(0, out),
+            Mode::Pass(mut pass, latest) => {
+                pass.restart();
+                self.mode = Mode::Pass(pass, latest);
+                let under_way = |each: &Entry| each.id == latest && each.phase == Phase::Connecting;
+                if self.entries.iter().any(under_way) {
+                    self.start_timer(out);
+                } else {
+                    self.advance(out);
+                }
+            }
             Mode::Failed if self.entries.iter().all(|each| each.failure.is_none()) => {
                 // None of the addresses that failed is left: what calls were told is outdated.
                 self.failing = false;
-                self.pass_from(0, out);
+                self.begin(out);
             }
             Mode::Failed => self.connect_idle(out),
             Mode::Ready(id) => {
@@ -201,10 +217,12 @@ impl PickFirst {
                 entry.phase = Phase::BackingOff;
                 entry.failure = Some(why);
                 match self.mode {
-                    Mode::Pass(current) if current == at => self.pass_from(at + 1, out),
+                    Mode::Pass(_, latest) if latest == Some(id) => self.advance(out),
+                    // A slow one that was left behind; perhaps it was the last hope.
+                    Mode::Pass(..) if !self.connecting() => self.advance(out),
                     Mode::Failed => out.push(Action::Resolve),
-                    Mode::Ready(selected) if selected == id => self.pass_from(0, out),
-                    Mode::Pass(_) | Mode::Idle | Mode::Ready(_) => {}
+                    Mode::Ready(selected) if selected == id => self.begin(out),
+                    Mode::Pass(..) | Mode::Idle | Mode::Ready(_) => {}
                 }
             }
             Change::Idle => {
@@ -219,11 +237,17 @@ impl PickFirst {
         }
     }
 
+    /// The time that was asked for is over: where addresses are left, the next is tried beside the
+    /// slow one.
+    pub(crate) fn timer(&mut self, out: &mut Vec<Action>) {
+        self.advance(out);
+    }
+
     pub(crate) fn verdict(&self) -> Verdict {
         match self.mode {
             Mode::Ready(id) => Verdict::Ready(id),
-            Mode::Pass(_) | Mode::Failed if self.failing => Verdict::Failed(self.failure()),
-            Mode::Pass(_) | Mode::Failed => Verdict::Connecting,
+            Mode::Pass(..) | Mode::Failed if self.failing => Verdict::Failed(self.failure()),
+            Mode::Pass(..) | Mode::Failed => Verdict::Connecting,
             Mode::Idle if !self.wanted => Verdict::Idle,
             Mode::Idle => match &self.resolver_failure {
                 Some(why) => Verdict::Failed(why.clone()),
@@ -242,25 +266,52 @@ impl PickFirst {
         texts.join(", ")
     }
 
-    fn pass_from(&mut self, start: usize, out: &mut Vec<Action>) {
-        for at in start..self.entries.len() {
-            match self.entries.get(at).map(|each| each.phase) {
-                Some(Phase::Idle) => {
-                    self.mode = Mode::Pass(at);
-                    self.connect(at, out);
-                    return;
-                }
-                Some(Phase::Connecting) => {
-                    self.mode = Mode::Pass(at);
-                    return;
-                }
-                Some(Phase::BackingOff | Phase::Ready) | None => {}
+    /// Begins a pass.
+    fn begin(&mut self, out: &mut Vec<Action>) {
+        self.mode = Mode::Pass(Pass::default(), None);
+        self.advance(out);
+    }
+
+    /// Tries the next address of the pass.
+    fn advance(&mut self, out: &mut Vec<Action>) {
+        let Mode::Pass(mut pass, latest) = self.mode else {
+            return;
+        };
+        match pass.advance(&self.standings()) {
+            Step::Start(at) => {
+                self.mode = Mode::Pass(pass, self.connect(at, out));
+                self.start_timer(out);
+            }
+            Step::Wait => self.mode = Mode::Pass(pass, latest),
+            Step::Failed => {
+                self.mode = Mode::Failed;
+                self.failing = true;
+                out.push(Action::Resolve);
+                self.connect_idle(out);
             }
         }
-        self.mode = Mode::Failed;
-        self.failing = true;
-        out.push(Action::Resolve);
-        self.connect_idle(out);
+    }
+
+    fn start_timer(&mut self, out: &mut Vec<Action>) {
+        let standings = self.standings();
+        if let Mode::Pass(pass, _) = &mut self.mode
+            && pass.start_timer(&standings)
+        {
+            out.push(Action::Timer(self.delay.get()));
+        }
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        let standing = |each: &Entry| match each.phase {
+            Phase::Idle => Standing::Untried,
+            Phase::Connecting | Phase::Ready => Standing::UnderWay,
+            Phase::BackingOff => Standing::Failed,
+        };
+        self.entries.iter().map(standing).collect()
+    }
+
+    fn connecting(&self) -> bool {
+        self.standings().contains(&Standing::UnderWay)
     }
 
     /// Once the pass has failed: everything whose backoff is over connects, all at once.
@@ -276,10 +327,8 @@ impl PickFirst {
         }
     }
 
-    fn connect(&mut self, at: usize, out: &mut Vec<Action>) {
-        let Some(entry) = self.entries.get_mut(at) else {
-            return;
-        };
+    fn connect(&mut self, at: usize, out: &mut Vec<Action>) -> Option<SubchannelId> {
+        let entry = self.entries.get_mut(at)?;
         entry.phase = Phase::Connecting;
         let id = *entry.id.get_or_insert_with(|| {
             self.last_id = self.last_id.wrapping_add(1);
@@ -288,6 +337,7 @@ impl PickFirst {
             id
         });
         out.push(Action::Connect(id));
+        Some(id)
     }
 
     fn select(&mut self, id: SubchannelId, out: &mut Vec<Action>) {
@@ -344,19 +394,6 @@ impl PickFirst {
                 status.with_unprocessed(true)
             }
         }
-    }
-}
-
-/// A status without its code: what one line of a longer error says.
-#[derive(Debug)]
-pub(crate) struct Cause<'a>(pub(crate) &'a Status);
-
-impl std::fmt::Display for Cause<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(stage) = self.0.stage() {
-            write!(f, "{stage}: ")?;
-        }
-        f.write_str(self.0.message())
     }
 }
 

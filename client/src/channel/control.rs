@@ -45,6 +45,8 @@ pub(crate) struct Control {
     /// What the channel's name stands for; `None` while the channel is IDLE for want of calls.
     resolver: Option<Box<dyn Resolver>>,
     balancer: PickFirst,
+    /// When the balancer asked to be told the time.
+    balancer_timer: Option<Instant>,
     subchannels: HashMap<SubchannelId, Subchannel>,
     /// The one attempt that a subchannel may have under way.
     attempts: HashMap<SubchannelId, AbortHandle>,
@@ -86,7 +88,8 @@ impl Control {
             backoff: config.backoff.clone(),
             max_connections: config.max_connections,
             resolver: None,
-            balancer: PickFirst::new(config.target.text.clone()),
+            balancer: PickFirst::new(config.target.text.clone(), config.attempt_delay),
+            balancer_timer: None,
             subchannels: HashMap::new(),
             attempts: HashMap::new(),
             open: HashMap::new(),
@@ -140,6 +143,7 @@ impl Control {
             .filter_map(Subchannel::wake_at)
             .chain(self.idleness.wake_at())
             .chain(self.closing.as_ref().map(Closing::wake_at))
+            .chain(self.balancer_timer)
             .min();
         let mut sleep = pin!(wake_at.map(|at| tokio::time::sleep_until(at.into())));
         let mut woken = pin!(self.wake.notified());
@@ -197,7 +201,7 @@ impl Control {
         }
     }
 
-    /// Time has passed: backoffs may be over.
+    /// Time has passed: backoffs may be over, and an attempt may have had its time.
     fn tick(&mut self, now: Instant, out: &mut Vec<Action>) {
         let mut idle = Vec::new();
         for (id, subchannel) in &mut self.subchannels {
@@ -208,6 +212,9 @@ impl Control {
         }
         for id in idle {
             self.balancer.changed(id, Change::Idle, out);
+        }
+        if self.balancer_timer.take_if(|at| *at <= now).is_some() {
+            self.balancer.timer(out);
         }
     }
 
@@ -347,6 +354,7 @@ impl Control {
                         resolver.resolve_now();
                     }
                 }
+                Action::Timer(after) => self.balancer_timer = Some(now() + after),
             }
         }
     }

@@ -16,6 +16,7 @@ mod layers;
 mod queue;
 mod retry;
 mod shapes;
+mod slow;
 mod streaming;
 mod support;
 mod unary;

@@ -12,6 +12,7 @@ fn refused(name: &str) -> Change {
     Change::Failed(Status::unavailable(format!("{name}: refused")).with_stage(Stage::Connect))
 }
 
+const DELAY: Duration = Duration::from_millis(250);
 const A: SubchannelId = SubchannelId(1);
 const B: SubchannelId = SubchannelId(2);
 
@@ -34,7 +35,7 @@ fn resolved(policy: &mut PickFirst, names: &[&str]) -> Vec<Action> {
 }
 
 fn started(names: &[&str]) -> (PickFirst, Vec<Action>) {
-    let mut policy = PickFirst::new("dns:///ab".to_owned());
+    let mut policy = PickFirst::new("dns:///ab".to_owned(), AttemptDelay::default());
     assert!(event(&mut policy, PickFirst::wanted).is_empty());
     let actions = resolved(&mut policy, names);
     (policy, actions)
@@ -45,7 +46,11 @@ fn tries_addresses_in_order_and_selects_the_first_that_answers() {
     let (mut policy, actions) = started(&["a", "b", "a"]);
     assert_eq!(
         actions,
-        [Action::Create(A, address("a")), Action::Connect(A)]
+        [
+            Action::Create(A, address("a")),
+            Action::Connect(A),
+            Action::Timer(DELAY)
+        ]
     );
     assert!(matches!(policy.verdict(), Verdict::Connecting));
 
@@ -65,7 +70,7 @@ fn tries_addresses_in_order_and_selects_the_first_that_answers() {
 
 #[test]
 fn stays_idle_until_a_call_wants_it() {
-    let mut policy = PickFirst::new("x".to_owned());
+    let mut policy = PickFirst::new("x".to_owned(), AttemptDelay::default());
     assert!(resolved(&mut policy, &["a"]).is_empty());
     assert!(matches!(policy.verdict(), Verdict::Idle));
     let actions = event(&mut policy, PickFirst::wanted);
@@ -179,7 +184,11 @@ fn loss_goes_idle_and_the_next_call_starts_from_the_first_address() {
     let again = SubchannelId(3);
     assert_eq!(
         event(&mut policy, PickFirst::wanted),
-        [Action::Create(again, address("a")), Action::Connect(again)]
+        [
+            Action::Create(again, address("a")),
+            Action::Connect(again),
+            Action::Timer(DELAY)
+        ]
     );
 }
 
@@ -213,13 +222,17 @@ fn when_every_failed_address_is_replaced_calls_wait_for_the_new_ones() {
     changed(&mut policy, A, refused("a"));
     let actions = resolved(&mut policy, &["b", "c"]);
     let create = Action::Create(B, address("b"));
-    assert_eq!(actions, [Action::Drop(A), create, Action::Connect(B)]);
+    let timer = Action::Timer(DELAY);
+    assert_eq!(
+        actions,
+        [Action::Drop(A), create, Action::Connect(B), timer]
+    );
     assert!(matches!(policy.verdict(), Verdict::Connecting));
 }
 
 #[test]
 fn a_resolver_failure_fails_calls_only_while_no_address_is_known() {
-    let mut policy = PickFirst::new("x".to_owned());
+    let mut policy = PickFirst::new("x".to_owned(), AttemptDelay::default());
     event(&mut policy, PickFirst::wanted);
     assert!(matches!(policy.verdict(), Verdict::Resolving));
     policy.resolution_failed(Status::unavailable("no such host"));
@@ -228,4 +241,104 @@ fn a_resolver_failure_fails_calls_only_while_no_address_is_known() {
     changed(&mut policy, A, Change::Ready);
     policy.resolution_failed(Status::unavailable("no such host"));
     assert!(matches!(policy.verdict(), Verdict::Ready(A)));
+}
+
+fn timer(policy: &mut PickFirst) -> Vec<Action> {
+    event(policy, PickFirst::timer)
+}
+
+const C: SubchannelId = SubchannelId(3);
+
+#[test]
+fn a_slow_address_gets_company_after_the_delay_and_the_first_ready_one_wins() {
+    let (mut policy, _) = started(&["a", "b", "c"]);
+    assert_eq!(
+        timer(&mut policy),
+        [
+            Action::Create(B, address("b")),
+            Action::Connect(B),
+            Action::Timer(DELAY)
+        ]
+    );
+    assert_eq!(
+        timer(&mut policy),
+        [Action::Create(C, address("c")), Action::Connect(C)],
+        "no timer after the last"
+    );
+    assert!(matches!(policy.verdict(), Verdict::Connecting));
+    assert_eq!(
+        changed(&mut policy, B, Change::Ready),
+        [Action::Drop(A), Action::Drop(C)]
+    );
+    assert!(matches!(policy.verdict(), Verdict::Ready(B)));
+    assert!(timer(&mut policy).is_empty(), "a late timer does nothing");
+}
+
+#[test]
+fn a_failure_of_the_latest_starts_the_next_at_once_and_of_an_older_one_waits() {
+    let (mut policy, _) = started(&["a", "b", "c"]);
+    timer(&mut policy);
+    assert!(
+        changed(&mut policy, A, refused("a")).is_empty(),
+        "b has not had its time"
+    );
+    assert_eq!(
+        changed(&mut policy, B, refused("b")),
+        [Action::Create(C, address("c")), Action::Connect(C)]
+    );
+    assert_eq!(changed(&mut policy, C, refused("c")), [Action::Resolve]);
+    let Verdict::Failed(why) = policy.verdict() else {
+        panic!("{:?}", policy.verdict());
+    };
+    for each in ["a: refused", "b: refused", "c: refused"] {
+        assert!(why.message().contains(each), "{why}");
+    }
+}
+
+#[test]
+fn the_pass_fails_only_when_the_slow_ones_have_failed_too() {
+    let (mut policy, _) = started(&["a", "b"]);
+    timer(&mut policy);
+    assert!(changed(&mut policy, B, refused("b")).is_empty());
+    assert!(matches!(policy.verdict(), Verdict::Connecting));
+    assert_eq!(changed(&mut policy, A, refused("a")), [Action::Resolve]);
+    assert!(matches!(policy.verdict(), Verdict::Failed(_)));
+}
+
+#[test]
+fn new_addresses_during_a_pass_wait_for_their_turn() {
+    let (mut policy, actions) = started(&["a"]);
+    assert!(!actions.contains(&Action::Timer(DELAY)), "it is the last");
+    assert_eq!(resolved(&mut policy, &["b", "a"]), [Action::Timer(DELAY)]);
+    assert!(
+        resolved(&mut policy, &["b", "a", "c"]).is_empty(),
+        "it runs"
+    );
+    assert_eq!(
+        timer(&mut policy),
+        [
+            Action::Create(B, address("b")),
+            Action::Connect(B),
+            Action::Timer(DELAY)
+        ]
+    );
+    // The one that is being tried disappears: the next is tried at once.
+    assert_eq!(
+        resolved(&mut policy, &["a", "c"]),
+        [
+            Action::Drop(B),
+            Action::Create(C, address("c")),
+            Action::Connect(C)
+        ]
+    );
+}
+
+#[test]
+fn families_take_turns() {
+    let mut policy = PickFirst::new("x".to_owned(), AttemptDelay::default());
+    let tcp = |text: &str| Address::Tcp(text.parse().unwrap());
+    let list = [tcp("[::1]:1"), tcp("[::2]:1"), tcp("10.0.0.1:1")];
+    event(&mut policy, PickFirst::wanted);
+    event(&mut policy, |policy, out| policy.resolved(&list, out));
+    assert_eq!(policy.addresses(), "[::1]:1, 10.0.0.1:1, [::2]:1");
 }
