@@ -3,6 +3,7 @@
 mod certificates;
 mod mistakes;
 mod mutual;
+mod openssl;
 mod reload;
 mod slow;
 
