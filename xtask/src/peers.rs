@@ -31,6 +31,8 @@ pub(crate) fn cache() -> PathBuf {
         .join("trunkline-peers")
 }
 
+const GO_ENV_BOUND: Duration = Duration::from_secs(30);
+
 /// grpc-go's two interop programs.
 pub(crate) struct GrpcGo {
     pub(crate) client: PathBuf,
@@ -88,6 +90,49 @@ impl GrpcGo {
                 "go install left no client and server in {}",
                 folder.display()
             ))
+        }
+    }
+}
+
+/// The certificates that grpc-go's interop programs are tested with. They are read where Go keeps its modules, and are
+/// nowhere in this tree.
+pub(crate) struct TestCertificates {
+    /// Who signed the server's.
+    pub(crate) ca: PathBuf,
+    /// For `*.test.google.fr`, among others.
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl TestCertificates {
+    /// A name that the server's certificate is for.
+    pub(crate) const NAME: &str = "foo.test.google.fr";
+
+    /// Looks for them in the Go module cache, where building the programs has put them.
+    ///
+    /// Errors: no Go toolchain to ask for the cache, or a cache without them.
+    pub(crate) fn find() -> Result<Self, String> {
+        let mut command = Command::new("go");
+        command.args(["env", "GOMODCACHE"]);
+        let asked = process::capture(&mut command, GO_ENV_BOUND).map_err(|error| {
+            format!("no Go toolchain to find grpc-go's test certificates with: {error}")
+        })?;
+        let module = format!("google.golang.org/grpc@{GRPC_GO}/testdata");
+        let folder = PathBuf::from(asked.stdout.trim()).join(module);
+        let found = Self {
+            ca: folder.join("ca.pem"),
+            chain: folder.join("server1.pem"),
+            key: folder.join("server1.key"),
+        };
+        match [&found.ca, &found.chain, &found.key]
+            .iter()
+            .all(|file| file.is_file())
+        {
+            true => Ok(found),
+            false => Err(format!(
+                "no test certificates of grpc-go in {}",
+                folder.display()
+            )),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::messages::{
 };
 use std::time::Duration;
 use trunkline::server::{Receiver, RequestContext, Sender, Server};
+use trunkline::tls::ServerTls;
 use trunkline::{Code, Metadata, Response, Status};
 
 /// Answers as the interop test descriptions say.
@@ -15,11 +16,15 @@ use trunkline::{Code, Metadata, Response, Status};
 pub struct Interop;
 
 impl Interop {
-    /// Serves on a TCP address until the process ends.
+    /// Serves on a TCP address until the process ends: over TLS, or without one in plaintext.
     ///
     /// Errors: the address cannot be bound.
-    pub async fn serve(address: &str) -> Result<(), Status> {
-        let server = Server::insecure()
+    pub async fn serve(address: &str, tls: Option<ServerTls>) -> Result<(), Status> {
+        let builder = match tls {
+            Some(tls) => Server::builder().credentials(tls),
+            None => Server::insecure(),
+        };
+        let server = builder
             .add_service(TestServiceServer::new(Self))
             .bind(address)
             .await?;

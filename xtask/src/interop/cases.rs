@@ -32,7 +32,7 @@ pub(super) enum Verdict {
 }
 
 /// Runs each case with a client process of its own against one server; a server that died is started again.
-pub(super) fn run(client: &Client, server: &Server, cases: &[&str]) -> Vec<Verdict> {
+pub(super) fn run(client: &Client<'_>, server: &Server<'_>, cases: &[&str]) -> Vec<Verdict> {
     let mut running = None;
     let mut verdicts = Vec::new();
     for case in cases {
@@ -64,7 +64,7 @@ pub(super) fn run(client: &Client, server: &Server, cases: &[&str]) -> Vec<Verdi
     verdicts
 }
 
-fn run_one(client: &Client, port: u16, case: &str) -> Verdict {
+fn run_one(client: &Client<'_>, port: u16, case: &str) -> Verdict {
     let begin = Instant::now();
     match process::capture(&mut client.command(port, case), CASE_BOUND) {
         Err(error) => Verdict::Fail(format!("the client cannot start: {error}")),

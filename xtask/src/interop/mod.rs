@@ -1,10 +1,10 @@
-//! `interop`: our programs against grpc-go's, both directions, every case by name.
+//! `interop`: our programs against grpc-go's, both directions, in plaintext and over TLS, every case by name.
 
 mod cases;
 mod peer;
 
 use crate::outcome::Outcome;
-use crate::peers::GrpcGo;
+use crate::peers::{GrpcGo, TestCertificates};
 use crate::report::Table;
 use crate::{process, workspace};
 use cases::{CASES, Verdict};
@@ -38,30 +38,50 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         Ok(programs) => programs,
         Err(why) => return Outcome::missing_tool(why),
     };
+    let certificates = TestCertificates::find();
+    let mut securities = vec![None];
+    securities.extend(certificates.as_ref().ok().map(Some));
     let directions = if self_test {
-        vec![Direction {
-            name: "grpc-go -> grpc-go",
-            client: Client::grpc_go(&grpc_go.client),
-            server: Server::grpc_go(&grpc_go.server),
-        }]
+        itself(&grpc_go, &securities)
     } else {
-        match ours(&grpc_go) {
+        match ours(&grpc_go, &securities) {
             Ok(directions) => directions,
             Err(outcome) => return outcome,
         }
     };
-    judge(&directions, &cases)
+    match (judge(&directions, &cases), &certificates) {
+        (Outcome::Passed, Err(why)) => Outcome::missing_tool(format!("nothing over TLS: {why}")),
+        (outcome, _) => outcome,
+    }
 }
 
 /// Who calls whom.
-struct Direction {
-    name: &'static str,
-    client: Client,
-    server: Server,
+struct Direction<'a> {
+    name: String,
+    client: Client<'a>,
+    server: Server<'a>,
+}
+
+/// In plaintext, or with these certificates.
+type Security<'a> = Option<&'a TestCertificates>;
+
+fn named(direction: &str, security: Security<'_>) -> String {
+    let over = security.map_or("", |_| ", TLS");
+    format!("{direction}{over}")
+}
+
+/// grpc-go with itself: what fails there is not ours.
+fn itself<'a>(grpc_go: &GrpcGo, securities: &[Security<'a>]) -> Vec<Direction<'a>> {
+    let each = securities.iter().map(|&security| Direction {
+        name: named("grpc-go -> grpc-go", security),
+        client: Client::grpc_go(&grpc_go.client, security),
+        server: Server::grpc_go(&grpc_go.server, security),
+    });
+    each.collect()
 }
 
 /// Builds our programs and pairs each with its counterpart.
-fn ours(grpc_go: &GrpcGo) -> Result<Vec<Direction>, Outcome> {
+fn ours<'a>(grpc_go: &GrpcGo, securities: &[Security<'a>]) -> Result<Vec<Direction<'a>>, Outcome> {
     let root = workspace::root();
     let mut command = process::cargo();
     command
@@ -70,23 +90,26 @@ fn ours(grpc_go: &GrpcGo) -> Result<Vec<Direction>, Outcome> {
     process::run(&mut command, BUILD_BOUND).map_err(Outcome::Failed)?;
     let target = workspace::target_directory(&root.join("Cargo.toml")).map_err(Outcome::Failed)?;
     let programs = target.join("debug");
-    Ok(vec![
-        Direction {
-            name: "grpc-go -> trunkline",
-            client: Client::grpc_go(&grpc_go.client),
-            server: Server::trunkline(&programs.join("interop-server")),
-        },
-        Direction {
-            name: "trunkline -> grpc-go",
-            client: Client::trunkline(&programs.join("interop-client")),
-            server: Server::grpc_go(&grpc_go.server),
-        },
-    ])
+    let pairs = securities.iter().flat_map(|&security| {
+        [
+            Direction {
+                name: named("grpc-go -> trunkline", security),
+                client: Client::grpc_go(&grpc_go.client, security),
+                server: Server::trunkline(&programs.join("interop-server"), security),
+            },
+            Direction {
+                name: named("trunkline -> grpc-go", security),
+                client: Client::trunkline(&programs.join("interop-client"), security),
+                server: Server::grpc_go(&grpc_go.server, security),
+            },
+        ]
+    });
+    Ok(pairs.collect())
 }
 
-fn judge(directions: &[Direction], cases: &[&str]) -> Outcome {
+fn judge(directions: &[Direction<'_>], cases: &[&str]) -> Outcome {
     let mut heading = vec!["case"];
-    heading.extend(directions.iter().map(|direction| direction.name));
+    heading.extend(directions.iter().map(|direction| direction.name.as_str()));
     let mut table = Table::new(&heading);
     let mut rows: Vec<Vec<String>> = cases.iter().map(|&case| vec![case.to_owned()]).collect();
     let mut failed = 0;

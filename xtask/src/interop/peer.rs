@@ -1,5 +1,6 @@
 //! Interop programs of either make: how each is told its port and its case.
 
+use crate::peers::TestCertificates;
 use crate::process;
 use std::fs::File;
 use std::io;
@@ -23,23 +24,26 @@ enum Make {
 }
 
 /// A client program.
-pub(super) struct Client {
+pub(super) struct Client<'a> {
     program: PathBuf,
     make: Make,
+    tls: Option<&'a TestCertificates>,
 }
 
-impl Client {
-    pub(super) fn grpc_go(program: &Path) -> Self {
+impl<'a> Client<'a> {
+    pub(super) fn grpc_go(program: &Path, tls: Option<&'a TestCertificates>) -> Self {
         Self {
             program: program.to_owned(),
             make: Make::GrpcGo,
+            tls,
         }
     }
 
-    pub(super) fn trunkline(program: &Path) -> Self {
+    pub(super) fn trunkline(program: &Path, tls: Option<&'a TestCertificates>) -> Self {
         Self {
             program: program.to_owned(),
             make: Make::Trunkline,
+            tls,
         }
     }
 
@@ -53,28 +57,47 @@ impl Client {
                 .arg(format!("-test_case={case}")),
             Make::Trunkline => command.arg(format!("127.0.0.1:{port}")).arg(case),
         };
+        match (self.make, self.tls) {
+            (_, None) => {}
+            (Make::GrpcGo, Some(tls)) => {
+                let name = TestCertificates::NAME;
+                command
+                    .args(["-use_tls", "-use_test_ca"])
+                    .arg(format!("-ca_file={}", tls.ca.display()))
+                    .arg(format!("-server_host_override={name}"));
+            }
+            (Make::Trunkline, Some(tls)) => {
+                command
+                    .arg("--tls")
+                    .arg(&tls.ca)
+                    .arg(TestCertificates::NAME);
+            }
+        }
         command
     }
 }
 
 /// A server program.
-pub(super) struct Server {
+pub(super) struct Server<'a> {
     program: PathBuf,
     make: Make,
+    tls: Option<&'a TestCertificates>,
 }
 
-impl Server {
-    pub(super) fn grpc_go(program: &Path) -> Self {
+impl<'a> Server<'a> {
+    pub(super) fn grpc_go(program: &Path, tls: Option<&'a TestCertificates>) -> Self {
         Self {
             program: program.to_owned(),
             make: Make::GrpcGo,
+            tls,
         }
     }
 
-    pub(super) fn trunkline(program: &Path) -> Self {
+    pub(super) fn trunkline(program: &Path, tls: Option<&'a TestCertificates>) -> Self {
         Self {
             program: program.to_owned(),
             make: Make::Trunkline,
+            tls,
         }
     }
 
@@ -106,6 +129,18 @@ impl Server {
             Make::GrpcGo => command.arg(format!("-port={port}")),
             Make::Trunkline => command.arg(format!("127.0.0.1:{port}")),
         };
+        match (self.make, self.tls) {
+            (_, None) => {}
+            (Make::GrpcGo, Some(tls)) => {
+                command
+                    .arg("-use_tls")
+                    .arg(format!("-tls_cert_file={}", tls.chain.display()))
+                    .arg(format!("-tls_key_file={}", tls.key.display()));
+            }
+            (Make::Trunkline, Some(tls)) => {
+                command.arg("--tls").arg(&tls.chain).arg(&tls.key);
+            }
+        }
         let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
