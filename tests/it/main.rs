@@ -13,7 +13,11 @@ mod bad_requests;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod connectivity;
 #[cfg(test)]
 mod cut_streams;
 #[cfg(test)]
@@ -33,6 +37,8 @@ mod goaway;
 #[cfg(test)]
 mod handlers;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod in_memory;
 #[cfg(test)]
 mod keepalive;
@@ -50,6 +56,8 @@ mod own_errors;
 mod panics;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod runtimes;
 #[cfg(test)]
