@@ -11,6 +11,8 @@ mod signal;
 mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use handler::{GrpcService, Serve};
 pub use interceptor::{BoxInterceptor, Interceptor, Next};
@@ -18,5 +20,7 @@ pub use router::{BoxService, MethodTable, Router};
 pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext, Respond, Rest};
 pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
 pub use stream::{Receiver, Sender};
+#[cfg(feature = "tower")]
+pub use tower::{RunRpc, RunRpcFuture};
 pub use trunkline_core::include_protos;
 pub use trunkline_transport::http2::ServerKeepalive;

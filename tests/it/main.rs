@@ -63,6 +63,8 @@ mod runtimes;
 #[cfg(test)]
 mod server_interceptors;
 #[cfg(test)]
+mod server_layers;
+#[cfg(test)]
 mod server_stats;
 #[cfg(test)]
 mod sharing;
