@@ -1,6 +1,7 @@
 //! The values and rules of gRPC: no IO, no runtime, no clock.
 //!
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod code;
 mod codec;
