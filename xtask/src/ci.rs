@@ -2,7 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::report::Table;
-use crate::{bench, deny, docs, interop, lint, tidy};
+use crate::{bench, consumers, deny, docs, interop, lint, package, tidy};
 use std::time::{Duration, Instant};
 
 /// Name, function, arguments.
@@ -19,6 +19,8 @@ const GATES: &[Gate] = &[
     ("deny", deny::run, &[]),
     ("clippy", lint::clippy, &[]),
     ("docs", docs::run, &[]),
+    ("package", package::run, &[]),
+    ("consumers", consumers::run, &[]),
     ("interop", interop::run, &[]),
     ("bench --smoke", bench::run, &["--smoke"]),
 ];

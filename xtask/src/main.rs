@@ -6,11 +6,13 @@
 
 mod bench;
 mod ci;
+mod consumers;
 mod deny;
 mod docs;
 mod interop;
 mod lint;
 mod outcome;
+mod package;
 mod peers;
 mod process;
 mod report;
@@ -72,6 +74,18 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "banned and doubled crates, licences, sources, advisories",
         run: deny::run,
+    },
+    Subcommand {
+        name: "package",
+        arguments: "",
+        about: "every crate packages: source, README and licences, nothing else; under CI=true it builds from there",
+        run: package::run,
+    },
+    Subcommand {
+        name: "consumers",
+        arguments: "",
+        about: "programs with one crate of ours each: their trees, built without protoc, cmake and C++, and run",
+        run: consumers::run,
     },
     Subcommand {
         name: "interop",

@@ -120,7 +120,8 @@ pub(crate) fn command_line(command: &Command) -> String {
     words.join(" ")
 }
 
-fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>> {
+/// Waits for a child; `None` if it is still running after `bound`.
+pub(crate) fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<ExitStatus>> {
     let end = Instant::now() + bound;
     loop {
         if let Some(status) = child.try_wait()? {

@@ -21,6 +21,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) manifest: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
+    /// Its manifest does not say `publish = false`.
+    pub(crate) is_published: bool,
 }
 
 /// One line of a package's dependency tables.
@@ -85,6 +87,8 @@ fn package(value: &Value) -> Package {
         name: text(value, "name").unwrap_or_default(),
         manifest: text(value, "manifest_path").unwrap_or_default().into(),
         dependencies: dependencies.into_iter().flatten().map(dependency).collect(),
+        // `null` is any registry, an empty list is none.
+        is_published: value.get("publish").is_none_or(Value::is_null),
     }
 }
 
