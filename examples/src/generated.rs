@@ -1,5 +1,10 @@
 //! The code that `build.rs` generated, a module for each package of `proto/`.
 
+/// `proto/booking.proto`: for errors.
+pub mod booking {
+    include!(concat!(env!("OUT_DIR"), "/booking.rs"));
+}
+
 /// `proto/helloworld.proto`: one service with one method.
 pub mod helloworld {
     include!(concat!(env!("OUT_DIR"), "/helloworld.rs"));

@@ -5,6 +5,6 @@ mod generated;
 mod places;
 mod timeline;
 
-pub use generated::{helloworld, multiplex, patience, routeguide, work};
+pub use generated::{booking, helloworld, multiplex, patience, routeguide, work};
 pub use places::{distance_metres, is_within, places};
 pub use timeline::{Timeline, wrap};

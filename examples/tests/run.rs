@@ -39,6 +39,14 @@ examples! {
     cancel: "Dig was cancelled", "Watch was cancelled", "Sender dropped without finish()",
         "aborted by Sender::abort()", "Carry: 1 loads", "helper 3 was cancelled", "Dig: dug",
         "0 left to cut short";
+    errors: "INVALID_ARGUMENT: /booking.Booking/Reserve: who is coming?", "seat 13f is sold",
+        "INTERNAL: /booking.Booking/Reserve: internal error", "NOT_FOUND: /booking.Booking/Reserve: it was lent",
+        "UNAVAILABLE: /booking.Booking/Reserve: a call to /helloworld.Greeter/SayHello failed (from the server)",
+        "UNAVAILABLE: the server says so", "UNAVAILABLE: the server has never seen the call";
+    error_details: "INVALID_ARGUMENT: field guest is empty", "google.rpc.ErrorInfo", "free are [\"12a\", \"14c\"]",
+        "UNAVAILABLE: once more in 20ms", "reserved: number 7";
+    metadata: "Hello, ann!", "stamped Some([255, 254, 1, 0])", "seats left: Some(\"12\")",
+        "ask Some(\"the box office\")", "\"Seat\"", "\"grpc-seat\"", "\"se at\"";
     multiplex: "1600 calls, 4 kinds, 2 services, 400 stubs, 1 connection",
         "12 calls failed on purpose, 0 not as planned", "OUT_OF_RANGE: /multiplex.Numbers/Square",
         "DEADLINE_EXCEEDED: /multiplex.Numbers/RunningTotal", "CANCELLED: /multiplex.Words/Split";
