@@ -289,7 +289,8 @@ impl Builder {
         let set = options
             .descriptor_set
             .is_some()
-            .then(|| sources.descriptor_set());
+            .then(|| sources.descriptor_set())
+            .transpose()?;
         let mut read: BTreeSet<PathBuf> = sources.places.values().cloned().collect();
         read.extend(imported.read.iter().cloned());
         let generated = generate::generate(

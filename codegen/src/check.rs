@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use prost_build::Module;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+};
 
 use crate::error::{Error, Problem};
 use crate::externs::Externs;
-use crate::names::{snake, upper_camel, variant};
+use crate::names::{prost_snake, snake, upper_camel, variant};
 use crate::survey::{self, Places, indexed, join};
 
 /// What is known about all files while one of them is checked.
@@ -27,7 +29,7 @@ impl Checks<'_> {
         &self,
         files: impl Iterator<Item = &'f FileDescriptorProto>,
     ) -> Result<(), Error> {
-        let mut scopes: HashMap<String, Names> = HashMap::new();
+        let mut scopes: HashMap<String, Scope> = HashMap::new();
         let mut problems = Vec::new();
         for file in files {
             let package = survey::scope(file);
@@ -36,8 +38,8 @@ impl Checks<'_> {
                 file,
                 problems: &mut problems,
             };
-            let types = scopes.entry(package.clone()).or_default();
-            checked.file(&package, types);
+            let scope = scopes.entry(package.clone()).or_default();
+            checked.file(&package, scope);
         }
         if problems.is_empty() {
             Ok(())
@@ -50,6 +52,13 @@ impl Checks<'_> {
 /// Rust names in one namespace, with the protobuf name that took each.
 type Names = HashMap<String, String>;
 
+/// What messages and enums take in a module.
+#[derive(Default)]
+struct Scope {
+    types: Names,
+    modules: Names,
+}
+
 struct Checked<'a, 'f> {
     all: &'a Checks<'a>,
     file: &'f FileDescriptorProto,
@@ -57,28 +66,18 @@ struct Checked<'a, 'f> {
 }
 
 impl Checked<'_, '_> {
-    fn file(&mut self, scope: &str, types: &mut Names) {
+    fn file(&mut self, package: &str, scope: &mut Scope) {
         let module = Module::from_protobuf_package_name(self.file.package());
         for (at, message) in indexed(&self.file.message_type) {
-            self.claim(
-                types,
-                upper_camel(message.name()),
-                message.name(),
-                &[4, at],
-                "type",
-            );
-            self.module(&module, message, &[4, at]);
-            self.message(message, scope, &[4, at]);
+            if self.is_elsewhere(package, message.name()) {
+                continue;
+            }
+            self.type_and_module(scope, message, &[4, at]);
+            self.package_module(&module, message, &[4, at]);
+            self.message(message, package, &[4, at]);
         }
         for (at, item) in indexed(&self.file.enum_type) {
-            self.claim(
-                types,
-                upper_camel(item.name()),
-                item.name(),
-                &[5, at],
-                "type",
-            );
-            self.variants(item, scope, &[5, at]);
+            self.item(item, package, &mut scope.types, &[5, at]);
         }
         for (at, service) in indexed(&self.file.service) {
             for (index, method) in indexed(&service.method) {
@@ -89,22 +88,28 @@ impl Checked<'_, '_> {
         }
     }
 
+    fn is_elsewhere(&self, scope: &str, name: &str) -> bool {
+        self.all.externs.cover(&format!("{scope}.{name}"))
+    }
+
+    fn type_and_module(&mut self, scope: &mut Scope, message: &DescriptorProto, path: &[i32]) {
+        let name = message.name();
+        let is_new = self.claim(&mut scope.types, upper_camel(name), name, path, "type");
+        if is_new && has_inside(message) {
+            let module = prost_snake(name);
+            self.claim(&mut scope.modules, module, name, path, "module");
+        }
+    }
+
     /// A message with something inside has a module, which may not be that of a package.
-    fn module(&mut self, parent: &Module, message: &DescriptorProto, path: &[i32]) {
-        let maps = message
-            .nested_type
-            .iter()
-            .filter(|m| is_map_entry(m))
-            .count();
-        let inside =
-            message.nested_type.len() - maps + message.enum_type.len() + message.oneof_decl.len();
+    fn package_module(&mut self, parent: &Module, message: &DescriptorProto, path: &[i32]) {
         let name = snake(message.name());
         let module = Module::from_parts(parent.parts().chain([name.as_str()]));
         let taken = self.all.packages.iter().any(|package| {
             package.len() >= module.len()
                 && package.parts().zip(module.parts()).all(|(a, b)| a == b)
         });
-        if inside > 0 && taken {
+        if has_inside(message) && taken {
             let package = module.parts().collect::<Vec<_>>().join(".");
             self.report(
                 path,
@@ -118,10 +123,7 @@ impl Checked<'_, '_> {
 
     fn message(&mut self, message: &DescriptorProto, scope: &str, path: &[i32]) {
         let full_name = format!("{scope}.{}", message.name());
-        if self.all.externs.cover(&full_name) {
-            return;
-        }
-        let (mut fields, mut types, mut modules) = (Names::new(), Names::new(), Names::new());
+        let (mut fields, mut inside) = (Names::new(), Scope::default());
         let mut oneofs: HashMap<i32, Names> = HashMap::new();
         for (at, field) in indexed(&message.field) {
             let path = join(path, 2, at);
@@ -131,13 +133,10 @@ impl Checked<'_, '_> {
                     let name = upper_camel(field.name());
                     self.claim(variants, name, field.name(), &path, "variant");
                 }
-                None => self.claim(
-                    &mut fields,
-                    snake(field.name()),
-                    field.name(),
-                    &path,
-                    "field",
-                ),
+                None => {
+                    let name = snake(field.name());
+                    self.claim(&mut fields, name, field.name(), &path, "field");
+                }
             }
             self.reachable(field.type_name(), &path);
         }
@@ -152,31 +151,26 @@ impl Checked<'_, '_> {
                 for field in &nested.field {
                     self.reachable(field.type_name(), path);
                 }
+            }
+            if is_map_entry(nested) || self.is_elsewhere(&full_name, nested.name()) {
                 continue;
             }
             let path = join(path, 3, at);
-            let name = nested.name();
-            self.claim(&mut types, upper_camel(name), name, &path, "type");
-            self.claim(&mut modules, snake(name), name, &path, "module");
+            self.type_and_module(&mut inside, nested, &path);
             self.message(nested, &full_name, &path);
         }
         for (at, item) in indexed(&message.enum_type) {
             let path = join(path, 4, at);
-            self.claim(
-                &mut types,
-                upper_camel(item.name()),
-                item.name(),
-                &path,
-                "type",
-            );
-            self.variants(item, &full_name, &path);
+            self.item(item, &full_name, &mut inside.types, &path);
         }
     }
 
-    fn variants(&mut self, item: &EnumDescriptorProto, scope: &str, path: &[i32]) {
-        if self.all.externs.cover(&format!("{scope}.{}", item.name())) {
+    fn item(&mut self, item: &EnumDescriptorProto, scope: &str, types: &mut Names, path: &[i32]) {
+        if self.is_elsewhere(scope, item.name()) {
             return;
         }
+        let name = upper_camel(item.name());
+        self.claim(types, name, item.name(), path, "type");
         let (mut numbers, mut names) = (HashSet::new(), Names::new());
         for (at, value) in indexed(&item.value) {
             // Of several names for one number Rust has the first.
@@ -193,7 +187,15 @@ impl Checked<'_, '_> {
         }
     }
 
-    fn claim(&mut self, names: &mut Names, rust: String, proto: &str, path: &[i32], what: &str) {
+    /// Takes a name, or complains; whether it was free.
+    fn claim(
+        &mut self,
+        names: &mut Names,
+        rust: String,
+        proto: &str,
+        path: &[i32],
+        what: &str,
+    ) -> bool {
         if !proto.contains(|c: char| c.is_ascii_alphanumeric()) {
             let text = format!("`{proto}` has no letter that a Rust {what} could be named by");
             self.report(path, text);
@@ -208,7 +210,9 @@ impl Checked<'_, '_> {
             self.report(path, text);
         } else {
             names.insert(rust, proto.to_owned());
+            return true;
         }
+        false
     }
 
     fn reachable(&mut self, type_name: &str, path: &[i32]) {
@@ -227,6 +231,21 @@ impl Checked<'_, '_> {
         let problem = survey::problem(self.file, self.all.places, path, message);
         self.problems.push(problem);
     }
+}
+
+/// Whether prost-build makes a module for what is inside.
+fn has_inside(message: &DescriptorProto) -> bool {
+    let is_oneof = |at: i32| {
+        let of_it = |field: &FieldDescriptorProto| field.oneof_index == Some(at);
+        let mut fields = message.field.iter();
+        fields.any(|field| of_it(field) && !field.proto3_optional())
+    };
+    message
+        .nested_type
+        .iter()
+        .any(|nested| !is_map_entry(nested))
+        || !message.enum_type.is_empty()
+        || indexed(&message.oneof_decl).any(|(at, _)| is_oneof(at))
 }
 
 /// Whether a nested message is only how descriptors spell a map field.

@@ -65,6 +65,16 @@ pub enum Error {
         /// Everything of the kind, in the order of the files.
         problems: Vec<Problem>,
     },
+    /// The message generator gave up, which it never should.
+    Generator {
+        /// What it said.
+        reason: String,
+    },
+    /// What protoc or buf asked cannot be understood.
+    Request {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A crate whose protos are to be imported has told nothing about them.
     NotExported {
         /// The `links` name that was asked for.
@@ -128,6 +138,11 @@ impl fmt::Display for Error {
                 f,
                 "{name:?} is the name of two files: a package's, the include file's or the descriptor set's; choose another in include_file or descriptor_set"
             ),
+            Self::Generator { reason } => write!(
+                f,
+                "the generator of messages gave up, which is a fault of trunkline-codegen: {reason}"
+            ),
+            Self::Request { reason } => write!(f, "the request of protoc or buf is malformed: {reason}"),
             Self::Option { option, reason } => write!(f, "{option}: {reason}"),
             Self::NotExported { links, reason } => write!(
                 f,
@@ -150,6 +165,8 @@ impl StdError for Error {
             Self::Syntax { .. }
             | Self::Unsupported { .. }
             | Self::Option { .. }
+            | Self::Generator { .. }
+            | Self::Request { .. }
             | Self::NotExported { .. }
             | Self::ImportNotFound { .. }
             | Self::NotIncluded { .. }

@@ -1,10 +1,12 @@
 //! Descriptors in, Rust text out: messages by prost-build, services by our emitters.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use prost_build::{Config, Module};
-use prost_types::FileDescriptorProto;
+use prost_types::field_descriptor_proto::Label;
+use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::check::Checks;
 use crate::debug;
@@ -84,6 +86,7 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
     let mut docs = Docs::default();
     for file in &mut files {
         docs.take(file, &options.no_comments);
+        say_packed(file);
     }
     let docs = Rc::new(docs);
     let mut config = prost_config(options, &externs, &oneof_fields(&files));
@@ -113,12 +116,7 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
         }
         requests.push((module, file));
     }
-    let modules: BTreeMap<Module, String> = config
-        .generate(requests)
-        .map_err(|error| Error::Option {
-            option: "the message generator".to_owned(),
-            reason: error.to_string(),
-        })?
+    let modules: BTreeMap<Module, String> = messages(config, requests)?
         .into_iter()
         .filter(|(module, _)| !unwanted.contains(module))
         .collect();
@@ -138,6 +136,39 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
         types,
         warnings,
     })
+}
+
+/// Runs prost-build, which panics over what it does not know.
+fn messages(
+    mut config: Config,
+    requests: Vec<(Module, FileDescriptorProto)>,
+) -> Result<HashMap<Module, String>, Error> {
+    let run = AssertUnwindSafe(move || config.generate(requests));
+    let reason = match catch_unwind(run) {
+        Ok(Ok(modules)) => return Ok(modules),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+            .unwrap_or_else(|| "it panicked".to_owned()),
+    };
+    Err(Error::Generator { reason })
+}
+
+/// Says of packed fields of proto3 that they are, where prost-build takes other options for a no.
+fn say_packed(file: &mut FileDescriptorProto) {
+    fn each(message: &mut DescriptorProto) {
+        for field in &mut message.field {
+            if let (Label::Repeated, Some(options)) = (field.label(), &mut field.options) {
+                options.packed.get_or_insert(true);
+            }
+        }
+        message.nested_type.iter_mut().for_each(each);
+    }
+    if file.syntax() == "proto3" {
+        file.message_type.iter_mut().for_each(each);
+    }
 }
 
 fn check(

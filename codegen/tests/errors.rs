@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trunkline_codegen::{Error, configure};
+use trunkline_codegen::{Builder, Error, configure};
 
 #[test]
 fn a_syntax_error_names_file_line_and_column() {
@@ -156,6 +156,154 @@ fn an_include_file_does_not_replace_a_package() {
         .compile(&["a.proto"], &[&folder])
         .unwrap_err();
     assert!(matches!(error, Error::IncludeFileName { .. }), "{error}");
+}
+
+#[test]
+fn an_error_in_a_file_of_an_edition_names_its_place() {
+    let text = "edition = \"2023\";\nmessage A {\n    int32 n = 1;\n    Missing m = 2;\n}\n";
+    let (error, folder) = fail("edition", &[("bad.proto", text)]);
+    let file = folder.join("bad.proto");
+    let expected = format!("{}:4:5: name 'Missing' is not defined", file.display());
+    assert!(error.starts_with(&expected), "{error}");
+}
+
+#[test]
+fn an_edition_that_is_not_known_names_its_place() {
+    let (error, folder) = fail(
+        "unknown-edition",
+        &[("bad.proto", "\nedition = \"2031\";\n")],
+    );
+    let file = folder.join("bad.proto");
+    let expected = format!("{}:2:12: edition \"2031\" is not known", file.display());
+    assert!(error.starts_with(&expected), "{error}");
+}
+
+#[test]
+fn two_names_that_become_one_in_rust_are_both_named() {
+    let text = "syntax = \"proto3\";
+package p;
+enum E { E_UNSPECIFIED = 0; FOO_BAR = 1; foo_bar = 2; }
+message M { message In_A {} message InA {} }
+message Sub { message Inside {} }
+message Nm { } message nm { }
+";
+    let other = "syntax = \"proto3\"; package p.sub; message S {}";
+    let files = [("bad.proto", text), ("other.proto", other)];
+    let text = format!("{text}import \"other.proto\";");
+    let files = files.map(|(name, old)| {
+        (
+            name,
+            if name == "bad.proto" {
+                text.as_str()
+            } else {
+                old
+            },
+        )
+    });
+    let (error, folder) = fail("twins", &files);
+    let file = folder.join("bad.proto").display().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 4, "{error}");
+    for (line, (place, part)) in lines.iter().zip([
+        ("4:37", "`In_A` and `InA` would both be the Rust type `InA`"),
+        (
+            "5:9",
+            "the Rust module `sub`, which is also the package `p.sub`",
+        ),
+        ("6:24", "`Nm` and `nm` would both be the Rust type `Nm`"),
+        (
+            "3:42",
+            "`FOO_BAR` and `foo_bar` would both be the Rust variant `FooBar`",
+        ),
+    ]) {
+        assert!(line.starts_with(&format!("{file}:{place}: ")), "{line}");
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn enum_values_that_only_the_prefix_tells_apart_keep_it_on_request() {
+    let folder = fresh("prefix");
+    let text = "syntax = \"proto3\"; enum E { A = 0; E_A = 1; }";
+    fs::write(folder.join("a.proto"), text).unwrap();
+    let compile = |builder: Builder| {
+        builder
+            .out_dir(folder.join("out"))
+            .compile(&["a.proto"], &[&folder])
+    };
+    let error = compile(configure()).unwrap_err();
+    assert!(error.to_string().contains("retain_enum_prefix"), "{error}");
+    compile(configure().retain_enum_prefix()).unwrap();
+}
+
+#[test]
+fn an_option_that_cannot_work_is_named_with_its_value() {
+    let path = |builder: Builder| {
+        let error = builder.compile(&["a.proto"], &["."]).unwrap_err();
+        assert!(matches!(error, Error::Option { .. }), "{error}");
+        error.to_string()
+    };
+    for (builder, begin) in [
+        (
+            configure().extern_path("common", "::common"),
+            "extern_path(\"common\"): ",
+        ),
+        (
+            configure().extern_path(".common", "super::common"),
+            "extern_path(\"super::common\"): ",
+        ),
+        (
+            configure().runtime_path("no path"),
+            "runtime_path(\"no path\"): ",
+        ),
+        (configure().skip_package("a"), "skip_package(\"a\"): "),
+        (
+            configure().type_attribute(".", "derive(Eq)"),
+            "type_attribute(\"derive(Eq)\"): ",
+        ),
+        (configure().bytes([""]), "bytes(\"\"): "),
+        (
+            configure().include_file("a/mod.rs"),
+            "include_file(\"a/mod.rs\"): ",
+        ),
+    ] {
+        let error = path(builder);
+        assert!(error.starts_with(begin), "{error}");
+    }
+}
+
+#[test]
+fn a_type_of_a_package_that_is_left_out_is_missed_where_it_is_used() {
+    let folder = fresh("skipped");
+    let other = "syntax = \"proto3\"; package far; message Away {}";
+    fs::write(folder.join("far.proto"), other).unwrap();
+    let text = "syntax = \"proto3\";\nimport \"far.proto\";\nmessage A {\n  far.Away a = 1;\n}\n";
+    fs::write(folder.join("a.proto"), text).unwrap();
+    let skipping = || configure().skip_package(".far").out_dir(folder.join("out"));
+    let error = skipping().compile(&["a.proto"], &[&folder]).unwrap_err();
+    let place = format!("{}:4:12: uses `far.Away`", folder.join("a.proto").display());
+    assert!(error.to_string().starts_with(&place), "{error}");
+    skipping()
+        .extern_path(".far.Away", "::far::Away")
+        .compile(&["a.proto"], &[&folder])
+        .unwrap();
+    assert!(!folder.join("out/far.rs").exists());
+}
+
+#[test]
+fn a_crate_that_exports_nothing_is_named_with_what_it_lacks() {
+    let error = configure()
+        .import_protos("some-protos")
+        .out_dir(fresh("exports"))
+        .compile(&["a.proto"], &["."])
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("import_protos(\"some-protos\"): "),
+        "{text}"
+    );
+    assert!(text.contains("DEP_SOME_PROTOS_TRUNKLINE_PROTOS"), "{text}");
+    assert!(text.contains("`links = \"some-protos\"`"), "{text}");
 }
 
 /// Compiles `bad.proto` among the files given; the error's text, the same in both of its forms.

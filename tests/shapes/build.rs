@@ -10,6 +10,7 @@ fn main() -> Result<(), Error> {
         "proto/legacy/legacy.proto",
         "proto/keywords/keywords.proto",
         "proto/taken/taken.proto",
+        "proto/modern/implicit.proto",
     ];
     let mut files = crosswise.to_vec();
     files.push(SHOP);

@@ -182,6 +182,85 @@ fn files_of_proto2_keep_defaults_groups_and_what_is_required() {
 }
 
 #[test]
+fn files_of_editions_mean_what_their_features_say() {
+    use pb::modern::{implicit::Plain, present, Mode, Part, Present};
+    let part = Part { set: Some(true) };
+    let present = Present {
+        explicit: Some(0),
+        implicit: 0,
+        required: "r".to_owned(),
+        group: Some(part),
+        packed: vec![1, 2],
+        expanded: vec![1, 2],
+        choice: Some(present::Choice::Number(0)),
+        mode: Some(Mode::Some.into()),
+        ..Present::default()
+    };
+    assert_eq!(present.with_default(), 7);
+    let bytes = present.encode_to_vec();
+    assert_eq!(
+        bytes,
+        [
+            &b"\x08\x00\x1a\x01r"[..],
+            b"\x33\x08\x01\x34",
+            b"\x3a\x02\x01\x02",
+            b"\x40\x01\x40\x02",
+            b"\x50\x00",
+            b"\x60\x01",
+        ]
+        .concat()
+    );
+    there_and_back(&present);
+
+    // A whole file of other features; maps know no groups.
+    let plain = Plain {
+        number: 0,
+        numbers: vec![3, 4],
+        part: Some(part),
+        parts: [(1, part)].into(),
+        explicit: Some(0),
+    };
+    assert_eq!(
+        plain.encode_to_vec(),
+        [
+            &b"\x10\x03\x10\x04"[..],
+            b"\x1b\x08\x01\x1c",
+            b"\x22\x06\x08\x01\x12\x02\x08\x01",
+            b"\x28\x00",
+        ]
+        .concat()
+    );
+    there_and_back(&plain);
+}
+
+#[test]
+fn the_descriptors_of_an_edition_say_so() {
+    #[derive(Clone, PartialEq, Message)]
+    #[prost(prost_path = "trunkline::codegen::prost")]
+    struct Set {
+        #[prost(message, repeated, tag = "1")]
+        files: Vec<File>,
+    }
+    #[derive(Clone, PartialEq, Message)]
+    #[prost(prost_path = "trunkline::codegen::prost")]
+    struct File {
+        #[prost(string, tag = "1")]
+        name: String,
+        #[prost(string, tag = "12")]
+        syntax: String,
+        #[prost(int32, tag = "14")]
+        edition: i32,
+    }
+    let set = Set::decode(pb::FILE_DESCRIPTOR_SET).unwrap();
+    let found = |name: &str| set.files.iter().find(|file| file.name == name).unwrap();
+    let modern = found("modern/modern.proto");
+    assert_eq!((modern.syntax.as_str(), modern.edition), ("editions", 1000));
+    assert_eq!(found("modern/implicit.proto").edition, 1001);
+    let old = found("shop/shop.proto");
+    assert_eq!((old.syntax.as_str(), old.edition), ("proto3", 0));
+}
+
+#[test]
 fn words_that_rust_keeps_are_names_all_the_same() {
     use pb::keywords::r#type::crate_::super_::self_::r#match::extern_ as words;
     let inner = words::self_::Type::default();

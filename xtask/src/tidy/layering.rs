@@ -83,8 +83,8 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "trunkline-codegen",
         ours: &[],
-        // heck names as prost-build names; miette is how protox tells line and column. Both come with those two anyway.
-        outside: Some(&["heck", "miette", "prost-build", "prost-types", "protox"]),
+        // miette is how protox tells line and column; prost reads what prost-types leaves out. Both come with the others anyway.
+        outside: Some(&["miette", "prost", "prost-build", "prost-types", "protox"]),
     },
     Layer {
         name: "trunkline",

@@ -2,18 +2,24 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use miette::Diagnostic;
+use prost::Message;
 use prost_types::FileDescriptorProto;
 use protox::Compiler;
-use protox::file::{File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::GoogleFileResolver;
 
+use crate::editions::{self, FileFeatures};
 use crate::error::{Error, Problem};
 use crate::survey::Places;
+
+mod resolver;
+mod sets;
+
+use resolver::{Reading, Resolver, Seen};
+use sets::{FileSet, SaysEdition, undecodable};
 
 /// What the front end found.
 #[derive(Debug)]
@@ -23,13 +29,38 @@ pub(crate) struct Sources {
     /// Where each file was read, by the name that imports use; the built-in well-known ones are nowhere.
     pub(crate) places: Places,
     compiler: Compiler,
+    /// Of all files, in their order.
+    names: Vec<String>,
+    /// The numbers of the editions that files are of.
+    editions: BTreeMap<String, i32>,
 }
 
 /// Parses, links and checks `protos` and all they import.
 pub(crate) fn load(protos: &[&Path], includes: &[PathBuf]) -> Result<Sources, Error> {
+    let as_meant = attempt(protos, includes, Reading::AsMeant);
+    match &as_meant {
+        Err(Error::Syntax { problems }) if problems.iter().any(|p| p.position.is_none()) => {
+            match attempt(protos, includes, Reading::ForPlaces) {
+                Err(Error::Syntax { problems: placed }) if same_texts(problems, &placed) => {
+                    Err(Error::Syntax { problems: placed })
+                }
+                _ => as_meant,
+            }
+        }
+        _ => as_meant,
+    }
+}
+
+fn same_texts(left: &[Problem], right: &[Problem]) -> bool {
+    let mut pairs = left.iter().zip(right);
+    left.len() == right.len() && pairs.all(|(a, b)| a.message == b.message)
+}
+
+fn attempt(protos: &[&Path], includes: &[PathBuf], reading: Reading) -> Result<Sources, Error> {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let mut compiler = Compiler::with_file_resolver(Resolver {
         includes: includes.to_vec(),
+        reading,
         built_in: GoogleFileResolver::new(),
         seen: Rc::clone(&seen),
     });
@@ -39,14 +70,22 @@ pub(crate) fn load(protos: &[&Path], includes: &[PathBuf]) -> Result<Sources, Er
             .open_file(proto)
             .map_err(|error| explain(&error, proto, includes, &mut seen.borrow_mut()))?;
     }
-    let files = compiler.file_descriptor_set().file;
+    let mut files = compiler.file_descriptor_set().file;
+    lower_editions(&mut files, &compiler, &seen.borrow())?;
     let seen = seen.borrow();
     let places = seen
         .files
         .iter()
         .map(|(name, file)| (name.clone(), file.path.clone()))
         .collect();
+    let editions = seen
+        .files
+        .iter()
+        .filter_map(|(name, file)| Some((name.clone(), file.edition?)))
+        .collect();
     Ok(Sources {
+        names: files.iter().map(|file| file.name().to_owned()).collect(),
+        editions,
         files,
         places,
         compiler,
@@ -55,71 +94,47 @@ pub(crate) fn load(protos: &[&Path], includes: &[PathBuf]) -> Result<Sources, Er
 
 impl Sources {
     /// All files as an encoded `FileDescriptorSet`, options of all kinds included, comments left out.
-    pub(crate) fn descriptor_set(&mut self) -> Vec<u8> {
+    ///
+    /// Those of an edition say so, as protoc writes them, whatever they were read as.
+    pub(crate) fn descriptor_set(&mut self) -> Result<Vec<u8>, Error> {
         self.compiler.include_source_info(false);
-        self.compiler.encode_file_descriptor_set()
-    }
-}
-
-/// What the resolver remembers, because the compiler's errors do not say it.
-#[derive(Debug, Default)]
-struct Seen {
-    /// By the name that `import` statements use.
-    files: BTreeMap<String, SeenFile>,
-    /// The last name that was nowhere.
-    missing: Option<String>,
-    /// The failure behind an error that the compiler passes on without its cause.
-    failure: Option<Error>,
-}
-
-#[derive(Debug)]
-struct SeenFile {
-    path: PathBuf,
-    text: String,
-}
-
-/// Looks files up in the include paths, then among the built-in ones.
-struct Resolver {
-    includes: Vec<PathBuf>,
-    built_in: GoogleFileResolver,
-    seen: Rc<RefCell<Seen>>,
-}
-
-impl FileResolver for Resolver {
-    fn resolve_path(&self, path: &Path) -> Option<String> {
-        self.includes
-            .iter()
-            .find_map(|include| IncludeFileResolver::new(include.clone()).resolve_path(path))
-    }
-
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        for include in &self.includes {
-            let path = include.join(name);
-            match fs::read_to_string(&path) {
-                Ok(text) => {
-                    let file = SeenFile {
-                        path: path.clone(),
-                        text,
-                    };
-                    self.seen.borrow_mut().files.insert(name.to_owned(), file);
-                    return File::open(name, &path);
-                }
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) => {}
-                Err(source) => {
-                    let text = source.to_string();
-                    self.seen.borrow_mut().failure = Some(Error::Read { path, source });
-                    return Err(protox::Error::new(text));
-                }
+        let mut set = FileSet::of(&self.compiler)?;
+        for (name, bytes) in self.names.iter().zip(&mut set.files) {
+            if let Some(edition) = self.editions.get(name) {
+                let says = SaysEdition {
+                    syntax: "editions".to_owned(),
+                    edition: *edition,
+                };
+                // Of a field that is there twice, the last one counts.
+                bytes.extend(says.encode_to_vec());
             }
         }
-        self.built_in.open_file(name).inspect_err(|_| {
-            self.seen.borrow_mut().missing = Some(name.to_owned());
-        })
+        Ok(set.encode_to_vec())
     }
+}
+
+/// Gives the files of editions the shape that features ask for.
+fn lower_editions(
+    files: &mut [FileDescriptorProto],
+    compiler: &Compiler,
+    seen: &Seen,
+) -> Result<(), Error> {
+    let edition_of = |file: &FileDescriptorProto| {
+        let known = seen.files.get(file.name());
+        known.and_then(|known| known.edition)
+    };
+    if !files.iter().any(|file| edition_of(file).is_some()) {
+        return Ok(());
+    }
+    let set = FileSet::of(compiler)?;
+    for (file, bytes) in files.iter_mut().zip(&set.files) {
+        if edition_of(file).is_some() {
+            let features =
+                FileFeatures::decode(bytes.as_slice()).map_err(|error| undecodable(&error))?;
+            editions::lower(file, &features);
+        }
+    }
+    Ok(())
 }
 
 /// Turns the compiler's error into ours, with paths and positions.
