@@ -8,3 +8,13 @@ mod timeline;
 pub use generated::{booking, helloworld, multiplex, patience, routeguide, work};
 pub use places::{distance_metres, is_within, places};
 pub use timeline::{Timeline, wrap};
+
+/// The snippets of the pages in `docs/`, run as this package's documentation tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../docs/from-grpc-go.md")]
+    struct FromGrpcGo;
+
+    #[doc = include_str!("../../docs/from-tonic.md")]
+    struct FromTonic;
+}
