@@ -14,6 +14,19 @@ pub use trunkline_core::{
     include_protos,
 };
 
+pub use trunkline_core::{
+    Compressor, CompressorRegistry, DecompressError, Encoding, EncodingNameError,
+};
+
+#[cfg(feature = "deflate")]
+pub use trunkline_core::Deflate;
+
+#[cfg(feature = "gzip")]
+pub use trunkline_core::Gzip;
+
+#[cfg(feature = "zstd")]
+pub use trunkline_core::Zstd;
+
 #[cfg(feature = "prost")]
 pub use trunkline_core::{ProstCodec, details};
 

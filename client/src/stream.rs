@@ -67,10 +67,18 @@ impl<T> Sender<T> {
     /// Cancel safe: a `send` that was cancelled has sent nothing.
     pub async fn send(&mut self, message: &T) -> Result<(), Status> {
         poll_fn(|cx| self.poll_ready(cx)).await?;
-        self.feed(message)
+        self.send_ready(message).await
     }
 
-    /// Takes a message without waiting for window.
+    /// Sends a message as [`send`](Self::send) does, and does not compress it: for one that holds a
+    /// secret beside what a stranger chose, whose compressed size would tell of the secret.
+    pub async fn send_uncompressed(&mut self, message: &T) -> Result<(), Status> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.feed_uncompressed(message)
+    }
+
+    /// Takes a message without waiting for window. Where requests are compressed, that is done
+    /// here; for large messages use [`send`](Self::send), which lets another thread do it.
     ///
     /// For senders that know their peer keeps up, or call [`flush`](Self::flush) now and then:
     /// more than 4 MiB may not wait.
@@ -80,6 +88,14 @@ impl<T> Sender<T> {
         self.in_time()?;
         self.half
             .start_send(message)
+            .map_err(|why| self.expiry.edge(why, self.path))
+    }
+
+    /// Takes a message as [`feed`](Self::feed) does, and does not compress it.
+    pub fn feed_uncompressed(&mut self, message: &T) -> Result<(), Status> {
+        self.in_time()?;
+        self.half
+            .start_send_uncompressed(message)
             .map_err(|why| self.expiry.edge(why, self.path))
     }
 
@@ -99,7 +115,7 @@ impl<T> Sender<T> {
     /// travel together. It does not [`finish`](Self::finish).
     ///
     /// Errors: those of [`send`](Self::send). Cancel safe: a message is taken from the stream only
-    /// when there is room to send it.
+    /// when there is room to send it; a large one that was still being compressed is not sent.
     pub async fn send_all<Role>(
         &mut self,
         messages: impl IntoMessages<T, Role>,
@@ -115,7 +131,7 @@ impl<T> Sender<T> {
                 },
             });
             match next.await? {
-                Some(message) => self.feed(&message)?,
+                Some(message) => self.send_ready(&message).await?,
                 None => return Ok(()),
             }
         }
@@ -132,6 +148,26 @@ impl<T> Sender<T> {
     pub fn abort(mut self) {
         self.half
             .abort(Status::cancelled("aborted by Sender::abort()"));
+    }
+
+    /// Sends a message for which there is window.
+    async fn send_ready(&mut self, message: &T) -> Result<(), Status> {
+        self.in_time()?;
+        let edge = |why: Status, expiry: &Expiry| expiry.edge(why, self.path);
+        let begun = self.half.begin_send(message);
+        let Some(mut work) = begun.map_err(|why| edge(why, &self.expiry))? else {
+            return Ok(());
+        };
+        let framed = poll_fn(|cx| match Pin::new(&mut work).poll(cx) {
+            Poll::Ready(framed) => Poll::Ready(Ok(framed)),
+            Poll::Pending => {
+                let expired = ready!(self.bound(Poll::Pending, cx));
+                Poll::Ready(Err(expired.err().unwrap_or_else(|| self.expired())))
+            }
+        });
+        let framed = framed.await?;
+        let sent = self.half.finish_send(framed);
+        sent.map_err(|why| self.expiry.edge(why, self.path))
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {

@@ -7,6 +7,7 @@ mod code;
 mod codec;
 #[doc(hidden)]
 pub mod codegen;
+mod compression;
 mod deadline;
 mod frame;
 mod include;
@@ -23,6 +24,15 @@ pub use code::Code;
 #[cfg(feature = "prost")]
 pub use codec::ProstCodec;
 pub use codec::{Codec, CodecError, Decoder, Encoder, RawCodec};
+#[cfg(feature = "deflate")]
+pub use compression::Deflate;
+#[cfg(feature = "gzip")]
+pub use compression::Gzip;
+#[cfg(feature = "zstd")]
+pub use compression::Zstd;
+pub use compression::{
+    Compressor, CompressorRegistry, DecompressError, Encoding, EncodingNameError,
+};
 pub use deadline::{Deadline, Inherited, Timeout, TimeoutError};
 pub use frame::{Frame, FrameDecoder, FrameEncoder, FrameError, Payload};
 pub use metadata::{Metadata, MetadataError, MetadataValue};

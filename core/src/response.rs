@@ -23,6 +23,7 @@ pub struct Response<T> {
     headers: Metadata,
     message: T,
     trailers: Metadata,
+    uncompressed: bool,
 }
 
 impl<T> Response<T> {
@@ -37,7 +38,21 @@ impl<T> Response<T> {
             headers,
             message,
             trailers,
+            uncompressed: false,
         }
+    }
+
+    /// Sends this response as it is where responses are otherwise compressed: for one that holds a
+    /// secret beside what a stranger chose, whose compressed size would tell of the secret (BREACH).
+    #[must_use]
+    pub fn uncompressed(mut self) -> Self {
+        self.uncompressed = true;
+        self
+    }
+
+    /// Whether [`uncompressed`](Self::uncompressed) was asked for.
+    pub const fn is_uncompressed(&self) -> bool {
+        self.uncompressed
     }
 
     /// Takes it apart into headers, message and trailers.
@@ -86,6 +101,7 @@ impl<T> Response<T> {
             headers: self.headers,
             message: change(self.message),
             trailers: self.trailers,
+            uncompressed: self.uncompressed,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #[doc(hidden)]
 pub mod codegen;
+mod compression;
 mod handler;
 mod interceptor;
 mod router;
@@ -15,6 +16,7 @@ pub mod testing;
 #[cfg(feature = "tower")]
 mod tower;
 
+pub use compression::ResponseCompression;
 pub use handler::{GrpcService, Serve};
 pub use interceptor::{BoxInterceptor, Interceptor, Next};
 pub use router::{BoxService, MethodTable, Router};

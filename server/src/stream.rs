@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use trunkline_core::{Metadata, MetadataError, Stage, Status};
-use trunkline_transport::stream::{RecvHalf, SendHalf};
+use trunkline_transport::stream::{Framed, RecvHalf, SendHalf, Work};
 
 /// Sends the responses of an RPC.
 ///
@@ -46,11 +46,25 @@ impl<T> Sender<T> {
         self.half.send(message).await
     }
 
-    /// Queues one message without waiting for window; [`flush`](Self::flush) waits for it.
+    /// Sends a message as [`send`](Self::send) does, and does not compress it: for one that holds a
+    /// secret beside what a stranger chose, whose compressed size would tell of the secret.
+    pub async fn send_uncompressed(&mut self, message: &T) -> Result<(), Status> {
+        poll_fn(|cx| self.half.poll_ready(cx)).await?;
+        self.half.start_send_uncompressed(message)
+    }
+
+    /// Queues one message without waiting for window; [`flush`](Self::flush) waits for it. Where
+    /// responses are compressed, that is done here; for large messages use [`send`](Self::send),
+    /// which lets another thread do it.
     ///
     /// Errors: those of [`send`](Self::send), and RESOURCE_EXHAUSTED when 4 MiB wait already.
     pub fn feed(&mut self, message: &T) -> Result<(), Status> {
         self.half.start_send(message)
+    }
+
+    /// Queues a message as [`feed`](Self::feed) does, and does not compress it.
+    pub fn feed_uncompressed(&mut self, message: &T) -> Result<(), Status> {
+        self.half.start_send_uncompressed(message)
     }
 
     /// Waits until all that was sent or fed is on its way.
@@ -63,14 +77,20 @@ impl<T> Sender<T> {
     /// Sends all that a stream gives; what is ready together leaves together.
     ///
     /// Errors: those of [`send`](Self::send). Cancel safe: a message is taken from the stream only
-    /// when there is room to send it.
+    /// when there is room to send it; a large one that was still being compressed is not sent.
     pub async fn send_all(&mut self, messages: impl Stream<Item = T>) -> Result<(), Status> {
         let mut messages = pin!(messages);
+        let mut compressing: Option<Work<Framed>> = None;
         poll_fn(|cx| {
             loop {
+                if let Some(work) = &mut compressing {
+                    let framed = ready!(Pin::new(work).poll(cx));
+                    compressing = None;
+                    self.half.finish_send(framed)?;
+                }
                 ready!(self.half.poll_ready(cx))?;
                 match messages.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(message)) => self.half.start_send(&message)?,
+                    Poll::Ready(Some(message)) => compressing = self.half.begin_send(&message)?,
                     Poll::Ready(None) => return self.half.poll_flush(cx),
                     Poll::Pending => return self.half.poll_closed(cx).map(Err),
                 }

@@ -15,6 +15,8 @@ mod cancel;
 #[cfg(test)]
 mod closing;
 #[cfg(test)]
+mod compression;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod connectivity;

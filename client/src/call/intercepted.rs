@@ -197,7 +197,8 @@ pub(crate) fn open_pair<M: Method>(
         let (connection, permit) = (start.connection, start.permit);
         let (send, recv) =
             connection.start_streaming(permit, &start.head, start.max_receive_bytes)?;
-        let send = SendHalf::client(send, Box::new(codec.clone()), start.max_send_bytes);
+        let send = SendHalf::client(send, Box::new(codec.clone()), start.max_send_bytes)
+            .compressing(start.compress);
         Ok((send, RecvHalf::client(recv, Box::new(codec.clone()))))
     })
 }

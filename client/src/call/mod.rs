@@ -227,6 +227,19 @@ impl<'a, M: Method, K: Kind> Call<'a, M, K> {
         self
     }
 
+    /// Compresses the requests with this encoding, such as `gzip`; `identity` leaves them as they
+    /// are. Default: the channel's.
+    ///
+    /// Messages under the channel's
+    /// [`compression_min_bytes`](crate::ChannelBuilder::compression_min_bytes) stay as they are.
+    /// One that the channel has no compressor for fails the call when it is awaited, with INTERNAL;
+    /// one that the server does not know fails it with UNIMPLEMENTED.
+    pub fn compress(mut self, encoding: impl AsRef<str>) -> Self {
+        self.options
+            .compress(encoding.as_ref(), self.channel.shared());
+        self
+    }
+
     /// Makes the call part of another one, usually the RPC being handled: `.within(cx)`.
     ///
     /// The earliest deadline wins, and the inherited metadata is appended.

@@ -3,12 +3,13 @@
 
 use std::borrow::Borrow;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use trunkline_core::{Codec, FrameEncoder, FrameError, Method, Stage, Status};
-use trunkline_transport::stream::RecvHalf;
+use trunkline_transport::stream::{Compressed, RecvHalf};
 
 use super::opening::Opening;
 use super::options::Options;
@@ -21,6 +22,8 @@ pub(crate) struct OneRequest<'a, M: Method, R = <M as Method>::Request> {
     pub(crate) opening: Opening<'a>,
     request: R,
     codec: M::Codec,
+    /// The request as it goes out, and goes out again, if it is to be compressed.
+    compressed: Option<Box<Compressed>>,
     replayed: bool,
     method: PhantomData<fn() -> M>,
 }
@@ -48,6 +51,7 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
             opening,
             request,
             codec,
+            compressed: None,
             replayed: false,
             method: PhantomData,
         }
@@ -58,14 +62,51 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<RecvHalf<M::Response>, Status>> {
+        if self.opening.compresses() {
+            ready!(self.poll_compressed(cx))?;
+        }
         let (request, codec) = (self.request.borrow(), &self.codec);
+        let compressed = self.compressed.as_deref();
         self.opening.poll(cx, |start| {
-            let frame = encode::<M>(request, codec, start.max_send_bytes)?;
+            let frame = match compressed {
+                Some(Compressed::Done(Ok(framed))) => framed.frame.clone(),
+                _ => encode::<M>(request, codec, start.max_send_bytes)?,
+            };
             let (connection, permit) = (start.connection, start.permit);
             let stream =
                 connection.start_single(permit, &start.head, frame, start.max_receive_bytes)?;
             Ok(RecvHalf::client(stream, Box::new(codec.clone())))
         })
+    }
+
+    /// Ready once the request is compressed, which is done once, whatever becomes of its stream.
+    fn poll_compressed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.opening.begin_once()?;
+        loop {
+            match self.compressed.as_deref_mut() {
+                None => {
+                    let Some(compress) = self.opening.compress() else {
+                        return Poll::Ready(Ok(()));
+                    };
+                    let limit = self.opening.max_send();
+                    let frame = encode::<M>(self.request.borrow(), &self.codec, limit)?;
+                    self.compressed = Some(Box::new(compress.start(frame)));
+                }
+                Some(Compressed::Done(Ok(_))) => return Poll::Ready(Ok(())),
+                Some(Compressed::Done(Err(error))) => {
+                    return Poll::Ready(Err(encode_error(error.clone())));
+                }
+                Some(Compressed::Later(work)) => match Pin::new(work).poll(cx) {
+                    Poll::Ready(done) => self.compressed = Some(Box::new(Compressed::Done(done))),
+                    Poll::Pending => {
+                        let expiry = &mut self.opening.expiry;
+                        ready!(expiry.poll(cx));
+                        let doing = "the request was still being compressed";
+                        return Poll::Ready(Err(expiry.status(Stage::Message, doing)));
+                    }
+                },
+            }
+        }
     }
 
     /// Whether the call that ended like this may go out again: surely not processed, no answer
@@ -89,6 +130,7 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
             opening: self.opening.into_owned(),
             request: self.request,
             codec: self.codec,
+            compressed: self.compressed,
             replayed: self.replayed,
             method: PhantomData,
         }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use trunkline_core::{MethodDescriptor, Origin, Stage, Status};
 use trunkline_transport::Peer;
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
+use trunkline_transport::stream::Compress;
 
 use super::auth::Auth;
 use super::expiry::Expiry;
@@ -41,6 +42,8 @@ pub(crate) struct Start<'s> {
     pub(crate) head: RequestHead<'s>,
     pub(crate) max_receive_bytes: usize,
     pub(crate) max_send_bytes: usize,
+    /// How requests that follow the head are compressed.
+    pub(crate) compress: Option<Compress>,
 }
 
 /// What became of a start.
@@ -98,9 +101,7 @@ impl<'a> Opening<'a> {
         cx: &mut Context<'_>,
         mut start: impl FnMut(Start<'_>) -> Result<R, Status>,
     ) -> Poll<Result<R, Status>> {
-        if !self.begun {
-            self.begin()?;
-        }
+        self.begin_once()?;
         loop {
             ready!(self.poll_auth(cx))?;
             let opened = if let Some(waiting) = &mut self.waiting {
@@ -174,6 +175,13 @@ impl<'a> Opening<'a> {
     }
 
     /// What there is to check and compute once, when the call is first polled.
+    pub(crate) fn begin_once(&mut self) -> Result<(), Status> {
+        if self.begun {
+            return Ok(());
+        }
+        self.begin()
+    }
+
     fn begin(&mut self) -> Result<(), Status> {
         self.begun = true;
         self.expiry = self.options.begin(self.channel.shared())?;
@@ -209,17 +217,35 @@ impl<'a> Opening<'a> {
                 path: self.method.path,
                 authority: &config.authority,
                 subtype: self.subtype,
+                encoding: self.options.encoding(shared),
+                accept_encoding: config.compression.compression.registry().accept_encoding(),
                 timeout,
                 user_agent: &config.user_agent,
                 metadata,
             },
             max_receive_bytes: self.options.max_receive(shared),
-            max_send_bytes: self.options.max_send(shared),
+            max_send_bytes: self.max_send(),
+            compress: self.compress(),
         });
         match started {
             Ok(started) => Started::Yes(started),
             Err(why) => Started::No(why),
         }
+    }
+
+    pub(crate) fn max_send(&self) -> usize {
+        self.options.max_send(self.channel.shared())
+    }
+
+    /// How the requests are compressed, if they are.
+    pub(crate) fn compress(&self) -> Option<Compress> {
+        let shared = self.channel.shared();
+        let encoding = self.options.encoding(shared)?;
+        Some(shared.config.compression.with(encoding))
+    }
+
+    pub(crate) fn compresses(&self) -> bool {
+        self.options.encoding(self.channel.shared()).is_some()
     }
 
     /// To open another stream for the same call, from wherever its halves are by then.

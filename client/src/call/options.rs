@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use trunkline_core::{Deadline, Inherited, Metadata, MetadataError, Status};
+use trunkline_core::{Deadline, Encoding, Inherited, Metadata, MetadataError, Status};
 use trunkline_transport::now;
 
 use super::expiry::{Bound, Expiry};
@@ -23,6 +23,20 @@ pub(crate) struct Options {
     pub(crate) max_receive_message_bytes: Option<usize>,
     pub(crate) max_send_message_bytes: Option<usize>,
     pub(crate) credentials: Vec<BoxCallCredentials>,
+    pub(crate) encoding: RequestEncoding,
+}
+
+/// What a call's requests are compressed with.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum RequestEncoding {
+    /// What the channel says.
+    #[default]
+    Channel,
+    /// Nothing.
+    Identity,
+    Chosen(Encoding),
+    /// Not among the channel's: fails the call when it is awaited.
+    Unknown(Box<str>),
 }
 
 impl Options {
@@ -34,6 +48,33 @@ impl Options {
     pub(crate) fn append_bin(&mut self, key: &str, value: &[u8]) {
         let result = self.metadata.append_bin(key, value);
         self.note(result);
+    }
+
+    pub(crate) fn compress(&mut self, name: &str, shared: &Shared) {
+        let known = shared.config.compression.compression.registry();
+        self.encoding = match known.find(name) {
+            Some(encoding) => RequestEncoding::Chosen(encoding.clone()),
+            None if name == "identity" => RequestEncoding::Identity,
+            None => RequestEncoding::Unknown(name.into()),
+        };
+    }
+
+    /// Errors: requests are to be compressed with what the channel does not have.
+    pub(crate) fn known_encoding(&self) -> Result<(), Status> {
+        let RequestEncoding::Unknown(name) = &self.encoding else {
+            return Ok(());
+        };
+        let text = format!("{name:?} is not among the channel's compressors");
+        Err(Status::internal(text).with_unprocessed(true))
+    }
+
+    /// What the requests are compressed with, if they are.
+    pub(crate) const fn encoding<'s>(&'s self, shared: &'s Shared) -> Option<&'s Encoding> {
+        match &self.encoding {
+            RequestEncoding::Channel => shared.config.compression.requests.as_ref(),
+            RequestEncoding::Chosen(encoding) => Some(encoding),
+            RequestEncoding::Identity | RequestEncoding::Unknown(_) => None,
+        }
     }
 
     pub(crate) fn inherit(&mut self, inherited: Inherited) {
@@ -51,13 +92,15 @@ impl Options {
 
     /// What there is to check and compute once, when the call is first polled.
     ///
-    /// Errors: metadata that cannot be sent; a deadline that has passed.
+    /// Errors: metadata that cannot be sent; an encoding that the channel does not have; a deadline
+    /// that has passed.
     pub(crate) fn begin(&mut self, shared: &Shared) -> Result<Expiry, Status> {
         if let Some(fault) = self.fault.take() {
             return Err(Status::internal(fault.to_string())
                 .with_unprocessed(true)
                 .with_source(fault));
         }
+        self.known_encoding()?;
         // One reading for both, so that the text says the span that was asked for.
         let began = OnceCell::new();
         let clock = || *began.get_or_init(now);

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use trunkline_core::{Method, Response, Status};
-use trunkline_transport::stream::SendHalf;
+use trunkline_transport::stream::{Framed, SendHalf, Work};
 
 use super::streaming::{OpenStream, Up};
 use super::summary::Summary;
@@ -34,6 +34,8 @@ struct Current<M: Method> {
     sender: Option<SendHalf<M::Request>>,
     /// Taken from the stream, waiting for window.
     held: Option<M::Request>,
+    /// Taken from the stream, being compressed.
+    work: Option<Work<Framed>>,
     summary: Summary<M::Response>,
 }
 
@@ -74,6 +76,7 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
                         *this.current = Some(Current {
                             sender: Some(sender.into_half()),
                             held: None,
+                            work: None,
                             summary,
                         });
                         continue;
@@ -118,9 +121,23 @@ impl<M: Method> Current<M> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_told_by_the_answer)) => break,
             }
-            if let Some(message) = self.held.take()
-                && let Err(why) = sender.start_send(&message)
-            {
+            let sent = match (self.work.as_mut(), self.held.take()) {
+                (Some(work), _) => {
+                    let framed = ready!(Pin::new(work).poll(cx));
+                    self.work = None;
+                    sender.finish_send(framed)
+                }
+                (None, Some(message)) => match sender.begin_send(&message) {
+                    Ok(None) => Ok(()),
+                    Ok(work) => {
+                        self.work = work;
+                        continue;
+                    }
+                    Err(why) => Err(why),
+                },
+                (None, None) => Ok(()),
+            };
+            if let Err(why) = sent {
                 // Too large, or not encodable: the answer then says so.
                 sender.abort(why);
                 break;

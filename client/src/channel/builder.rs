@@ -16,6 +16,7 @@ use trunkline_transport::{
 };
 
 use super::Channel;
+use super::compression::{RequestCompression, Settings};
 use super::snapshot::Shared;
 use crate::balancer::AttemptDelay;
 use crate::credentials::{BoxCallCredentials, CallCredentials};
@@ -53,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) timeout: Option<Duration>,
     pub(crate) wait_for_ready: bool,
     pub(crate) call_credentials: Vec<BoxCallCredentials>,
+    pub(crate) compression: RequestCompression,
 }
 
 /// Why a channel cannot be built; the text names the fault.
@@ -71,6 +73,11 @@ pub enum ChannelError {
     Authority {
         /// The text as given.
         text: String,
+    },
+    /// What was given to [`ChannelBuilder::compression`] is not among the channel's compressors.
+    Encoding {
+        /// The name as given.
+        name: String,
     },
     /// The text given to [`ChannelBuilder::user_agent`] cannot stand in a header.
     UserAgent {
@@ -93,6 +100,10 @@ impl fmt::Display for ChannelError {
                 "a memory: target needs .connector(...) with the connector of its memory::pair",
             ),
             Self::Authority { text } => write!(f, "{text:?} is no authority (host or host:port)"),
+            Self::Encoding { name } => write!(
+                f,
+                "requests are to be compressed with {name:?}, which is not among the channel's compressors"
+            ),
             Self::UserAgent { text } => write!(f, "{text:?} cannot stand in a user-agent header"),
         }
     }
@@ -106,7 +117,8 @@ impl std::error::Error for ChannelError {
             | Self::InsecureCredentials
             | Self::NoConnector
             | Self::Authority { .. }
-            | Self::UserAgent { .. } => None,
+            | Self::UserAgent { .. }
+            | Self::Encoding { .. } => None,
         }
     }
 }
@@ -162,6 +174,7 @@ pub struct ChannelBuilder {
     authority: Option<String>,
     interceptors: Vec<BoxInterceptor>,
     call_credentials: Vec<BoxCallCredentials>,
+    pub(super) compression: Settings,
 }
 
 impl ChannelBuilder {
@@ -187,6 +200,7 @@ impl ChannelBuilder {
             authority: None,
             interceptors: Vec::new(),
             call_credentials: Vec::new(),
+            compression: Settings::default(),
         }
     }
 
@@ -343,7 +357,8 @@ impl ChannelBuilder {
 
     /// Builds the channel. Connects to nothing and needs no runtime.
     ///
-    /// Errors: the target, authority or user agent is malformed; there are neither credentials nor
+    /// Errors: the target, authority or user agent is malformed; requests are to be compressed with
+    /// what there is no compressor for; there are neither credentials nor
     /// the word `insecure`, or both; a `memory:` target came without a connector.
     pub fn build(self) -> Result<Channel, ChannelError> {
         let target = Target::parse(&self.target)?;
@@ -371,6 +386,7 @@ impl ChannelBuilder {
         if let Some(keepalive) = self.keepalive {
             http2.keepalive = keepalive;
         }
+        let compression = self.compression.resolve()?;
         let config = Config {
             target,
             authority: authority.clone(),
@@ -379,7 +395,7 @@ impl ChannelBuilder {
                 connector,
                 credentials,
                 authority,
-                http2,
+                http2: http2.with_compression(compression.compression.clone()),
                 timeout: self.connect_timeout,
             },
             backoff: self.backoff,
@@ -391,6 +407,7 @@ impl ChannelBuilder {
             timeout: self.timeout,
             wait_for_ready: self.wait_for_ready,
             call_credentials: self.call_credentials,
+            compression,
         };
         let chain = (!self.interceptors.is_empty()).then(|| self.interceptors.into());
         Ok(Channel(Arc::new(Shared::new(config)), chain))

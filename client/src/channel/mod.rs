@@ -2,6 +2,7 @@
 
 mod builder;
 mod close;
+mod compression;
 mod control;
 mod idle;
 mod life;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trunkline_core::{Deadline, Metadata, MethodDescriptor, Shape};
+use trunkline_core::{Deadline, Metadata, MethodDescriptor, Shape, Status};
 
 use crate::call::{Expiry, Opening, Options};
 use crate::channel::{Channel, ChannelRef};
@@ -107,6 +107,15 @@ impl CallContext {
     /// The largest request message sent, in bytes.
     pub const fn set_max_send_message_bytes(&mut self, bytes: usize) {
         self.options.max_send_message_bytes = Some(bytes);
+    }
+
+    /// Chooses what the requests are compressed with, as [`Call::compress`](crate::Call::compress)
+    /// does.
+    ///
+    /// Errors: INTERNAL for one that the channel has no compressor for.
+    pub fn set_compress(&mut self, encoding: impl AsRef<str>) -> Result<(), Status> {
+        self.options.compress(encoding.as_ref(), &self.channel.0);
+        self.options.known_encoding()
     }
 }
 

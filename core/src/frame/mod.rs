@@ -8,6 +8,8 @@ mod tests;
 
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 
 use crate::code::Code;
 use crate::codec::CodecError;
@@ -17,7 +19,7 @@ pub use self::encode::FrameEncoder;
 pub use self::payload::Payload;
 
 /// Flag and length in front of every message.
-const PREFIX_BYTES: usize = 5;
+pub(crate) const PREFIX_BYTES: usize = 5;
 
 /// One message as it came: its bytes and whether they are compressed.
 #[derive(Clone, Debug)]
@@ -48,14 +50,46 @@ pub enum FrameError {
     },
     /// The message could not be encoded.
     Codec(CodecError),
+    /// The message is flagged as compressed, but the head of its stream named no encoding.
+    NoEncoding,
+    /// The message could not be compressed.
+    Compress {
+        /// The name of the encoding.
+        encoding: &'static str,
+        /// What its compressor said.
+        error: Arc<io::Error>,
+    },
+    /// The compressed message is damaged, cut short, or has something behind its end.
+    Decompress {
+        /// Its size in bytes as it came.
+        wire: usize,
+        /// The name of the encoding.
+        encoding: &'static str,
+        /// What its compressor said.
+        error: Arc<io::Error>,
+    },
+    /// The message is larger than allowed once it is decompressed; how large was not found out.
+    Inflated {
+        /// Its size in bytes as it came.
+        wire: usize,
+        /// The limit in bytes.
+        limit: usize,
+        /// The name of the encoding.
+        encoding: &'static str,
+    },
 }
 
 impl FrameError {
     /// The status code that this error means.
     pub const fn code(&self) -> Code {
         match self {
-            Self::TooLarge { .. } => Code::ResourceExhausted,
-            Self::BadFlag(_) | Self::Truncated { .. } | Self::Codec(_) => Code::Internal,
+            Self::TooLarge { .. } | Self::Inflated { .. } => Code::ResourceExhausted,
+            Self::BadFlag(_)
+            | Self::Truncated { .. }
+            | Self::Codec(_)
+            | Self::NoEncoding
+            | Self::Compress { .. }
+            | Self::Decompress { .. } => Code::Internal,
         }
     }
 }
@@ -76,6 +110,29 @@ impl fmt::Display for FrameError {
                 write!(f, "stream ended inside a message, {missing} bytes short")
             }
             Self::Codec(error) => write!(f, "message cannot be encoded: {error}"),
+            Self::NoEncoding => {
+                f.write_str("has its compressed flag set, but the stream has no grpc-encoding")
+            }
+            Self::Compress { encoding, error } => {
+                write!(f, "message cannot be compressed with {encoding}: {error}")
+            }
+            Self::Decompress {
+                wire,
+                encoding,
+                error,
+            } => write!(
+                f,
+                "message of {wire} bytes cannot be decompressed with {encoding}: {error}"
+            ),
+            Self::Inflated {
+                wire,
+                limit,
+                encoding,
+            } => write!(
+                f,
+                "message of {wire} bytes in {encoding} has more than {limit} bytes once \
+                 decompressed, which is the limit"
+            ),
         }
     }
 }
@@ -84,7 +141,12 @@ impl Error for FrameError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Codec(error) => Some(error),
-            Self::TooLarge { .. } | Self::BadFlag(_) | Self::Truncated { .. } => None,
+            Self::Compress { error, .. } | Self::Decompress { error, .. } => Some(&**error),
+            Self::TooLarge { .. }
+            | Self::BadFlag(_)
+            | Self::Truncated { .. }
+            | Self::NoEncoding
+            | Self::Inflated { .. } => None,
         }
     }
 }

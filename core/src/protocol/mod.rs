@@ -8,11 +8,14 @@ mod content_type;
 mod request;
 mod response;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
+
+use crate::compression::{CompressorRegistry, Encoding};
 
 pub use self::content_type::{ContentType, Subtype};
 pub use self::request::{Reject, RequestFields, read_request, write_request};
 pub use self::response::{NotGrpc, ResponseHead, read_response_head, write_response_head};
+pub use crate::compression::accepts;
 pub use crate::status::wire::{fits_trailers, read_trailers, write_trailers, write_trailers_only};
 
 /// The content type of protocol buffers over gRPC, which goes without a subtype.
@@ -30,6 +33,7 @@ pub(crate) mod names {
     pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
         HeaderName::from_static("grpc-status-details-bin");
     pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+    pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
     pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName =
         HeaderName::from_static("grpc-accept-encoding");
 }
@@ -44,6 +48,11 @@ pub(crate) mod values {
     pub(crate) const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
     pub(crate) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
     pub(crate) const POST: HeaderValue = HeaderValue::from_static("POST");
+}
+
+/// The encoding that a `grpc-encoding` names.
+fn find_encoding<'k>(known: &'k CompressorRegistry, name: &HeaderValue) -> Option<&'k Encoding> {
+    name.to_str().ok().and_then(|name| known.find(name.trim()))
 }
 
 /// Whether the protocol reads this field itself, so that it is not metadata.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 
 use super::content_type::{self, ContentType, Subtype};
-use super::{is_protocol_field, names, values};
+use super::{find_encoding, is_protocol_field, names, values};
+use crate::compression::{CompressorRegistry, Encoding};
 use crate::deadline::Timeout;
 use crate::metadata::Metadata;
 use crate::status::wire::write_trailers_only;
@@ -22,7 +23,7 @@ pub struct RequestFields {
     /// The codec that the content type names; `None` for plain `application/grpc`.
     pub subtype: Option<Subtype>,
     /// How messages with the compressed flag are compressed; `None` for `identity`.
-    pub encoding: Option<HeaderValue>,
+    pub encoding: Option<Encoding>,
     /// What the client can decompress.
     pub accept_encoding: Option<HeaderValue>,
     /// The client's name for itself. Not in `metadata`, so that a call without metadata of its own
@@ -64,12 +65,13 @@ impl Reject {
 /// Reads the head of a request.
 ///
 /// Errors: [`Reject`] says what to answer. A malformed `grpc-timeout` is `INTERNAL`; a
-/// `grpc-encoding` other than `identity` is `UNIMPLEMENTED` and comes with the
-/// `grpc-accept-encoding` that would do.
-/// Source: gRPC over HTTP/2, "Requests".
+/// `grpc-encoding` that is neither `identity` nor one of `known` is `UNIMPLEMENTED` and comes with
+/// the `grpc-accept-encoding` that would do.
+/// Source: gRPC over HTTP/2, "Requests"; gRPC "Compression".
 pub fn read_request(
     http_method: &str,
     fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    known: &CompressorRegistry,
 ) -> Result<RequestFields, Reject> {
     if http_method != "POST" {
         return Err(Reject::NotPost);
@@ -81,9 +83,12 @@ pub fn read_request(
         match name.as_str() {
             "content-type" => content_type = ContentType::parse(value.as_bytes()),
             "user-agent" => read.user_agent = Some(value),
-            "grpc-accept-encoding" => read.accept_encoding = Some(value),
-            "grpc-encoding" if value == values::IDENTITY => {}
-            "grpc-encoding" => problem = Some(unknown_encoding(&value)),
+            "grpc-accept-encoding" => join(&mut read.accept_encoding, value),
+            "grpc-encoding" if value == values::IDENTITY => read.encoding = None,
+            "grpc-encoding" => match find_encoding(known, &value) {
+                Some(encoding) => read.encoding = Some(encoding.clone()),
+                None => problem = Some(unknown_encoding(&value, known)),
+            },
             "grpc-timeout" => match Timeout::parse(value.as_bytes()) {
                 Ok(timeout) => {
                     let timeout = timeout.duration();
@@ -112,21 +117,38 @@ pub fn read_request(
     }
 }
 
-fn unknown_encoding(encoding: &HeaderValue) -> Status {
-    let text = format!("grpc-encoding {encoding:?} is not supported, only \"identity\"");
+/// A list may come in several fields.
+fn join(list: &mut Option<HeaderValue>, more: HeaderValue) {
+    *list = match list.take() {
+        None => Some(more),
+        Some(first) => {
+            let both = [first.as_bytes(), more.as_bytes()].join(&b',');
+            Some(HeaderValue::from_bytes(&both).unwrap_or(first))
+        }
+    };
+}
+
+/// Also says what would do, which HTTP and gRPC ask for.
+fn unknown_encoding(encoding: &HeaderValue, known: &CompressorRegistry) -> Status {
+    let accepted = known.accept_encoding().unwrap_or(&values::IDENTITY).clone();
+    let text = format!("grpc-encoding {encoding:?} is not supported, only {accepted:?}");
     let mut status = Status::unimplemented(text);
-    let accepted = (names::GRPC_ACCEPT_ENCODING, values::IDENTITY);
-    status.metadata_mut().push_wire(accepted.0, accepted.1);
+    let metadata = status.metadata_mut();
+    metadata.push_wire(names::GRPC_ACCEPT_ENCODING, accepted);
     status
 }
 
 /// Writes the head of a request, the pseudo-header fields excepted.
 ///
 /// `subtype` is the codec's; `timeout` is the time left, so call this as late as possible.
+/// `encoding` is what messages with the compressed flag are compressed with; `accept` what the
+/// answer may be.
 pub fn write_request(
     out: &mut impl FnMut(HeaderName, HeaderValue),
     subtype: &'static str,
     timeout: Option<Duration>,
+    encoding: Option<&Encoding>,
+    accept: Option<&HeaderValue>,
     user_agent: &HeaderValue,
     metadata: &Metadata,
 ) {
@@ -134,6 +156,12 @@ pub fn write_request(
     out(header::CONTENT_TYPE, content_type::value(subtype));
     if let Some(timeout) = timeout {
         out(names::GRPC_TIMEOUT, Timeout::new(timeout).to_value());
+    }
+    if let Some(encoding) = encoding {
+        out(names::GRPC_ENCODING, encoding.header_value().clone());
+    }
+    if let Some(accept) = accept {
+        out(names::GRPC_ACCEPT_ENCODING, accept.clone());
     }
     out(header::USER_AGENT, user_agent.clone());
     for (name, value) in metadata.wire() {

@@ -3,8 +3,9 @@
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::content_type::{self, ContentType};
-use super::{is_protocol_field, values};
+use super::{find_encoding, is_protocol_field, names, values};
 use crate::code::Code;
+use crate::compression::{CompressorRegistry, Encoding};
 use crate::metadata::Metadata;
 use crate::status::wire::StatusFields;
 use crate::status::{Origin, Stage, Status};
@@ -12,8 +13,9 @@ use crate::status::{Origin, Stage, Status};
 /// What the head of a response means.
 #[derive(Clone, Debug)]
 pub enum ResponseHead {
-    /// Messages and trailers follow; this is the headers' metadata.
-    Stream(Metadata),
+    /// Messages and trailers follow; this is the headers' metadata, and how messages with the
+    /// compressed flag are compressed.
+    Stream(Metadata, Option<Encoding>),
     /// The RPC is over, either because the head was all there is, or because what follows cannot
     /// be read; in the second case the stream has to be reset.
     Ended(Result<Metadata, Status>),
@@ -24,11 +26,14 @@ pub enum ResponseHead {
 /// Reads the head of a response; `end_stream` says that nothing follows it.
 ///
 /// A `grpc-status` with something behind it is ignored: only the end of a stream may give one.
-/// Source: gRPC over HTTP/2, "Responses"; "HTTP to gRPC Status Code Mapping".
+/// A `grpc-encoding` that is neither `identity` nor one of `known` is INTERNAL: the server was told
+/// what would do.
+/// Source: gRPC over HTTP/2, "Responses"; "HTTP to gRPC Status Code Mapping"; gRPC "Compression".
 pub fn read_response_head(
     http_status: u16,
     end_stream: bool,
     fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    known: &CompressorRegistry,
 ) -> ResponseHead {
     let mut status = StatusFields::default();
     let mut metadata = Metadata::new();
@@ -66,27 +71,35 @@ pub fn read_response_head(
     if end_stream {
         return ResponseHead::Ended(status.finish(metadata));
     }
-    match encoding {
-        Some(encoding) if encoding != values::IDENTITY => {
-            let text = format!("grpc-encoding {encoding:?} is not supported, only \"identity\"");
-            ResponseHead::Ended(Err(Status::internal(text)
-                .with_origin(Origin::Transport)
-                .with_stage(Stage::Response)
-                .with_metadata(metadata)))
-        }
-        _ => ResponseHead::Stream(metadata),
+    let Some(encoding) = encoding.filter(|encoding| *encoding != values::IDENTITY) else {
+        return ResponseHead::Stream(metadata, None);
+    };
+    if let Some(encoding) = find_encoding(known, &encoding) {
+        return ResponseHead::Stream(metadata, Some(encoding.clone()));
     }
+    let identity = values::IDENTITY;
+    let accepted = known.accept_encoding().unwrap_or(&identity);
+    let text = format!("grpc-encoding {encoding:?} is not supported, only {accepted:?}");
+    ResponseHead::Ended(Err(Status::internal(text)
+        .with_origin(Origin::Transport)
+        .with_stage(Stage::Response)
+        .with_metadata(metadata)))
 }
 
 /// Writes the head of a response that messages follow, the pseudo-header field excepted.
 ///
-/// `subtype` is the codec's.
+/// `subtype` is the codec's; `encoding` is what messages with the compressed flag are compressed
+/// with.
 pub fn write_response_head(
     out: &mut impl FnMut(HeaderName, HeaderValue),
     subtype: &'static str,
+    encoding: Option<&Encoding>,
     metadata: &Metadata,
 ) {
     out(header::CONTENT_TYPE, content_type::value(subtype));
+    if let Some(encoding) = encoding {
+        out(names::GRPC_ENCODING, encoding.header_value().clone());
+    }
     for (name, value) in metadata.wire() {
         out(name.clone(), value.clone());
     }

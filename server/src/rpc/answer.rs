@@ -2,14 +2,10 @@
 
 use std::task::{Context, Poll};
 
-use trunkline_core::{RawCodec, Status};
-use trunkline_transport::http2::{Finished, RequestBody, Responder, SharedStream};
-use trunkline_transport::stream::SendHalf;
+use trunkline_core::Status;
+use trunkline_transport::http2::{Finished, RequestBody, Responder, ResponseForm, SharedStream};
 
 use super::incoming::{Outcome, Success};
-
-/// Flag and length in front of a message.
-const PREFIX_BYTES: usize = 5;
 
 /// The send side of an RPC's stream, owned by its runner and nobody else.
 #[derive(Debug)]
@@ -24,11 +20,7 @@ pub(super) enum Answer {
 
 impl Answer {
     /// Makes the stream usable by halves beside the runner.
-    pub(super) fn share(
-        &mut self,
-        body: RequestBody,
-        subtype: &'static str,
-    ) -> Option<SharedStream> {
+    pub(super) fn share(&mut self, body: RequestBody, form: ResponseForm) -> Option<SharedStream> {
         let responder = match std::mem::replace(self, Self::Given) {
             Self::Unary(responder) => responder,
             other => {
@@ -36,7 +28,7 @@ impl Answer {
                 return None;
             }
         };
-        let stream = responder.share(body, subtype);
+        let stream = responder.share(body, form);
         *self = Self::Shared(stream.clone());
         Some(stream)
     }
@@ -63,10 +55,10 @@ impl Answer {
     }
 
     /// What the handler said. Messages that were sent before go out before.
-    pub(super) fn finish(&mut self, outcome: Outcome, subtype: &'static str) {
+    pub(super) fn finish(&mut self, outcome: Outcome, form: &ResponseForm) {
         match (std::mem::replace(self, Self::Given), outcome.0) {
             (Self::Unary(responder), Ok(Success::Message(reply))) => {
-                responder.reply(subtype, &reply.headers, reply.frame, &reply.trailers);
+                responder.reply(form, &reply.headers, reply.frame, &reply.trailers);
             }
             (Self::Unary(responder), Ok(Success::Streamed(_))) => {
                 responder.fail(&Status::internal(
@@ -75,10 +67,7 @@ impl Answer {
             }
             (Self::Unary(responder), Err(status)) => responder.fail(&status),
             (Self::Shared(stream), Ok(Success::Message(reply))) => {
-                let mut sender = SendHalf::server(stream.clone(), Box::new(RawCodec), usize::MAX);
-                sender.with_headers(|headers| headers.extend(reply.headers));
-                let sent = sender.start_send(&reply.frame.slice(PREFIX_BYTES..));
-                stream.finish(sent.as_ref().map(|()| &reply.trailers));
+                stream.reply(reply.headers, reply.frame, &reply.trailers);
             }
             (Self::Shared(stream), Ok(Success::Streamed(trailers))) => stream.finish(Ok(&trailers)),
             (Self::Shared(stream), Err(status)) => stream.finish(Err(&status)),

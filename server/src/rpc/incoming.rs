@@ -8,8 +8,11 @@ use bytes::{Bytes, BytesMut};
 use pin_project_lite::pin_project;
 use trunkline_core::{FrameEncoder, FrameError, Metadata, Method, Response, Stage, Status};
 use trunkline_transport::http2::{RequestBody, SharedStream};
-use trunkline_transport::stream::{MessageHooks, RecvHalf, SendHalf};
+use trunkline_transport::stream::{
+    Compress, Compressed, Framed, MessageHooks, RecvHalf, SendHalf, Work,
+};
 
+use crate::compression::RpcCompression;
 use crate::stream::{Receiver, Sender};
 
 /// Flag and length in front of a message.
@@ -20,6 +23,7 @@ pub struct Incoming<M: Method> {
     requests: Requests,
     codec: M::Codec,
     limits: MessageLimits,
+    compression: RpcCompression,
     hooks: Option<MessageHooks>,
 }
 
@@ -42,12 +46,14 @@ impl<M: Method> Incoming<M> {
         requests: Requests,
         codec: M::Codec,
         limits: MessageLimits,
+        compression: RpcCompression,
         hooks: Option<MessageHooks>,
     ) -> Self {
         Self {
             requests,
             codec,
             limits,
+            compression,
             hooks,
         }
     }
@@ -102,11 +108,14 @@ impl<M: Method> Incoming<M> {
                 Some(stream),
             ),
         };
-        let requests = requests.with_hooks(self.hooks.clone());
+        let requests = requests
+            .decompressing(self.compression.decompress)
+            .with_hooks(self.hooks.clone());
         let respond = Respond {
             stream,
             codec: self.codec,
             send_bytes: self.limits.send_bytes,
+            compress: self.compression.compress,
             hooks: self.hooks,
         };
         (requests, respond)
@@ -118,6 +127,7 @@ pub struct Respond<M: Method> {
     stream: Option<SharedStream>,
     codec: M::Codec,
     send_bytes: usize,
+    compress: Option<Compress>,
     hooks: Option<MessageHooks>,
 }
 
@@ -130,6 +140,7 @@ impl<M: Method> Respond<M> {
         Reply {
             handler,
             respond: self,
+            large: None,
         }
     }
 
@@ -145,21 +156,58 @@ impl<M: Method> Respond<M> {
                 M::DESCRIPTOR.path
             );
         };
-        let half = SendHalf::server(stream, Box::new(self.codec), self.send_bytes);
-        let half = half.with_hooks(self.hooks);
+        let half = SendHalf::server(stream, Box::new(self.codec), self.send_bytes)
+            .compressing(self.compress)
+            .with_hooks(self.hooks);
         (Sender::new(half), Rest { _private: () })
     }
 
-    fn encode(&self, message: &M::Response) -> Result<Bytes, Status> {
+    /// Encodes a response and compresses it, or lets that be done elsewhere.
+    fn encode(&self, response: Response<M::Response>) -> Result<Encoded, Status> {
+        let compress = self.compress.as_ref();
+        let compress = compress.filter(|_| !response.is_uncompressed());
+        let (headers, message, trailers) = response.into_parts();
         if let Some(hooks) = &self.hooks {
-            hooks.sending(message)?;
+            hooks.sending(&message)?;
         }
         let mut frame = BytesMut::new();
-        FrameEncoder::new(self.send_bytes)
-            .encode(message, &self.codec, &mut frame)
-            .map_err(encode_error)?;
-        Ok(frame.freeze())
+        let mut encoder = FrameEncoder::new(self.send_bytes);
+        let encoded = encoder.encode(&message, &self.codec, &mut frame);
+        encoded.map_err(encode_error)?;
+        let mut frame = frame.freeze();
+        let message_bytes = frame.len().saturating_sub(PREFIX_BYTES);
+        if let Some(compress) = compress {
+            match compress.start(frame) {
+                Compressed::Done(framed) => frame = framed.map_err(encode_error)?.frame,
+                Compressed::Later(work) => {
+                    return Ok(Encoded::Later(Box::new(Large {
+                        work,
+                        headers,
+                        trailers,
+                    })));
+                }
+            }
+        }
+        Ok(Encoded::Done(EncodedReply {
+            headers,
+            message_bytes,
+            frame,
+            trailers,
+        }))
     }
+}
+
+/// A response, encoded or about to be.
+enum Encoded {
+    Done(EncodedReply),
+    Later(Box<Large>),
+}
+
+/// A response whose message is being compressed.
+struct Large {
+    work: Work<Framed>,
+    headers: Metadata,
+    trailers: Metadata,
 }
 
 /// What is left of an RPC once its halves are with the handler.
@@ -195,6 +243,12 @@ pub(super) struct EncodedReply {
     pub(super) message_bytes: usize,
     pub(super) frame: Bytes,
     pub(super) trailers: Metadata,
+}
+
+impl Outcome {
+    const fn message(reply: EncodedReply) -> Self {
+        Self(Ok(Success::Message(reply)))
+    }
 }
 
 /// The RPC fails with this status.
@@ -241,6 +295,7 @@ pin_project! {
         #[pin]
         handler: F,
         respond: Respond<M>,
+        large: Option<Box<Large>>,
     }
 }
 
@@ -253,17 +308,30 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = self.project();
-        let encoded = ready!(this.handler.poll(cx)).and_then(|response| {
-            let (headers, message, trailers) = response.into_parts();
-            let frame = this.respond.encode(&message)?;
-            Ok(Success::Message(EncodedReply {
-                headers,
-                message_bytes: frame.len().saturating_sub(PREFIX_BYTES),
-                frame,
-                trailers,
-            }))
-        });
-        Poll::Ready(Outcome(encoded))
+        if this.large.is_none() {
+            let response = match ready!(this.handler.poll(cx)) {
+                Ok(response) => response,
+                Err(status) => return Poll::Ready(Outcome(Err(status))),
+            };
+            match this.respond.encode(response) {
+                Ok(Encoded::Done(reply)) => return Poll::Ready(Outcome::message(reply)),
+                Ok(Encoded::Later(large)) => *this.large = Some(large),
+                Err(status) => return Poll::Ready(Outcome(Err(status))),
+            }
+        }
+        let Some(large) = this.large else {
+            return Poll::Pending;
+        };
+        let framed = ready!(Pin::new(&mut large.work).poll(cx));
+        Poll::Ready(match framed {
+            Ok(framed) => Outcome::message(EncodedReply {
+                headers: std::mem::take(&mut large.headers),
+                message_bytes: framed.size.bytes,
+                frame: framed.frame,
+                trailers: std::mem::take(&mut large.trailers),
+            }),
+            Err(error) => Outcome(Err(encode_error(error))),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use tracing::Span;
 use trunkline_core::protocol::{RequestFields, Subtype};
 use trunkline_core::{Codec, Deadline, Method, MethodDescriptor, Stage, Status};
-use trunkline_transport::http2::{Finished, RequestBody, ServerStream};
+use trunkline_transport::http2::{Finished, RequestBody, ResponseForm, ServerStream};
 use trunkline_transport::now;
 
 use super::PANICKED;
@@ -19,6 +19,7 @@ use super::context::RequestContext;
 use super::incoming::{Incoming, MessageLimits, Outcome, Requests};
 use super::measured::Measured;
 use super::settle::settle;
+use crate::compression::RpcCompression;
 use crate::handler::Serve;
 use crate::server::{End, Link};
 
@@ -34,8 +35,9 @@ pub(crate) struct Rpc {
     body: Option<RequestBody>,
     /// The codec that the client named.
     asked: Option<Subtype>,
-    /// The codec that the answer names.
-    subtype: &'static str,
+    /// The codec and the encoding that the answer names.
+    form: ResponseForm,
+    compression: RpcCompression,
     measured: Option<Box<Measured>>,
     /// `Stopped` until it ends otherwise: a runtime that goes away drops the task as it stands.
     end: End,
@@ -52,6 +54,7 @@ impl Rpc {
         link: Arc<Link>,
     ) -> Self {
         let (body, responder) = stream.into_parts();
+        let compression = link.compression().of(&fields);
         let RequestFields {
             metadata,
             subtype,
@@ -66,7 +69,8 @@ impl Rpc {
             answer: Answer::Unary(responder),
             body: Some(body),
             asked: subtype,
-            subtype: "",
+            form: ResponseForm::default(),
+            compression,
             end: End::Stopped,
             panicked: false,
         }
@@ -81,7 +85,12 @@ impl Rpc {
             Some(asked) => M::Codec::for_subtype(asked.as_str())
                 .ok_or_else(|| unknown_subtype::<M>(asked.as_str()))?,
         };
-        self.subtype = codec.subtype();
+        let compression = std::mem::take(&mut self.compression);
+        let encoding = compression.compress.as_ref();
+        self.form = ResponseForm {
+            subtype: codec.subtype(),
+            encoding: encoding.map(|each| each.encoding().clone()),
+        };
         let limits = self.context.link().limits();
         let limits = MessageLimits {
             receive_bytes: limits.max_receive_message_bytes,
@@ -91,13 +100,13 @@ impl Rpc {
         let body = self.body.take().ok_or_else(unopened)?;
         let shape = M::DESCRIPTOR.shape;
         let requests = if shape.client_streams() || shape.server_streams() {
-            let stream = self.answer.share(body, self.subtype);
+            let stream = self.answer.share(body, self.form.clone());
             Requests::Shared(stream.ok_or_else(unopened)?)
         } else {
             Requests::Body(body)
         };
         let hooks = self.measured.as_deref().map(Measured::hooks);
-        Ok(Incoming::new(requests, codec, limits, hooks))
+        Ok(Incoming::new(requests, codec, limits, compression, hooks))
     }
 
     /// The handler has returned.
@@ -122,7 +131,7 @@ impl Rpc {
         if let Some(measured) = &mut self.measured {
             measured.answered(&outcome, &self.answer);
         }
-        self.answer.finish(outcome, self.subtype);
+        self.answer.finish(outcome, &self.form);
     }
 
     /// Those who measure learn of an end that is not answered as others are.

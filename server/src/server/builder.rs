@@ -5,13 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::{ToSocketAddrs, lookup_host};
-use trunkline_core::Status;
 use trunkline_core::stats::{StatsHandler, StatsHandlers};
+use trunkline_core::{CompressorRegistry, Status};
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::{ServerConfig, ServerKeepalive};
 use trunkline_transport::{BoxListener, Listener, TcpConfig, TcpListener};
 
 use super::{Limits, Server, Shared};
+use crate::compression::{ResponseCompression, Settings};
 use crate::handler::GrpcService;
 use crate::interceptor::{BoxInterceptor, Interceptor};
 use crate::router::Router;
@@ -30,6 +31,7 @@ pub struct ServerBuilder {
     limits: Limits,
     interceptors: Vec<BoxInterceptor>,
     stats: StatsHandlers,
+    compression: Settings,
 }
 
 impl ServerBuilder {
@@ -129,6 +131,33 @@ impl ServerBuilder {
     /// handler leaves that returns: 32 KiB and one message per stream, or what was fed.
     pub const fn max_timeout(mut self, limit: Duration) -> Self {
         self.limits.max_timeout = Some(limit);
+        self
+    }
+
+    /// Compresses responses. Default: off.
+    /// ```
+    /// # #[cfg(feature = "gzip")] {
+    /// use trunkline_server::{ResponseCompression, Server};
+    ///
+    /// let server = Server::insecure().compression(ResponseCompression::prefer(["gzip"]));
+    /// # }
+    /// ```
+    pub fn compression(mut self, responses: ResponseCompression) -> Self {
+        self.compression.responses = responses;
+        self
+    }
+
+    /// Responses shorter than this are sent as they are where responses are compressed. Units:
+    /// bytes of the message. Default 1 KiB: what is shorter gains less than its compression costs.
+    pub const fn compression_min_bytes(mut self, bytes: usize) -> Self {
+        self.compression.min_bytes = bytes;
+        self
+    }
+
+    /// The compressors that the server has: for requests, which may be compressed with any of them,
+    /// and for responses. Default: those of the features.
+    pub fn compressors(mut self, registry: CompressorRegistry) -> Self {
+        self.compression.compressors = registry;
         self
     }
 
@@ -235,7 +264,9 @@ impl ServerBuilder {
         if let Some(keepalive) = self.keepalive {
             http2.keepalive = keepalive;
         }
-        let shared = Shared::new(routes, credentials, http2, self.limits, self.stats);
+        let compression = self.compression.resolve()?;
+        let limits = self.limits;
+        let shared = Shared::new(routes, credentials, http2, limits, self.stats, compression);
         Ok(Server::new(
             BoxListener::new(listener),
             self.listeners,

@@ -302,7 +302,11 @@ impl Driver {
         } else {
             ""
         };
-        let fields = match read_request(method, stream.take_fields()) {
+        let fields = match read_request(
+            method,
+            stream.take_fields(),
+            self.link.compression().registry(),
+        ) {
             Ok(fields) => fields,
             Err(reject) => return self.reject(stream, &reject),
         };

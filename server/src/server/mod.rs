@@ -24,6 +24,7 @@ pub(crate) use self::limits::Limits;
 pub use self::shutdown::{ServerHandle, StopReport};
 pub use self::stats::ServerStats;
 pub(crate) use self::stats::{ChildGuard, Counters, End};
+use crate::compression::ServerCompression;
 use crate::router::Routes;
 use crate::signal::Signal;
 
@@ -124,6 +125,7 @@ pub(crate) struct Shared {
     http2: ServerConfig,
     limits: Limits,
     stats: StatsHandlers,
+    compression: ServerCompression,
     counters: Counters,
     /// Accept nothing more; connections begin to end.
     drain: Signal,
@@ -140,6 +142,7 @@ impl Shared {
         http2: ServerConfig,
         limits: Limits,
         stats: StatsHandlers,
+        compression: ServerCompression,
     ) -> Self {
         Self {
             routes,
@@ -147,6 +150,7 @@ impl Shared {
             http2,
             limits,
             stats,
+            compression,
             counters: Counters::default(),
             drain: Signal::default(),
             abort: Signal::default(),
@@ -223,6 +227,10 @@ impl Link {
 
     pub(crate) const fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    pub(crate) fn compression(&self) -> &ServerCompression {
+        &self.shared.compression
     }
 
     pub(crate) fn limits(&self) -> &Limits {

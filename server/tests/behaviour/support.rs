@@ -106,6 +106,8 @@ fn with_head<R>(path: &'static str, how: &How, run: impl FnOnce(&RequestHead<'_>
         path,
         authority: &Authority::from_static("test"),
         subtype: how.subtype,
+        encoding: None,
+        accept_encoding: None,
         timeout: how.timeout,
         user_agent: &HeaderValue::from_static("tests/1"),
         metadata: &how.metadata,

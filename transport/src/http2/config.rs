@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::keepalive::{Keepalive, ServerKeepalive};
+use crate::stream::Compression;
 
 /// Bytes one stream may receive before its reader takes some.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -34,6 +35,17 @@ pub struct ClientConfig {
     pub small_data_budget_bytes: usize,
     /// Whether a silent server is asked for a sign of life. Default: it is not.
     pub keepalive: Keepalive,
+    /// What answers are decompressed with: the channel's.
+    pub(super) compression: Compression,
+}
+
+impl ClientConfig {
+    /// The same settings; answers are decompressed with this. A channel puts its own here.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
 }
 
 impl Default for ClientConfig {
@@ -45,6 +57,7 @@ impl Default for ClientConfig {
             max_header_list_bytes: 16 * 1024,
             small_data_budget_bytes: 2 * 1024 * 1024,
             keepalive: Keepalive::default(),
+            compression: Compression::default(),
         }
     }
 }

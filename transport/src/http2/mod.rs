@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::Authority;
-use trunkline_core::Metadata;
+use trunkline_core::{Encoding, Metadata};
 
 pub use config::{ClientConfig, ServerConfig};
 pub use h2::{
@@ -34,12 +34,25 @@ pub struct RequestHead<'a> {
     pub authority: &'a Authority,
     /// The codec's content subtype.
     pub subtype: &'static str,
+    /// What messages with the compressed flag are compressed with.
+    pub encoding: Option<&'a Encoding>,
+    /// What the answer may be compressed with.
+    pub accept_encoding: Option<&'a HeaderValue>,
     /// What is left of the deadline, for `grpc-timeout`.
     pub timeout: Option<Duration>,
     /// The `user-agent`.
     pub user_agent: &'a HeaderValue,
     /// The caller's metadata.
     pub metadata: &'a Metadata,
+}
+
+/// What the head of a response is made of, besides its metadata.
+#[derive(Clone, Debug, Default)]
+pub struct ResponseForm {
+    /// The codec's content subtype.
+    pub subtype: &'static str,
+    /// What messages with the compressed flag are compressed with.
+    pub encoding: Option<Encoding>,
 }
 
 /// How many streams a client's connection has open, and how many its peer allows.

@@ -5,11 +5,13 @@
 //! receives, and two concurrent senders or receivers do not compile. The client's and the
 //! server's `Sender` and `Receiver` are these halves with what each side may do.
 
+mod compression;
 mod hook;
 mod recv;
 mod send;
 mod source;
 
+pub use compression::{Compress, Compressed, Compression, Decompress, Framed, Work};
 pub use hook::{MessageHook, MessageHooks};
 pub use recv::RecvHalf;
 pub use send::SendHalf;

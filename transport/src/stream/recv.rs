@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use trunkline_core::protocol::NotGrpc;
 use trunkline_core::stats::MessageSize;
-use trunkline_core::{Deadline, Decoder, Frame, FrameDecoder, Metadata, Origin, Stage, Status};
+use trunkline_core::{
+    Deadline, Decoder, FrameDecoder, FrameError, Metadata, Origin, Payload, Stage, Status,
+};
 
+use super::Decompress;
 use super::hook::{MessageHooks, Tap};
 use super::source::{Source, from_server};
 use crate::http2::{
@@ -29,6 +32,9 @@ pub struct RecvHalf<T> {
     phase: Phase,
     frames: FrameDecoder,
     decoder: Box<dyn Decoder<T>>,
+    /// Only where the head names an encoding.
+    decompress: Option<Box<Decompress>>,
+    max_receive_bytes: usize,
     headers: Metadata,
     trailers: Metadata,
     answered: bool,
@@ -89,11 +95,20 @@ impl<T> RecvHalf<T> {
             phase,
             frames: FrameDecoder::new(limit),
             decoder,
+            decompress: None,
+            max_receive_bytes: limit,
             headers: Metadata::new(),
             trailers: Metadata::new(),
             answered: false,
             tap: None,
         }
+    }
+
+    /// A server's half whose messages may be compressed.
+    #[must_use]
+    pub fn decompressing(mut self, decompress: Option<Box<Decompress>>) -> Self {
+        self.decompress = decompress;
+        self
     }
 
     /// Lets these look at the messages that are received from now on.
@@ -137,8 +152,10 @@ impl<T> RecvHalf<T> {
                 Phase::Head => ready!(self.poll_first(cx)),
                 Phase::NotGrpc(_) => ready!(self.poll_foreign(cx)),
                 Phase::Trailers => ready!(self.poll_last(cx)),
-                Phase::Messages | Phase::Remains(_) => match self.frames.pop() {
-                    Ok(Some(frame)) => return Poll::Ready(self.decode(frame).map(Some)),
+                Phase::Messages | Phase::Remains(_) => match ready!(self.poll_payload(cx)) {
+                    Ok(Some((message, size))) => {
+                        return Poll::Ready(self.decode(message, size).map(Some));
+                    }
                     Err(error) => {
                         let status = self.source.with_address(self.source.broken(&error));
                         self.fail(status);
@@ -277,6 +294,7 @@ impl<T> RecvHalf<T> {
             false => status,
         };
         self.phase = Phase::Ended(Err(status.clone()));
+        self.decompress = None;
         self.source.abort(status);
     }
 
@@ -319,9 +337,12 @@ impl<T> RecvHalf<T> {
             return Poll::Ready(());
         };
         match ready!(stream.poll_head(cx)) {
-            Ok(Head::Stream(headers)) => {
+            Ok(Head::Stream(headers, encoding)) => {
                 self.answered = true;
                 self.headers = headers;
+                self.decompress = encoding
+                    .and_then(|encoding| stream.decompress(encoding))
+                    .map(Box::new);
                 self.phase = Phase::Messages;
             }
             Ok(Head::Ended(outcome)) => {
@@ -365,6 +386,40 @@ impl<T> RecvHalf<T> {
         let status = self.source.with_address(status);
         self.fail(status);
         Poll::Ready(())
+    }
+
+    /// The next message that has arrived, decompressed, and its sizes; `None` if none has.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a poll, a result, an option, a pair"
+    )]
+    fn poll_payload(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<(Payload, MessageSize)>, FrameError>> {
+        let done = match &mut self.decompress {
+            Some(decompress) if decompress.is_busy() => ready!(decompress.poll(cx)),
+            decompress => {
+                let Some(frame) = self.frames.pop()? else {
+                    return Poll::Ready(Ok(None));
+                };
+                let bytes = frame.payload.len();
+                if !frame.compressed {
+                    let size = MessageSize::new(bytes, bytes);
+                    return Poll::Ready(Ok(Some((frame.payload, size))));
+                }
+                let Some(decompress) = decompress else {
+                    return Poll::Ready(Err(FrameError::NoEncoding));
+                };
+                match decompress.start(frame.payload, self.max_receive_bytes) {
+                    Some(done) => done,
+                    None => ready!(decompress.poll(cx)),
+                }
+            }
+        };
+        let (message, wire_bytes) = done?;
+        let size = MessageSize::new(message.len(), wire_bytes);
+        Poll::Ready(Ok(Some((message, size))))
     }
 
     /// Gets the next chunk, or finds the end.
@@ -441,26 +496,17 @@ impl<T> RecvHalf<T> {
         }
     }
 
-    fn decode(&mut self, frame: Frame) -> Result<T, Status> {
-        let wire_bytes = frame.payload.len();
-        let decoded = if frame.compressed {
-            Err(Status::internal(format!(
-                "{} has its compressed flag set, but the stream has no grpc-encoding",
-                self.source.what()
-            )))
-        } else {
-            self.decoder.decode(frame.payload).map_err(|error| {
-                Status::internal(format!("{} cannot be decoded: {error}", self.source.what()))
-                    .with_source(error)
-            })
-        };
+    fn decode(&mut self, message: Payload, size: MessageSize) -> Result<T, Status> {
+        let decoded = self.decoder.decode(message).map_err(|error| {
+            Status::internal(format!("{} cannot be decoded: {error}", self.source.what()))
+                .with_source(error)
+        });
         let mut message = decoded.map_err(|status| {
             let status = self.source.with_address(status.with_stage(Stage::Message));
             self.fail(status.clone());
             status
         })?;
         if let Some(tap) = &self.tap {
-            let size = MessageSize::new(wire_bytes, wire_bytes);
             if let Err(status) = tap.received(&mut message, size) {
                 self.fail(status.clone());
                 return Err(status);

@@ -4,12 +4,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use trunkline_core::stats::{CallEvent, MessageSize};
 use trunkline_core::{Encoder, FrameEncoder, FrameError, Metadata, Origin, Stage, Status};
 
-use super::Side;
 use super::hook::{MessageHooks, Tap};
+use super::{Compress, Compressed, Framed, Side, Work};
 use crate::http2::{RequestStream, SharedStream};
 use crate::now;
 
@@ -34,6 +34,8 @@ pub struct SendHalf<T> {
     out: Out,
     encoder: Box<dyn Encoder<T>>,
     frames: FrameEncoder,
+    /// Only where the head names an encoding.
+    compress: Option<Compress>,
     /// Those who look at the messages; most halves have none.
     tap: Option<Box<Tap<T>>>,
     /// Server: those who measure were told of the headers.
@@ -73,9 +75,17 @@ impl<T> SendHalf<T> {
             out,
             encoder,
             frames,
+            compress: None,
             tap: None,
             told_headers: false,
         }
+    }
+
+    /// The same half, which compresses its messages. The stream's head has to say with what.
+    #[must_use]
+    pub fn compressing(mut self, compress: Option<Compress>) -> Self {
+        self.compress = compress;
+        self
     }
 
     /// Lets these look at the messages that are sent from now on.
@@ -103,24 +113,100 @@ impl<T> SendHalf<T> {
         self.poll_below(HIGH_WATER, cx)
     }
 
-    /// Takes a message without waiting for window.
+    /// Takes a message without waiting for window. One that is to be compressed is so at once,
+    /// here, however large it is.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED if the message is over the limit, or 4 MiB wait already (the message is
     /// not taken, the stream goes on); INTERNAL if it cannot be encoded; otherwise why nothing
     /// more can be sent, sticky.
     pub fn start_send(&mut self, message: &T) -> Result<(), Status> {
+        match self.compress_for(message) {
+            None => self.start_send_uncompressed(message),
+            Some(compress) => {
+                let frame = self.encode(message)?;
+                self.finish_send(compress.frame(frame))
+            }
+        }
+    }
+
+    /// Takes a message as [`start_send`](Self::start_send) does, and never compresses it.
+    ///
+    /// # Errors
+    /// As [`start_send`](Self::start_send).
+    pub fn start_send_uncompressed(&mut self, message: &T) -> Result<(), Status> {
+        self.check_waiting()?;
+        if let Some(tap) = &self.tap {
+            tap.sending(message)?;
+            return self.push_told(message);
+        }
+        self.push(message).map(|_size| ())
+    }
+
+    /// Takes a message as [`start_send`](Self::start_send) does, unless it is large and to be
+    /// compressed: then it gives that work, whose result is for [`finish_send`](Self::finish_send).
+    /// Until then the message is not sent, and no other may be.
+    ///
+    /// # Errors
+    /// As [`start_send`](Self::start_send).
+    pub fn begin_send(&mut self, message: &T) -> Result<Option<Work<Framed>>, Status> {
+        let Some(compress) = self.compress_for(message) else {
+            return self.start_send_uncompressed(message).map(|()| None);
+        };
+        let frame = self.encode(message)?;
+        match compress.start(frame) {
+            Compressed::Later(work) => Ok(Some(work)),
+            Compressed::Done(framed) => self.finish_send(framed).map(|()| None),
+        }
+    }
+
+    /// Takes the message that [`begin_send`](Self::begin_send) has let be compressed.
+    ///
+    /// # Errors
+    /// INTERNAL if it could not be compressed; otherwise why nothing more can be sent, sticky.
+    pub fn finish_send(&mut self, framed: Result<Framed, FrameError>) -> Result<(), Status> {
+        let Framed { frame, size } = framed.map_err(|error| refused(error, self.out.side()))?;
+        let headers = self.untold_headers();
+        match &self.out {
+            Out::Client(stream) => stream.push_frame(frame),
+            Out::Server(stream) => stream.push_frame(frame),
+        }?;
+        self.tell_headers(headers.as_ref());
+        if let Some(tap) = &self.tap {
+            tap.hooks.sent(size);
+        }
+        Ok(())
+    }
+
+    /// How this message is compressed, if it is.
+    fn compress_for(&self, message: &T) -> Option<Compress> {
+        let compress = self.compress.as_ref()?;
+        let wanted = compress.wants(self.encoder.encoded_len(message));
+        wanted.then(|| compress.clone())
+    }
+
+    /// The message in its frame, in a buffer of its own: for one that is compressed.
+    fn encode(&mut self, message: &T) -> Result<Bytes, Status> {
+        self.check_waiting()?;
+        if let Some(tap) = &self.tap {
+            tap.sending(message)?;
+        }
+        let mut frame = BytesMut::new();
+        let encoder = self.encoder.as_ref();
+        match self.frames.encode(message, encoder, &mut frame) {
+            Ok(()) => Ok(frame.freeze()),
+            Err(error) => Err(refused(error, self.out.side())),
+        }
+    }
+
+    fn check_waiting(&self) -> Result<(), Status> {
         if self.waiting() > FEED_LIMIT {
             return Err(Status::resource_exhausted(format!(
                 "more than {FEED_LIMIT} bytes were fed and wait for the peer's window: flush \
                  before feeding more"
             )));
         }
-        if let Some(tap) = &self.tap {
-            tap.sending(message)?;
-            return self.push_told(message);
-        }
-        self.push(message).map(|_size| ())
+        Ok(())
     }
 
     /// Encodes a message and hands it over; how many bytes it is.
@@ -199,7 +285,11 @@ impl<T> SendHalf<T> {
     /// As [`start_send`](Self::start_send).
     pub async fn send(&mut self, message: &T) -> Result<(), Status> {
         poll_fn(|cx| self.poll_ready(cx)).await?;
-        self.start_send(message)
+        if let Some(work) = self.begin_send(message)? {
+            let framed = work.await;
+            self.finish_send(framed)?;
+        }
+        Ok(())
     }
 
     /// Client: END_STREAM behind all that was sent. Failures come out at the receiving half.

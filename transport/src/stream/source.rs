@@ -53,11 +53,21 @@ impl Source {
                  setting max_receive_message_bytes)",
                 self.side()
             ),
+            FrameError::Inflated {
+                wire,
+                limit,
+                encoding,
+            } => format!(
+                "{what} of {wire} bytes in {encoding} has more than {limit} bytes once \
+                 decompressed, the limit ({}, receiving; setting max_receive_message_bytes)",
+                self.side()
+            ),
+            FrameError::NoEncoding => format!("{what} {error}"),
             _ => format!("broken {what}: {error}"),
         };
         let origin = match error {
             // Nothing is broken: this side decided.
-            FrameError::TooLarge { .. } => Origin::Local,
+            FrameError::TooLarge { .. } | FrameError::Inflated { .. } => Origin::Local,
             _ => Origin::Transport,
         };
         Status::new(error.code(), text)

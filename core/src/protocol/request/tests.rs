@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::{Reject, RequestFields, read_request, write_request};
 use crate::code::Code;
+use crate::compression::CompressorRegistry;
 use crate::metadata::Metadata;
 use crate::protocol::USER_AGENT;
 use crate::random::Random;
@@ -24,7 +25,7 @@ fn fields(list: &[(&'static str, &str)]) -> Fields {
 }
 
 fn read(list: &[(&'static str, &str)]) -> Result<RequestFields, Reject> {
-    read_request("POST", fields(list))
+    read_request("POST", fields(list), &CompressorRegistry::empty())
 }
 
 fn answer(reject: &Reject) -> Fields {
@@ -48,17 +49,17 @@ fn what_is_written_is_read() {
         let timeout = Some(Duration::from_millis(1_500));
         let agent = HeaderValue::from_static(USER_AGENT);
         let mut push = |name, value| out.push((name, value));
-        write_request(&mut push, subtype, timeout, &agent, &metadata);
+        write_request(&mut push, subtype, timeout, None, None, &agent, &metadata);
         assert!(
             out.iter()
                 .any(|(name, value)| name == "te" && value == "trailers")
         );
-        let got = read_request("POST", out).unwrap();
+        let got = read_request("POST", out, &CompressorRegistry::empty()).unwrap();
         assert_eq!(got.metadata, metadata);
         assert_eq!(got.timeout, timeout);
         assert_eq!(got.subtype.as_ref().map(|s| s.as_str()), read_as);
         assert_eq!(got.user_agent, Some(agent));
-        assert_eq!((got.encoding, got.accept_encoding), (None, None));
+        assert!(got.encoding.is_none() && got.accept_encoding.is_none());
     }
 }
 
@@ -74,7 +75,8 @@ fn only_what_users_sent_is_metadata() {
         GRPC,
         ("te", "trailers"),
         ("user-agent", "grpc-go/1.80"),
-        ("grpc-accept-encoding", "gzip,identity"),
+        ("grpc-accept-encoding", "gzip"),
+        ("grpc-accept-encoding", "identity"),
         ("grpc-encoding", "identity"),
         ("content-length", "5"),
         ("grpc-timeout", "1S"),
@@ -85,14 +87,15 @@ fn only_what_users_sent_is_metadata() {
     let keys: Vec<_> = got.metadata.iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["grpc-previous-rpc-attempts", "k"]);
     assert_eq!(got.accept_encoding.unwrap(), "gzip,identity");
-    assert_eq!(got.encoding, None);
+    assert!(got.encoding.is_none());
     assert_eq!(got.timeout, Some(Duration::from_secs(1)));
 }
 
 #[test]
 fn not_post_and_not_grpc() {
     for method in ["GET", "DELETE", "post", ""] {
-        let reject = read_request(method, fields(&[GRPC])).unwrap_err();
+        let reject =
+            read_request(method, fields(&[GRPC]), &CompressorRegistry::empty()).unwrap_err();
         assert!(matches!(reject, Reject::NotPost));
         assert_eq!(reject.http_status(), 405);
         assert_eq!(answer(&reject), fields(&[("allow", "POST")]));
@@ -123,6 +126,51 @@ fn malformed_timeout() {
     }
     let got = read(&[GRPC, ("grpc-timeout", "2S"), ("grpc-timeout", "1S")]).unwrap();
     assert_eq!(got.timeout, Some(Duration::from_secs(1)));
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn encodings_are_written_and_found_again() {
+    let known = CompressorRegistry::default();
+    let gzip = known.find("gzip").unwrap();
+    let mut out = Fields::new();
+    write_request(
+        &mut |name, value| out.push((name, value)),
+        "proto",
+        None,
+        Some(gzip),
+        known.accept_encoding(),
+        &HeaderValue::from_static(USER_AGENT),
+        &Metadata::new(),
+    );
+    let sent = |name: &str| out.iter().find(|(each, _)| each == name).unwrap().1.clone();
+    assert_eq!(sent("grpc-encoding"), "gzip");
+    assert_eq!(
+        sent("grpc-accept-encoding"),
+        known.accept_encoding().unwrap()
+    );
+    let got = read_request("POST", out, &known).unwrap();
+    assert_eq!(got.encoding.unwrap().name(), "gzip");
+    assert_eq!(got.accept_encoding.as_ref(), known.accept_encoding());
+
+    for (name, found) in [
+        (" GZIP ", true),
+        ("identity", false),
+        ("", false),
+        ("gzip,br", false),
+    ] {
+        let got = read_request("POST", fields(&[GRPC, ("grpc-encoding", name)]), &known);
+        match got {
+            Ok(got) => assert_eq!(got.encoding.is_some(), found, "{name:?}"),
+            Err(reject) => {
+                let told = answer(&reject);
+                assert!(!found && name != "identity", "{name:?}");
+                assert!(told.iter().any(|(name, value)| {
+                    name == "grpc-accept-encoding" && Some(value) == known.accept_encoding()
+                }));
+            }
+        }
+    }
 }
 
 #[test]
@@ -159,7 +207,7 @@ fn random_heads_never_panic() {
                 list.push((name, value));
             }
         }
-        if let Err(reject) = read_request("POST", list) {
+        if let Err(reject) = read_request("POST", list, &CompressorRegistry::default()) {
             answer(&reject);
         }
     }

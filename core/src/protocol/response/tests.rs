@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::{NotGrpc, ResponseHead, read_response_head, write_response_head};
 use crate::code::Code;
+use crate::compression::CompressorRegistry;
 use crate::metadata::Metadata;
 use crate::status::{Origin, Status};
 
@@ -14,7 +15,12 @@ fn read(status: u16, end_stream: bool, list: &[(&'static str, &str)]) -> Respons
         let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
         (HeaderName::from_static(name), value)
     };
-    read_response_head(status, end_stream, list.iter().map(one))
+    read_response_head(
+        status,
+        end_stream,
+        list.iter().map(one),
+        &CompressorRegistry::default(),
+    )
 }
 
 fn not_grpc(head: ResponseHead) -> NotGrpc {
@@ -39,11 +45,12 @@ fn a_stream_with_metadata() {
     write_response_head(
         &mut |name, value| fields.push((name, value)),
         "proto",
+        None,
         &metadata,
     );
     assert_eq!(fields[0].1, "application/grpc");
-    match read_response_head(200, false, fields) {
-        ResponseHead::Stream(got) => assert_eq!(got, metadata),
+    match read_response_head(200, false, fields, &CompressorRegistry::empty()) {
+        ResponseHead::Stream(got, None) => assert_eq!(got, metadata),
         other => panic!("{other:?}"),
     }
 }
@@ -57,7 +64,7 @@ fn a_status_before_the_end_is_ignored() {
             &[GRPC, ("grpc-status", status), ("grpc-message", "m")],
         );
         match head {
-            ResponseHead::Stream(metadata) => assert!(metadata.is_empty()),
+            ResponseHead::Stream(metadata, _) => assert!(metadata.is_empty()),
             other => panic!("{other:?}"),
         }
     }
@@ -96,7 +103,30 @@ fn unknown_encoding() {
     assert_eq!(status.code(), Code::Internal);
     assert!(status.message().contains("\"br\""));
     let head = read(200, false, &[GRPC, ("grpc-encoding", "identity")]);
-    assert!(matches!(head, ResponseHead::Stream(_)));
+    assert!(matches!(head, ResponseHead::Stream(_, None)));
+    // What ends with its head has no message that could be compressed.
+    let list = [GRPC, ("grpc-encoding", "br"), ("grpc-status", "5")];
+    assert_eq!(
+        ended(read(200, true, &list)).unwrap_err().code(),
+        Code::NotFound
+    );
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_known_encoding_is_written_and_found_again() {
+    let known = CompressorRegistry::default();
+    let mut fields = Vec::new();
+    write_response_head(
+        &mut |name, value| fields.push((name, value)),
+        "proto",
+        known.find("gzip"),
+        &Metadata::new(),
+    );
+    match read_response_head(200, false, fields, &known) {
+        ResponseHead::Stream(_, Some(encoding)) => assert_eq!(encoding.name(), "gzip"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

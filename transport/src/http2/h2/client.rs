@@ -80,7 +80,8 @@ impl ClientConnection {
         config: &ClientConfig,
         freed: Arc<Notify>,
     ) -> Result<Self, Status> {
-        let link = Link::new(peer, stream_window(config.stream_window_bytes));
+        let window = stream_window(config.stream_window_bytes);
+        let link = Link::new(peer, window, Some(config.compression.clone()));
         let (io, flusher) = coalesce(io);
         let (sender, connection) =
             builder(config)
@@ -318,6 +319,8 @@ fn request(head: &RequestHead<'_>, scheme: Scheme) -> Result<Request<()>, Status
         &mut fields.sink(),
         head.subtype,
         head.timeout,
+        head.encoding,
+        head.accept_encoding,
         head.user_agent,
         head.metadata,
     );

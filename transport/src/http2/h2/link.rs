@@ -9,6 +9,7 @@ use trunkline_core::Status;
 
 use super::cell::Signal;
 use crate::Peer;
+use crate::stream::Compression;
 use crate::sync::Mutex;
 
 /// Consumed bytes that are worth a WINDOW_UPDATE.
@@ -20,6 +21,8 @@ const RELEASE_AT: usize = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Link {
     peer: Peer,
+    /// Client: what answers are decompressed with.
+    compression: Option<Compression>,
     /// Bytes of a stream that may be consumed before its window is opened again.
     release_at: usize,
     driver: Mutex<Option<Waker>>,
@@ -37,12 +40,17 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(peer: Peer, stream_window: u32) -> Arc<Self> {
+    pub(super) fn new(
+        peer: Peer,
+        stream_window: u32,
+        compression: Option<Compression>,
+    ) -> Arc<Self> {
         // A quarter of the window at the latest, so that the peer never stands still; and not
         // for every small message, because it takes h2's lock.
         let quarter = usize::try_from(stream_window / 4).unwrap_or(usize::MAX);
         Arc::new(Self {
             peer,
+            compression,
             release_at: quarter.min(RELEASE_AT),
             driver: Mutex::new(None),
             dirty: Mutex::new(Vec::new()),
@@ -62,6 +70,10 @@ impl Link {
 
     pub(crate) const fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    pub(super) const fn compression(&self) -> Option<&Compression> {
+        self.compression.as_ref()
     }
 
     /// Remembers the driver, so that [`mark_dirty`](Self::mark_dirty) can wake it.

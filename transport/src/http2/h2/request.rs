@@ -14,7 +14,7 @@ use super::cell::{StreamCell, gone};
 use super::error::stream_error;
 use super::fields::{self, Fields, send_chunk};
 use super::link::Link;
-use crate::http2::Finished;
+use crate::http2::{Finished, ResponseForm};
 
 /// Fields of a response head or of trailers without metadata.
 const TYPICAL_FIELDS: usize = 2;
@@ -74,7 +74,7 @@ impl Responder {
     /// `frame` is the message with its five-byte prefix. A client that is gone is no error.
     pub fn reply(
         mut self,
-        subtype: &'static str,
+        form: &ResponseForm,
         headers: &Metadata,
         frame: Bytes,
         trailers: &Metadata,
@@ -83,7 +83,8 @@ impl Responder {
             return;
         };
         let mut head = Fields::with_capacity(TYPICAL_FIELDS + headers.len());
-        write_response_head(&mut head.sink(), subtype, headers);
+        let encoding = form.encoding.as_ref();
+        write_response_head(&mut head.sink(), form.subtype, encoding, headers);
         let Ok(mut send) = respond.send_response(fields::response(head), false) else {
             return;
         };
@@ -107,10 +108,10 @@ impl Responder {
 
     /// Makes the stream one whose halves may be in different tasks.
     #[must_use]
-    pub fn share(mut self, body: RequestBody, subtype: &'static str) -> SharedStream {
+    pub fn share(mut self, body: RequestBody, form: ResponseForm) -> SharedStream {
         let RequestBody { body, link } = body;
         SharedStream(match self.respond.take() {
-            Some(respond) => StreamCell::server(respond, subtype, body, link),
+            Some(respond) => StreamCell::server(respond, form, body, link),
             None => StreamCell::ended(link),
         })
     }
@@ -189,6 +190,10 @@ impl SharedStream {
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
         self.0.push(size, write)
+    }
+
+    pub(crate) fn push_frame(&self, frame: Bytes) -> Result<(), Status> {
+        self.0.push_frame(frame)
     }
 
     pub(crate) fn waiting(&self) -> usize {

@@ -8,13 +8,14 @@ use bytes::{Bytes, BytesMut};
 use h2::client::ResponseFuture;
 use h2::{Reason, SendStream};
 use trunkline_core::protocol::{ResponseHead, read_response_head, read_trailers};
-use trunkline_core::{Metadata, Origin, Stage, Status};
+use trunkline_core::{CompressorRegistry, Encoding, Metadata, Origin, Stage, Status};
 
 use super::body::Body;
 use super::cell::StreamCell;
 use super::error::stream_error;
 use super::fields;
 use super::link::{Link, Permit};
+use crate::stream::Decompress;
 
 /// What a response begins with.
 pub(crate) type Head = ResponseHead;
@@ -35,6 +36,10 @@ impl RequestStream {
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
         self.0.push(size, write)
+    }
+
+    pub(crate) fn push_frame(&self, frame: Bytes) -> Result<(), Status> {
+        self.0.push_frame(frame)
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -190,7 +195,11 @@ impl ResponseStream {
                 let body = Body::new(recv);
                 let end = body.is_end_stream();
                 let fields = fields::iter(head.headers);
-                let read = read_response_head(head.status.as_u16(), end, fields);
+                let status = head.status.as_u16();
+                let read = match self.stream.link().compression() {
+                    Some(known) => read_response_head(status, end, fields, known.registry()),
+                    None => read_response_head(status, end, fields, &CompressorRegistry::empty()),
+                };
                 self.state = State::Body(body);
                 if let Stream::Streaming(cell, _) = &self.stream {
                     cell.commit();
@@ -198,6 +207,12 @@ impl ResponseStream {
                 Poll::Ready(Ok(read))
             }
         }
+    }
+
+    /// What messages in this encoding are decompressed with.
+    pub(crate) fn decompress(&self, encoding: Encoding) -> Option<Decompress> {
+        let compression = self.stream.link().compression();
+        compression.map(|compression| compression.decompress(encoding))
     }
 
     /// The next chunk of the body; `None` before the trailers.

@@ -55,7 +55,7 @@ impl ServerConnection {
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
     pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
-        let link = Link::new(peer, stream_window(config.stream_window_bytes));
+        let link = Link::new(peer, stream_window(config.stream_window_bytes), None);
         let (io, flusher) = coalesce(io);
         let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
         let mut connection = std::future::poll_fn(|cx| {

@@ -12,11 +12,11 @@ use http::uri::Authority;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use trunkline_core::protocol::read_request;
-use trunkline_core::{Code, FrameEncoder, Metadata, RawCodec, Status};
+use trunkline_core::{Code, CompressorRegistry, FrameEncoder, Metadata, RawCodec, Status};
 
 use crate::http2::{
-    ClientConfig, ClientConnection, Finished, RequestHead, ServerConfig, ServerConnection,
-    ServerStream, SharedStream, Usage,
+    ClientConfig, ClientConnection, Finished, RequestHead, ResponseForm, ServerConfig,
+    ServerConnection, ServerStream, SharedStream, Usage,
 };
 use crate::stream::{RecvHalf, SendHalf};
 use crate::{Address, Peer, memory};
@@ -71,9 +71,18 @@ fn head<'a>(
         path: "/test.Echo/Call",
         authority,
         subtype: "proto",
+        encoding: None,
+        accept_encoding: None,
         timeout: Some(Duration::from_secs(9)),
         user_agent: agent,
         metadata: none,
+    }
+}
+
+fn form() -> ResponseForm {
+    ResponseForm {
+        subtype: "proto",
+        encoding: None,
     }
 }
 
@@ -108,10 +117,11 @@ impl World {
     async fn accept(&mut self) -> (SendHalf<Bytes>, RecvHalf<Bytes>, SharedStream) {
         let mut stream = self.streams.recv().await.unwrap();
         let method = stream.http_method().to_owned();
-        let fields = read_request(&method, stream.take_fields()).unwrap();
+        let fields =
+            read_request(&method, stream.take_fields(), &CompressorRegistry::empty()).unwrap();
         assert_eq!(fields.timeout, Some(Duration::from_secs(9)));
         let (body, responder) = stream.into_parts();
-        let shared = responder.share(body, "proto");
+        let shared = responder.share(body, form());
         (
             SendHalf::server(shared.clone(), Box::new(RawCodec), LIMIT),
             RecvHalf::server_shared(shared.clone(), Box::new(RawCodec), LIMIT),
@@ -141,7 +151,7 @@ async fn a_unary_call_goes_there_and_back() {
     assert!(request.recv().await.unwrap().is_none());
     let mut trailers = Metadata::new();
     trailers.insert("x-last", "yes").unwrap();
-    responder.reply("proto", &Metadata::new(), frame("pong"), &trailers);
+    responder.reply(&form(), &Metadata::new(), frame("pong"), &trailers);
     assert_eq!(answer.recv().await.unwrap().unwrap(), "pong");
     assert!(answer.recv().await.unwrap().is_none());
     assert_eq!(answer.trailers().get("x-last"), Some("yes"));

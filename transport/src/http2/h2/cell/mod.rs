@@ -23,7 +23,7 @@ use trunkline_core::{Metadata, Status};
 use self::state::{Out, State, early_end, ended_status};
 use super::body::Body;
 use super::link::Link;
-use crate::http2::Finished;
+use crate::http2::{Finished, ResponseForm};
 use crate::sync::Mutex;
 
 pub(super) use self::signal::Signal;
@@ -53,11 +53,11 @@ impl StreamCell {
     /// A server's stream, before anything was answered.
     pub(super) fn server(
         respond: SendResponse<Bytes>,
-        subtype: &'static str,
+        form: ResponseForm,
         body: Body,
         link: Arc<Link>,
     ) -> Arc<Self> {
-        let out = Out::Head(respond, subtype, Metadata::new());
+        let out = Out::Head(respond, form, Metadata::new());
         Self::new(out, Some(body), link)
     }
 
@@ -128,6 +128,22 @@ impl StreamCell {
             state = self.state.lock();
             state.check()?;
             state.append_large(own.freeze());
+        }
+        state.signal.queue();
+        Ok(())
+    }
+
+    /// Takes one message in its frame.
+    pub(super) fn push_frame(&self, frame: Bytes) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if frame.len() < LARGE {
+            state.append(|buffer| {
+                buffer.extend_from_slice(&frame);
+                Ok(())
+            })?;
+        } else {
+            state.append_large(frame);
         }
         state.signal.queue();
         Ok(())

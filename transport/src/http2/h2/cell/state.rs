@@ -11,6 +11,7 @@ use trunkline_core::protocol::{write_response_head, write_trailers, write_traile
 use trunkline_core::{Code, Metadata, Origin, Stage, Status};
 
 use super::signal::Signal;
+use crate::http2::ResponseForm;
 use crate::http2::h2::error::{reset, stream_error};
 use crate::http2::h2::fields::{self, Fields, send_chunk};
 use crate::http2::h2::link::Link;
@@ -50,7 +51,7 @@ const KEEP_LIMIT: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) enum Out {
     /// A server's stream before its response headers.
-    Head(SendResponse<Bytes>, &'static str, Metadata),
+    Head(SendResponse<Bytes>, ResponseForm, Metadata),
     Open(SendStream<Bytes>),
     Closed,
 }
@@ -254,13 +255,13 @@ impl State {
         if !matches!(self.out, Out::Head(..)) {
             return;
         }
-        let Out::Head(mut respond, subtype, headers) =
-            std::mem::replace(&mut self.out, Out::Closed)
+        let Out::Head(mut respond, form, headers) = std::mem::replace(&mut self.out, Out::Closed)
         else {
             return;
         };
         let mut head = Fields::default();
-        write_response_head(&mut head.sink(), subtype, &headers);
+        let encoding = form.encoding.as_ref();
+        write_response_head(&mut head.sink(), form.subtype, encoding, &headers);
         match respond.send_response(fields::response(head), false) {
             Ok(send) => self.out = Out::Open(send),
             Err(error) => {
