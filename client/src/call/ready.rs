@@ -79,8 +79,8 @@ async fn queue(shared: &Shared, expiry: &mut Expiry) -> Result<Option<Picked>, S
         if !matches!(shared.snapshot().picker, Picker::Ready(_)) {
             return Ok(None);
         }
-        let mut turn = pin!(ticket.turn());
-        let either = poll_fn(|cx| match turn.as_mut().poll(cx) {
+        let back = || shared.wake.notify_one();
+        let either = poll_fn(|cx| match ticket.poll_turn(cx, back) {
             Poll::Ready(picked) => Poll::Ready(Some(picked)),
             Poll::Pending => changed.as_mut().poll(cx).map(|()| None),
         });

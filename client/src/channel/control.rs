@@ -130,12 +130,13 @@ impl Control {
                 shared.publish(self.snapshot(&shared));
             }
             self.serve_queue(&shared);
+            let queue = shared.queue.wake_at();
             drop(shared);
-            event = self.event(freed).await;
+            event = self.event(freed, queue).await;
         }
     }
 
-    async fn event(&mut self, freed: OwnedNotified) -> Event {
+    async fn event(&mut self, freed: OwnedNotified, queue: Option<Instant>) -> Event {
         let mut freed = pin!(freed);
         let wake_at = self
             .subchannels
@@ -143,6 +144,7 @@ impl Control {
             .filter_map(Subchannel::wake_at)
             .chain(self.idleness.wake_at())
             .chain(self.closing.as_ref().map(Closing::wake_at))
+            .chain(queue)
             .chain(self.balancer_timer)
             .min();
         let mut sleep = pin!(wake_at.map(|at| tokio::time::sleep_until(at.into())));
@@ -400,7 +402,10 @@ impl Control {
         let Some(subchannel) = self.subchannels.get_mut(&id) else {
             return;
         };
-        shared.queue.serve(|| {
+        if shared.queue.wake_at().is_some() {
+            shared.queue.take_back(now());
+        }
+        shared.queue.serve(now, || {
             let (connection, permit) = free_stream(subchannel.connections.iter())?;
             let connection = connection.clone();
             Some(Picked { connection, permit })

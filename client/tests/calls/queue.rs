@@ -96,6 +96,30 @@ async fn a_queued_call_that_nobody_polls_holds_no_more_than_its_own_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_a_limit_of_one_a_call_that_nobody_polls_stops_nobody() {
+    let (builder, mut peer) = pair(1);
+    let channel = builder.max_connections(1).build().unwrap();
+    let first = tokio::spawn(channel.unary::<One>(bytes("1")).owned());
+    let exchange = peer.next().await;
+    let mut asleep = Box::pin(channel.unary::<One>(bytes("asleep")).into_future());
+    assert!(tokio::time::timeout(SECOND, &mut asleep).await.is_err());
+    let awake: Vec<_> = (0..5)
+        .map(|_| tokio::spawn(channel.unary::<One>(bytes("awake")).owned()))
+        .collect();
+    tokio::time::sleep(SECOND).await;
+    exchange.reply(&["y"]);
+    assert!(first.await.unwrap().is_ok());
+    for each in awake {
+        let exchange = tokio::time::timeout(SECOND, peer.next()).await;
+        exchange.expect("not held up").reply(&["y"]);
+        assert!(each.await.unwrap().is_ok());
+    }
+    let server = async { peer.next().await.reply(&["z"]) };
+    let (reply, ()) = tokio::join!(asleep, server);
+    assert_eq!(reply.unwrap().message(), "z", "its place was kept");
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_connection_is_opened_at_the_limit() {
     let (builder, mut peer) = pair(100);
     let channel = builder.build().unwrap();
