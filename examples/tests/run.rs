@@ -47,6 +47,9 @@ examples! {
         "UNAVAILABLE: once more in 20ms", "reserved: number 7";
     metadata: "Hello, ann!", "stamped Some([255, 254, 1, 0])", "seats left: Some(\"12\")",
         "ask Some(\"the box office\")", "\"Seat\"", "\"grpc-seat\"", "\"se at\"";
+    tls: "ann: Hello, ann, over TLS 1.3!", "this certificate is no member's",
+        "requires a client certificate", "roots loaded (Mozilla's)", "it is for localhost",
+        "it expects TLS";
     multiplex: "1600 calls, 4 kinds, 2 services, 400 stubs, 1 connection",
         "12 calls failed on purpose, 0 not as planned", "OUT_OF_RANGE: /multiplex.Numbers/Square",
         "DEADLINE_EXCEEDED: /multiplex.Numbers/RunningTotal", "CANCELLED: /multiplex.Words/Split";

@@ -211,6 +211,21 @@ impl ChannelBuilder {
     }
 
     /// Secures each connection with these credentials, such as TLS.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use trunkline_client::Channel;
+    /// use trunkline_transport::credentials::tls::ClientTls;
+    ///
+    /// let channel = Channel::builder("dns:///api.example.com")
+    ///     .credentials(ClientTls::new()?)
+    ///     .build()?;
+    /// # drop(channel);
+    /// # Ok(()) }
+    /// # #[cfg(not(feature = "tls"))]
+    /// # fn main() {}
+    /// ```
     pub fn credentials(mut self, credentials: impl TransportCredentials) -> Self {
         self.credentials = Some(BoxCredentials::new(credentials));
         self

@@ -1,4 +1,34 @@
 //! TLS by rustls on ring, for both sides.
+//!
+//! A channel takes [`ClientTls`] and a server [`ServerTls`] as its credentials. What they are made
+//! of are an [`Identity`], a certificate with its key, and [`Roots`], whose signatures are trusted.
+//! Both may come from files, which are read again when they have changed.
+//!
+//! ```
+//! use trunkline_transport::credentials::TransportCredentials;
+//! use trunkline_transport::credentials::tls::{ClientTls, Identity, Roots, ServerTls};
+//! use trunkline_transport::memory;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A certificate that signs itself, for tests; usually these are PEM files.
+//! let made = rcgen::generate_simple_self_signed(["greeter".to_owned()])?;
+//! let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+//!
+//! let server = ServerTls::new(Identity::from_pem(&pem, key)?)?;
+//! let client = ClientTls::builder().roots(Roots::from_pem(pem)?).build()?;
+//!
+//! // What a channel and a server do with them:
+//! let (near, far) = memory::pipe();
+//! let (near, far) = tokio::join!(
+//!     client.client_handshake(near, "greeter:443"),
+//!     server.server_handshake(far),
+//! );
+//! let (near, far) = (near?.security, far?.security);
+//! assert_eq!(near.tls().and_then(|tls| tls.alpn.as_deref()), Some("h2"));
+//! assert_eq!(far.tls().and_then(|tls| tls.server_name.as_deref()), Some("greeter"));
+//! # Ok(()) }
+//! ```
 
 mod client;
 mod error;
