@@ -11,7 +11,8 @@ use trunkline_core::{Metadata, Method, Stage, Status};
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 
 use crate::call::{
-    CallSpan, Expiry, IntoMessages, OneRequest, Opening, Restart, waiting_for, was_taken,
+    AttemptEnd, CallEnd, CallSpan, Expiry, IntoMessages, OneRequest, Opening, Restart, waiting_for,
+    was_taken,
 };
 use crate::interceptor::{Ends, OnEnd, Outcome, Product};
 
@@ -263,6 +264,7 @@ pub struct Receiver<T> {
 trait Replay<T>: Send + Sync {
     fn taken(&self);
     fn may_replay(&mut self, why: &Status, has_head: bool) -> bool;
+    fn take_attempt(&mut self) -> Option<AttemptEnd>;
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<T>, Status>>;
 }
 
@@ -278,6 +280,10 @@ where
         Self::may_replay(self, why, has_head)
     }
 
+    fn take_attempt(&mut self) -> Option<AttemptEnd> {
+        self.opening.watch()?.take_attempt()
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<M::Response>, Status>> {
         Self::poll(self, cx)
     }
@@ -286,22 +292,23 @@ where
 impl<T> Receiver<T> {
     pub(crate) fn single_request<M, R>(
         half: RecvHalf<T>,
-        request: OneRequest<'static, M, R>,
+        mut request: OneRequest<'static, M, R>,
     ) -> Self
     where
         M: Method<Response = T>,
         R: Borrow<M::Request> + Send + Sync + 'static,
     {
-        let mut receiver = Self::new(half, &request.opening, Restart::never());
+        let mut receiver = Self::new(half, &mut request.opening, Restart::never());
         receiver.replay = Some(Box::new(request));
         receiver
     }
 
-    pub(crate) fn bidi(half: RecvHalf<T>, opening: &Opening<'_>) -> Self {
-        Self::new(half, opening, Restart::new(opening))
+    pub(crate) fn bidi(half: RecvHalf<T>, opening: &mut Opening<'_>) -> Self {
+        let restart = Restart::new(opening);
+        Self::new(half, opening, restart)
     }
 
-    fn new(half: RecvHalf<T>, opening: &Opening<'_>, restart: Restart) -> Self {
+    fn new(half: RecvHalf<T>, opening: &mut Opening<'_>, restart: Restart) -> Self {
         let path = opening.method.path;
         Self {
             half,
@@ -315,8 +322,14 @@ impl<T> Receiver<T> {
             restart,
             failure: None,
             told: None,
-            ends: None,
+            ends: opening.hand_over(),
         }
+    }
+
+    /// Those who see the end of the call before its caller does.
+    pub(crate) fn ends(&mut self) -> &mut Ends {
+        let path = self.path;
+        self.ends.get_or_insert_with(|| Box::new(Ends::new(path)))
     }
 
     /// Takes the next message; `None` only after the server ended the call with OK.
@@ -384,10 +397,12 @@ impl<T> Receiver<T> {
         if let Some(mut ends) = self.ends.take() {
             let (headers, trailers) = (self.half.take_headers(), self.half.take_trailers());
             let mut outcome = Outcome::new(result, headers, trailers);
+            ends.attempt_ended(outcome.status());
             ends.tell(&mut outcome);
             let (status, headers, trailers) = outcome.into_parts();
             self.half.set_metadata(headers, trailers);
             result = status.map_err(|why| self.expiry.edge(why, self.path));
+            ends.call_ended(result.as_ref().map(|&()| ()));
         }
         self.told = Some(result.clone());
         self.span.ended(&result);
@@ -427,7 +442,10 @@ impl<T> Receiver<T> {
                     if was_taken(&why, self.half.has_head()) {
                         self.taken();
                     }
-                    match ready!(self.restart.poll(&mut self.half, cx)) {
+                    match ready!(
+                        self.restart
+                            .poll(&mut self.half, self.ends.as_mut(), &why, cx)
+                    ) {
                         Ok(true) => continue,
                         Ok(false) => {}
                         Err(why) => {
@@ -438,6 +456,11 @@ impl<T> Receiver<T> {
                     let has_head = self.half.has_head();
                     let replay = self.replay.as_mut();
                     self.replaying = replay.is_some_and(|each| each.may_replay(&why, has_head));
+                    if self.replaying
+                        && let Some(ends) = &mut self.ends
+                    {
+                        ends.attempt_ended(Err(&why));
+                    }
                     if !self.replaying {
                         self.replay = None;
                         self.half.fail(why.clone());
@@ -452,7 +475,12 @@ impl<T> Receiver<T> {
     fn poll_replay(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(replay) = &mut self.replay {
             match ready!(replay.poll(cx)) {
-                Ok(half) => self.half = half,
+                Ok(half) => {
+                    self.half = half;
+                    if let Some(ends) = &mut self.ends {
+                        ends.attempt = replay.take_attempt();
+                    }
+                }
                 Err(why) => self.give_up(why),
             }
         }
@@ -506,9 +534,11 @@ impl<T> Stream for Receiver<T> {
 
 impl<T: Send + Sync + 'static> Product for Receiver<T> {
     fn on_end(&mut self, end: OnEnd) {
-        let path = self.path;
-        let ends = self.ends.get_or_insert_with(|| Box::new(Ends::new(path)));
-        ends.push(end);
+        self.ends().push(end);
+    }
+
+    fn measure(&mut self, end: CallEnd) {
+        self.ends().call = Some(end);
     }
 }
 

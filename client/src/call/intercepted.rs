@@ -13,6 +13,7 @@ use super::opening::Opening;
 use super::options::Options;
 use super::streaming::Pair;
 use super::unary::{Exchange, polled_again};
+use super::watch::CallEnd;
 use crate::channel::{Channel, ChannelRef};
 use crate::exclusive::Exclusive;
 use crate::interceptor::{
@@ -27,6 +28,7 @@ pub(crate) struct Starting {
     fresh: Option<Fresh>,
     running: Option<Exclusive<Started>>,
     expiry: Expiry,
+    end: Option<CallEnd>,
 }
 
 struct Fresh {
@@ -53,6 +55,7 @@ impl Starting {
             }),
             running: None,
             expiry: Expiry::never(),
+            end: None,
         }
     }
 
@@ -91,21 +94,34 @@ impl Starting {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Box<P>, Status>> {
-        let polled = self.poll_chain(cx);
-        polled.map(|result| {
-            let stream = result.map_err(|why| self.edge(why))?;
-            stream.into_product().ok_or_else(|| {
-                let text = "an interceptor returned the stream of a call to another method";
-                self.edge(Status::internal(text))
-            })
+        let result = ready!(self.poll_chain(cx));
+        Poll::Ready(match result.and_then(product_of::<P>) {
+            Ok(mut product) => {
+                if let Some(end) = self.end.take() {
+                    product.measure(end);
+                }
+                Ok(product)
+            }
+            Err(why) => {
+                let why = self.expiry.edge(why, self.method.path);
+                if let Some(end) = self.end.take() {
+                    end.tell(Err(&why));
+                }
+                Err(why)
+            }
         })
     }
 
     fn poll_chain(&mut self, cx: &mut Context<'_>) -> Poll<Result<ClientStream, Status>> {
         if let Some(mut fresh) = self.fresh.take() {
-            self.expiry = fresh.options.begin(&fresh.channel.0)?;
-            let expiry = self.expiry.again();
-            let call = CallContext::new(self.method, fresh.channel, fresh.options, expiry);
+            let shared = &fresh.channel.0;
+            let begun = fresh.options.begin(shared);
+            let deadline = begun.as_ref().ok().and_then(Expiry::deadline);
+            self.end = CallEnd::begin(shared, self.method, deadline);
+            self.expiry = begun?;
+            let (expiry, options) = (self.expiry.again(), fresh.options);
+            let measured = self.end.as_ref().and_then(CallEnd::measured);
+            let call = CallContext::new(self.method, fresh.channel, options, expiry, measured);
             let next = Next::new(fresh.chain, fresh.launch);
             self.running = Some(Exclusive::new(next.step(call)));
         }
@@ -123,20 +139,23 @@ impl Starting {
         self.running = None;
         Poll::Ready(result)
     }
+}
 
-    /// A status on its way to the caller.
-    fn edge(&self, status: Status) -> Status {
-        self.expiry.edge(status, self.method.path)
-    }
+/// What the stream holds for the caller.
+fn product_of<P: Product>(stream: ClientStream) -> Result<Box<P>, Status> {
+    stream.into_product().ok_or_else(|| {
+        Status::internal("an interceptor returned the stream of a call to another method")
+    })
 }
 
 struct LaunchUnary<M: Method>(Arc<M::Request>);
 
 impl<M: Method> Launch for LaunchUnary<M> {
     fn launch(&self, call: CallContext) -> Started {
-        let request = OneRequest::<M, _>::beneath(Arc::clone(&self.0), call);
-        let mut exchange = Exchange::new(request);
+        let mut request = OneRequest::<M, _>::beneath(Arc::clone(&self.0), call);
         Box::pin(async move {
+            request.show().map_err(|why| request.opening.edge(why))?;
+            let mut exchange = Exchange::new(request);
             let started = std::future::poll_fn(|cx| exchange.poll_start(cx)).await;
             match started {
                 Ok(()) => Ok(ClientStream::new(M::DESCRIPTOR, Answer::new(exchange))),
@@ -152,6 +171,7 @@ impl<M: Method> Launch for LaunchDown<M> {
     fn launch(&self, call: CallContext) -> Started {
         let mut request = OneRequest::<M, _>::beneath(Arc::clone(&self.0), call);
         Box::pin(async move {
+            request.show().map_err(|why| request.opening.edge(why))?;
             match std::future::poll_fn(|cx| request.poll(cx)).await {
                 Ok(half) => {
                     let receiver = Receiver::single_request(half, request);
@@ -173,7 +193,7 @@ impl<M: Method, P: Pair<M>> Launch for LaunchPair<M, P> {
             let open = |cx: &mut Context<'_>| open_pair::<M>(&mut opening, &codec, cx);
             match std::future::poll_fn(open).await {
                 Ok((send, recv)) => {
-                    let pair = P::new(send, recv, &opening);
+                    let pair = P::new(send, recv, &mut opening);
                     Ok(ClientStream::new(M::DESCRIPTOR, pair))
                 }
                 Err(why) => Err(opening.edge(why)),
@@ -199,7 +219,12 @@ pub(crate) fn open_pair<M: Method>(
             connection.start_streaming(permit, &start.head, start.max_receive_bytes)?;
         let send = SendHalf::client(send, Box::new(codec.clone()), start.max_send_bytes)
             .compressing(start.compress);
-        Ok((send, RecvHalf::client(recv, Box::new(codec.clone()))))
+        let recv = RecvHalf::client(recv, Box::new(codec.clone()));
+        let hooks = start.hooks;
+        Ok((
+            send.with_hooks(hooks.cloned()),
+            recv.with_hooks(hooks.cloned()),
+        ))
     })
 }
 
@@ -229,13 +254,19 @@ impl<M: Method> Answer<M> {
             return Poll::Ready(Err(polled_again()));
         };
         let result = outcome.into_response(message);
-        Poll::Ready(result.map_err(|why| self.exchange.edge(why)))
+        let result = result.map_err(|why| self.exchange.edge(why));
+        self.ends.call_ended(result.as_ref().map(|_| ()));
+        Poll::Ready(result)
     }
 }
 
 impl<M: Method> Product for Answer<M> {
     fn on_end(&mut self, end: OnEnd) {
         self.ends.push(end);
+    }
+
+    fn measure(&mut self, end: CallEnd) {
+        self.ends.call = Some(end);
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {

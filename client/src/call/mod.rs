@@ -15,6 +15,7 @@ mod summary;
 mod trace;
 mod unary;
 mod upload;
+mod watch;
 
 use std::fmt;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub use summary::Summary;
 pub(crate) use trace::CallSpan;
 pub use unary::UnaryFuture;
 pub use upload::UploadFuture;
+pub(crate) use watch::{AttemptEnd, CallEnd, Measured, Watch};
 
 use crate::channel::{Channel, ChannelRef};
 use crate::credentials::CallCredentials;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use trunkline_core::stats::MessageSize;
 use trunkline_core::{Codec, FrameEncoder, FrameError, Method, Stage, Status};
 use trunkline_transport::stream::{Compressed, RecvHalf};
 
@@ -15,6 +16,9 @@ use super::opening::Opening;
 use super::options::Options;
 use crate::channel::ChannelRef;
 use crate::interceptor::CallContext;
+
+/// Flag and length in front of a message.
+const PREFIX_BYTES: usize = 5;
 
 /// A call with one request, which is `R`: the message, or a share of it where interceptors may start
 /// the call more than once.
@@ -67,16 +71,40 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
         }
         let (request, codec) = (self.request.borrow(), &self.codec);
         let compressed = self.compressed.as_deref();
-        self.opening.poll(cx, |start| {
+        let mut size = MessageSize::new(0, 0);
+        let opened = self.opening.poll(cx, |start| {
             let frame = match compressed {
-                Some(Compressed::Done(Ok(framed))) => framed.frame.clone(),
-                _ => encode::<M>(request, codec, start.max_send_bytes)?,
+                Some(Compressed::Done(Ok(framed))) => {
+                    size = framed.size;
+                    framed.frame.clone()
+                }
+                _ => {
+                    let frame = encode::<M>(request, codec, start.max_send_bytes)?;
+                    let bytes = frame.len().saturating_sub(PREFIX_BYTES);
+                    size = MessageSize::new(bytes, bytes);
+                    frame
+                }
             };
             let (connection, permit) = (start.connection, start.permit);
             let stream =
                 connection.start_single(permit, &start.head, frame, start.max_receive_bytes)?;
-            Ok(RecvHalf::client(stream, Box::new(codec.clone())))
-        })
+            let half = RecvHalf::client(stream, Box::new(codec.clone()));
+            Ok(half.with_hooks(start.hooks.cloned()))
+        });
+        if let (Poll::Ready(Ok(_)), Some(watch)) = (&opened, self.opening.watch()) {
+            watch.sent(size);
+        }
+        opened
+    }
+
+    /// Shows the request to the hooks, before it is sent for the first time.
+    ///
+    /// Errors: a hook refuses it.
+    pub(crate) fn show(&mut self) -> Result<(), Status> {
+        match self.opening.watch() {
+            Some(watch) => watch.hooks().sending(self.request.borrow()),
+            None => Ok(()),
+        }
     }
 
     /// Ready once the request is compressed, which is done once, whatever becomes of its stream.

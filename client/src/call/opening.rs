@@ -7,13 +7,15 @@ use std::task::{Context, Poll, ready};
 use trunkline_core::{MethodDescriptor, Origin, Stage, Status};
 use trunkline_transport::Peer;
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
-use trunkline_transport::stream::Compress;
+use trunkline_transport::stream::{Compress, MessageHooks};
 
 use super::auth::Auth;
 use super::expiry::Expiry;
 use super::options::Options;
 use super::ready::wait;
+use super::watch::Watch;
 use crate::channel::{ChannelRef, Picked};
+use crate::interceptor::Ends;
 
 /// How often a call is started on connections that turn out to be closing before anything was
 /// sent. Each such connection leaves the snapshot, so more than a few mean that the peer accepts
@@ -30,6 +32,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) expiry: Expiry,
     /// The credentials of the call; most have none.
     auth: Option<Box<Auth>>,
+    /// Who watches the call; nobody watches most.
+    watch: Option<Box<Watch>>,
     begun: bool,
     waiting: Option<Waiting>,
     unsent: u32,
@@ -44,11 +48,13 @@ pub(crate) struct Start<'s> {
     pub(crate) max_send_bytes: usize,
     /// How requests that follow the head are compressed.
     pub(crate) compress: Option<Compress>,
+    pub(crate) hooks: Option<&'s MessageHooks>,
 }
 
 /// What became of a start.
 enum Started<R> {
-    Yes(R),
+    /// There, if somebody wants to know.
+    Yes(R, Option<Peer>),
     No(Status),
     /// The credentials of the call have to be asked for this peer first.
     Ask(Peer),
@@ -74,6 +80,7 @@ impl<'a> Opening<'a> {
             options,
             expiry: Expiry::never(),
             auth,
+            watch: None,
             begun: false,
             waiting: None,
             unsent: 0,
@@ -87,10 +94,12 @@ impl<'a> Opening<'a> {
         subtype: &'static str,
         options: Options,
         expiry: Expiry,
+        watch: Option<Box<Watch>>,
     ) -> Self {
         Self {
             begun: true,
             expiry,
+            watch,
             ..Self::new(channel, method, subtype, options)
         }
     }
@@ -120,11 +129,14 @@ impl<'a> Opening<'a> {
                     let wait = wait(shared.clone(), wait_for_ready, self.expiry.again());
                     self.waiting = Some(Box::pin(wait));
                 }
-                Some(Started::Yes(opened)) => return Poll::Ready(self.started(Ok(opened))),
+                Some(Started::Yes(opened, peer)) => {
+                    self.started(peer.as_ref());
+                    return Poll::Ready(Ok(opened));
+                }
                 Some(Started::Ask(peer)) => self.ask(&peer)?,
                 Some(Started::No(why)) if why.is_unprocessed() && self.unsent < MAX_UNSENT => {
                     self.unsent += 1;
-                    self.started(());
+                    self.started(None);
                     tracing::debug!(
                         method = self.method.path,
                         reason = why.message(),
@@ -166,12 +178,15 @@ impl<'a> Opening<'a> {
         auth.ask(peer, self.method, authority, &self.options.metadata)
     }
 
-    /// The credentials have been used; the next stream asks anew.
-    fn started<R>(&mut self, result: R) -> R {
+    /// A stream was started at this peer, or could not be. The next one asks the credentials anew.
+    fn started(&mut self, peer: Option<&Peer>) {
+        if let (Some(watch), Some(peer)) = (&mut self.watch, peer) {
+            let given = self.auth.as_ref().and_then(|auth| auth.given_for(peer));
+            watch.started(peer, given.unwrap_or(&self.options.metadata));
+        }
         if let Some(auth) = &mut self.auth {
             auth.used();
         }
-        result
     }
 
     /// What there is to check and compute once, when the call is first polled.
@@ -184,7 +199,11 @@ impl<'a> Opening<'a> {
 
     fn begin(&mut self) -> Result<(), Status> {
         self.begun = true;
-        self.expiry = self.options.begin(self.channel.shared())?;
+        let shared = self.channel.shared();
+        let begun = self.options.begin(shared);
+        let deadline = begun.as_ref().ok().and_then(Expiry::deadline);
+        self.watch = Watch::begin(shared, self.method, deadline);
+        self.expiry = begun?;
         Ok(())
     }
 
@@ -226,9 +245,13 @@ impl<'a> Opening<'a> {
             max_receive_bytes: self.options.max_receive(shared),
             max_send_bytes: self.max_send(),
             compress: self.compress(),
+            hooks: self.watch.as_ref().map(|watch| watch.hooks()),
         });
         match started {
-            Ok(started) => Started::Yes(started),
+            Ok(started) => {
+                let peer = self.watch.as_ref().map(|_| connection.peer().clone());
+                Started::Yes(started, peer)
+            }
             Err(why) => Started::No(why),
         }
     }
@@ -257,6 +280,7 @@ impl<'a> Opening<'a> {
             options: self.options.clone(),
             expiry: self.expiry.again(),
             auth: self.auth.as_ref().map(|auth| auth.again()),
+            watch: self.watch.as_ref().map(|watch| watch.again()),
             begun: true,
             waiting: None,
             unsent: 0,
@@ -271,6 +295,7 @@ impl<'a> Opening<'a> {
             options: self.options,
             expiry: self.expiry,
             auth: self.auth,
+            watch: self.watch,
             begun: self.begun,
             waiting: self.waiting,
             unsent: self.unsent,
@@ -280,6 +305,26 @@ impl<'a> Opening<'a> {
     /// The peer took what was sent on the stream.
     pub(crate) fn taken(&self) {
         self.channel.shared().taken();
+    }
+
+    /// Who watches the call, if anybody does.
+    pub(crate) const fn watch(&mut self) -> Option<&mut Box<Watch>> {
+        self.watch.as_mut()
+    }
+
+    /// Those who see the end of the call, for whoever reads its answer.
+    pub(crate) fn hand_over(&mut self) -> Option<Box<Ends>> {
+        let watch = self.watch.as_mut()?;
+        Some(watch.hand_over(self.method.path))
+    }
+
+    /// The call has failed before its stream was open: the status as the caller gets it.
+    pub(crate) fn fail(&mut self, why: Status) -> Status {
+        let why = self.edge(why);
+        if let Some(watch) = &mut self.watch {
+            watch.ended(Err(&why));
+        }
+        why
     }
 
     /// A status on its way to the caller.

@@ -8,6 +8,7 @@ use trunkline_core::Status;
 use trunkline_transport::stream::RecvHalf;
 
 use super::opening::Opening;
+use crate::interceptor::Ends;
 
 /// Finds another stream for a call that was surely not processed. Once: the half knows.
 pub(crate) struct Restart(Option<Box<Opening<'static>>>);
@@ -35,22 +36,32 @@ impl Restart {
     }
 
     /// Called when the half has failed. True: it is on another stream, poll it again. False: the
-    /// failure stands.
+    /// failure stands. `failed` is why, for `ends`.
     ///
     /// Errors: why there is no other stream, which is then how the call has ended.
     pub(crate) fn poll<T>(
         &mut self,
         half: &mut RecvHalf<T>,
+        ends: Option<&mut Box<Ends>>,
+        failed: &Status,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Status>> {
         let Some(opening) = self.0.as_mut().filter(|_| half.may_restart()) else {
             self.0 = None;
             return Poll::Ready(Ok(false));
         };
+        // Told once, however often this is polled.
+        let mut ends = ends;
+        if let Some(ends) = &mut ends {
+            ends.attempt_ended(Err(failed));
+        }
         let opened = ready!(opening.poll(cx, |start| {
             half.restart(start.connection, start.permit, &start.head)
         }));
         let method = opening.method.path;
+        if let (Some(ends), Some(watch)) = (ends, opening.watch()) {
+            ends.attempt = watch.take_attempt();
+        }
         self.0 = None;
         Poll::Ready(match opened {
             Ok(()) => {

@@ -16,6 +16,7 @@ use super::opening::Opening;
 use super::options::Options;
 use super::summary::Summary;
 use super::unary::polled_again;
+use super::watch::CallEnd;
 use crate::channel::ChannelRef;
 use crate::interceptor::{OnEnd, Product};
 use crate::stream::{Receiver, Sender};
@@ -65,12 +66,12 @@ impl<M: Method> Future for ServerStreamingFuture<'_, M> {
             }
             Down::Done => return Poll::Ready(Err(polled_again())),
         };
-        let Down::Direct(request) = std::mem::replace(&mut self.0, Down::Done) else {
+        let Down::Direct(mut request) = std::mem::replace(&mut self.0, Down::Done) else {
             return Poll::Ready(Err(polled_again()));
         };
         Poll::Ready(match opened {
             Ok(half) => Ok(Receiver::single_request(half, request.into_owned())),
-            Err(why) => Err(request.opening.edge(why)),
+            Err(why) => Err(request.opening.fail(why)),
         })
     }
 }
@@ -117,7 +118,11 @@ impl<M: Method> Future for BidiFuture<'_, M> {
 
 /// What a caller gets of a call whose requests follow later.
 pub(crate) trait Pair<M: Method>: Product {
-    fn new(send: SendHalf<M::Request>, recv: RecvHalf<M::Response>, opening: &Opening<'_>) -> Self;
+    fn new(
+        send: SendHalf<M::Request>,
+        recv: RecvHalf<M::Response>,
+        opening: &mut Opening<'_>,
+    ) -> Self;
 }
 
 /// The pair of a client-streaming call.
@@ -133,26 +138,42 @@ type Both<M> = (
 );
 
 impl<M: Method> Pair<M> for Up<M> {
-    fn new(send: SendHalf<M::Request>, recv: RecvHalf<M::Response>, opening: &Opening<'_>) -> Self {
+    fn new(
+        send: SendHalf<M::Request>,
+        recv: RecvHalf<M::Response>,
+        opening: &mut Opening<'_>,
+    ) -> Self {
         (Sender::new(send, opening), Summary::new(recv, opening))
     }
 }
 
 impl<M: Method> Pair<M> for Both<M> {
-    fn new(send: SendHalf<M::Request>, recv: RecvHalf<M::Response>, opening: &Opening<'_>) -> Self {
+    fn new(
+        send: SendHalf<M::Request>,
+        recv: RecvHalf<M::Response>,
+        opening: &mut Opening<'_>,
+    ) -> Self {
         (Sender::new(send, opening), Receiver::bidi(recv, opening))
     }
 }
 
 impl<T: Send + Sync + 'static, U: Send + Sync + 'static> Product for (Sender<T>, Summary<U>) {
     fn on_end(&mut self, end: OnEnd) {
-        self.1.on_end(end);
+        self.1.ends().push(end);
+    }
+
+    fn measure(&mut self, end: CallEnd) {
+        self.1.ends().call = Some(end);
     }
 }
 
 impl<T: Send + Sync + 'static, U: Send + Sync + 'static> Product for (Sender<T>, Receiver<U>) {
     fn on_end(&mut self, end: OnEnd) {
-        self.1.on_end(end);
+        self.1.ends().push(end);
+    }
+
+    fn measure(&mut self, end: CallEnd) {
+        self.1.ends().call = Some(end);
     }
 }
 
@@ -190,7 +211,7 @@ impl<'a, M: Method, P: Pair<M>> OpenStream<'a, M, P> {
                 let opened = ready!(open_pair::<M>(opening, codec, cx));
                 match opened {
                     Ok((send, recv)) => Ok(P::new(send, recv, opening)),
-                    Err(why) => Err(opening.edge(why)),
+                    Err(why) => Err(opening.fail(why)),
                 }
             }
             Self::Starting(starting) => ready!(starting.poll(cx)).map(|pair| *pair),

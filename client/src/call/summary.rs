@@ -13,7 +13,7 @@ use super::restart::Restart;
 use super::single::Single;
 use super::trace::CallSpan;
 use super::unary::polled_again;
-use crate::interceptor::{Ends, OnEnd, Outcome};
+use crate::interceptor::{Ends, Outcome};
 
 /// The one response of a client-streaming call: a future that is `Unpin` and `'static`.
 ///
@@ -35,7 +35,7 @@ pub struct Summary<T> {
 }
 
 impl<T> Summary<T> {
-    pub(crate) fn new(half: RecvHalf<T>, opening: &Opening<'_>) -> Self {
+    pub(crate) fn new(half: RecvHalf<T>, opening: &mut Opening<'_>) -> Self {
         let path = opening.method.path;
         Self {
             single: Single::new(half),
@@ -43,7 +43,7 @@ impl<T> Summary<T> {
             path,
             span: CallSpan::new(path),
             restart: Restart::new(opening),
-            ends: None,
+            ends: opening.hand_over(),
             done: false,
         }
     }
@@ -62,7 +62,10 @@ impl<T> Summary<T> {
             if was_taken(&why, self.single.has_head()) {
                 self.restart.taken();
             }
-            match ready!(self.restart.poll(self.single.half(), cx)) {
+            match ready!(
+                self.restart
+                    .poll(self.single.half(), self.ends.as_mut(), &why, cx)
+            ) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.single.half().fail(why.clone());
@@ -101,16 +104,18 @@ impl<T> Summary<T> {
                 (Outcome::new(Err(why), headers, Metadata::new()), message)
             }
         };
+        ends.attempt_ended(outcome.status());
         ends.tell(&mut outcome);
-        outcome
-            .into_response(message)
-            .map_err(|why| self.expiry.edge(why, self.path))
+        let result = outcome.into_response(message);
+        let result = result.map_err(|why| self.expiry.edge(why, self.path));
+        ends.call_ended(result.as_ref().map(|_| ()));
+        result
     }
 
-    pub(crate) fn on_end(&mut self, end: OnEnd) {
+    /// Those who see the end of the call before its caller does.
+    pub(crate) fn ends(&mut self) -> &mut Ends {
         let path = self.path;
-        let ends = self.ends.get_or_insert_with(|| Box::new(Ends::new(path)));
-        ends.push(end);
+        self.ends.get_or_insert_with(|| Box::new(Ends::new(path)))
     }
 }
 

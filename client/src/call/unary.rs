@@ -56,7 +56,7 @@ impl<'a, M: Method> UnaryFuture<'a, M> {
             match &mut self.way {
                 Way::Direct(exchange) => {
                     let result = ready!(exchange.poll(cx));
-                    return Poll::Ready(result.map_err(|why| exchange.edge(why)));
+                    return Poll::Ready(exchange.finish(result));
                 }
                 Way::Starting(starting) => self.way = Way::Answer(ready!(starting.poll(cx))?),
                 Way::Answer(answer) => return answer.poll(cx),
@@ -131,13 +131,16 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
             match answer.poll(cx) {
                 Poll::Ready(Ok(response)) => {
                     self.request.opening.taken();
+                    self.attempt_ended(Ok(()));
                     return Poll::Ready(Ok(response));
                 }
                 Poll::Ready(Err(why)) => {
                     if was_taken(&why, answer.has_head()) {
                         self.request.opening.taken();
                     }
-                    if !self.request.may_replay(&why, answer.has_head()) {
+                    let replay = self.request.may_replay(&why, answer.has_head());
+                    self.attempt_ended(Err(&why));
+                    if !replay {
                         return Poll::Ready(Err(why));
                     }
                     self.answer = None;
@@ -148,6 +151,7 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
                         return Poll::Pending;
                     }
                     let why = answer.expire(&opening.expiry);
+                    self.attempt_ended(Err(&why));
                     return Poll::Ready(Err(why));
                 }
             }
@@ -160,6 +164,24 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
             Some(answer) => answer.remains(),
             None => (Metadata::new(), None),
         }
+    }
+
+    fn attempt_ended(&mut self, outcome: Result<(), &Status>) {
+        if let Some(watch) = self.request.opening.watch() {
+            watch.attempt_ended(outcome);
+        }
+    }
+
+    /// The result as the caller gets it.
+    fn finish(
+        &mut self,
+        result: Result<Response<M::Response>, Status>,
+    ) -> Result<Response<M::Response>, Status> {
+        let result = result.map_err(|why| self.edge(why));
+        if let Some(watch) = self.request.opening.watch() {
+            watch.ended(result.as_ref().map(|_| ()));
+        }
+        result
     }
 
     /// A status on its way to the caller.

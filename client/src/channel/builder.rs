@@ -9,6 +9,7 @@ use http::HeaderValue;
 use http::uri::Authority;
 use trunkline_core::Status;
 use trunkline_core::protocol::USER_AGENT;
+use trunkline_core::stats::StatsHandlers;
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::{ClientConfig, Keepalive};
 use trunkline_transport::{
@@ -19,8 +20,8 @@ use super::Channel;
 use super::compression::{RequestCompression, Settings};
 use super::snapshot::Shared;
 use crate::balancer::AttemptDelay;
-use crate::credentials::{BoxCallCredentials, CallCredentials};
-use crate::interceptor::{BoxInterceptor, Interceptor};
+use crate::credentials::BoxCallCredentials;
+use crate::interceptor::BoxInterceptor;
 use crate::resolver::{Endpoint, Target, TargetError};
 use crate::subchannel::{BackoffConfig, ConnectSettings};
 
@@ -55,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) wait_for_ready: bool,
     pub(crate) call_credentials: Vec<BoxCallCredentials>,
     pub(crate) compression: RequestCompression,
+    pub(crate) stats: StatsHandlers,
 }
 
 /// Why a channel cannot be built; the text names the fault.
@@ -172,8 +174,9 @@ pub struct ChannelBuilder {
     wait_for_ready: bool,
     user_agent: Option<String>,
     authority: Option<String>,
-    interceptors: Vec<BoxInterceptor>,
-    call_credentials: Vec<BoxCallCredentials>,
+    pub(super) interceptors: Vec<BoxInterceptor>,
+    pub(super) call_credentials: Vec<BoxCallCredentials>,
+    pub(super) stats: StatsHandlers,
     pub(super) compression: Settings,
 }
 
@@ -201,6 +204,7 @@ impl ChannelBuilder {
             interceptors: Vec::new(),
             call_credentials: Vec::new(),
             compression: Settings::default(),
+            stats: StatsHandlers::new(),
         }
     }
 
@@ -349,27 +353,6 @@ impl ChannelBuilder {
         self
     }
 
-    /// Shows servers who calls, on every call. May be said more than once: all are sent, in order.
-    ///
-    /// Calls fail with UNAUTHENTICATED on a connection that others can read; see
-    /// [`CallCredentials`].
-    pub fn call_credentials(mut self, credentials: impl CallCredentials) -> Self {
-        self.call_credentials.push(credentials.boxed());
-        self
-    }
-
-    /// Surrounds every call of the channel; the first one added is the outermost.
-    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        self.interceptors.push(interceptor.boxed());
-        self
-    }
-
-    /// Surrounds every call by interceptors from a list that was made at run time.
-    pub fn intercept_all(mut self, list: impl IntoIterator<Item = BoxInterceptor>) -> Self {
-        self.interceptors.extend(list);
-        self
-    }
-
     /// Builds the channel. Connects to nothing and needs no runtime.
     ///
     /// Errors: the target, authority or user agent is malformed; requests are to be compressed with
@@ -423,6 +406,7 @@ impl ChannelBuilder {
             wait_for_ready: self.wait_for_ready,
             call_credentials: self.call_credentials,
             compression,
+            stats: self.stats,
         };
         let chain = (!self.interceptors.is_empty()).then(|| self.interceptors.into());
         Ok(Channel(Arc::new(Shared::new(config)), chain))

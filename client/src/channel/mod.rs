@@ -6,6 +6,7 @@ mod compression;
 mod control;
 mod idle;
 mod life;
+mod middleware;
 mod queue;
 mod snapshot;
 mod state;
@@ -23,7 +24,7 @@ pub(crate) use state::Picker;
 pub use state::{ChannelStats, ConnectivityState};
 
 use crate::call::{Bidi, Call, ClientStreaming, ServerStreaming, Unary};
-use crate::interceptor::{Chain, Interceptor};
+use crate::interceptor::Chain;
 
 /// A virtual connection to a service: resolves, connects, balances and reconnects by itself.
 ///
@@ -66,17 +67,6 @@ impl Channel {
     #[must_use]
     pub fn target(&self) -> &str {
         &self.0.config.target.text
-    }
-
-    /// The same channel, over the same connections, with one more interceptor around its calls.
-    ///
-    /// For what is the matter of one stub: `GreeterClient::new(channel.intercepted(auth))`. It
-    /// stands inside of those that the channel has already.
-    #[must_use]
-    pub fn intercepted(&self, interceptor: impl Interceptor) -> Self {
-        let outer = self.1.iter().flat_map(|chain| chain.iter().cloned());
-        let chain: Chain = outer.chain([interceptor.boxed()]).collect();
-        Self(Arc::clone(&self.0), Some(chain))
     }
 
     /// Prepares a call with one request and one response. Generated stubs call this.

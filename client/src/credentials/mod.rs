@@ -205,7 +205,9 @@ impl Question {
 /// What secures the connection; a path that never leaves the machine is private by itself.
 pub(crate) fn level(peer: &Peer) -> SecurityLevel {
     match peer.address() {
-        Address::Memory(_) => SecurityLevel::PrivacyAndIntegrity,
+        Address::Memory(_) | Address::Unix(_) | Address::UnixAbstract(_) => {
+            SecurityLevel::PrivacyAndIntegrity
+        }
         _ => peer.security().level(),
     }
 }

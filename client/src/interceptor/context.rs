@@ -1,10 +1,13 @@
 //! A call before it is started, as interceptors see and change it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use trunkline_core::{Deadline, Metadata, MethodDescriptor, Shape, Status};
+use trunkline_transport::stream::MessageHook;
 
-use crate::call::{Expiry, Opening, Options};
+use super::hook::SharedHook;
+use crate::call::{Expiry, Measured, Opening, Options, Watch};
 use crate::channel::{Channel, ChannelRef};
 use crate::credentials::CallCredentials;
 
@@ -16,6 +19,8 @@ pub struct CallContext {
     pub(crate) channel: Channel,
     pub(crate) options: Options,
     pub(crate) expiry: Expiry,
+    measured: Option<Arc<Measured>>,
+    hooks: Vec<SharedHook>,
     /// How a layer goes on with this call.
     next: Option<super::Next>,
 }
@@ -26,12 +31,15 @@ impl CallContext {
         channel: Channel,
         options: Options,
         expiry: Expiry,
+        measured: Option<Arc<Measured>>,
     ) -> Self {
         Self {
             method,
             channel,
             options,
             expiry,
+            measured,
+            hooks: Vec::new(),
             next: None,
         }
     }
@@ -39,7 +47,15 @@ impl CallContext {
     /// What opens the stream of the call as it is now.
     pub(crate) fn into_opening(self, subtype: &'static str) -> Opening<'static> {
         let channel = ChannelRef::Owned(self.channel);
-        Opening::begun(channel, self.method, subtype, self.options, self.expiry)
+        let watch = Watch::beneath(self.measured, &self.hooks);
+        Opening::begun(
+            channel,
+            self.method,
+            subtype,
+            self.options,
+            self.expiry,
+            watch,
+        )
     }
 
     /// The method; its `Display` is the path, `/package.Service/Method`.
@@ -87,6 +103,16 @@ impl CallContext {
     /// the caller asked for is kept.
     pub fn shorten_deadline(&mut self, deadline: Deadline) {
         self.expiry.shorten(deadline);
+    }
+
+    /// Lets this look at the messages of the call, both ways: each request before it is encoded,
+    /// each response before the caller has it. It may refuse either, and change a response.
+    ///
+    /// The hook of an outer interceptor sees requests first and responses last. Clones of the call
+    /// share it. A refused request of a call that has only one fails the call, and nothing is sent;
+    /// of a stream it fails that one `send`.
+    pub fn hook(&mut self, hook: impl MessageHook) {
+        self.hooks.push(SharedHook::new(hook));
     }
 
     /// Adds credentials, behind those that the channel and the call have already.
@@ -137,6 +163,8 @@ impl Clone for CallContext {
             channel: self.channel.clone(),
             options: self.options.clone(),
             expiry: self.expiry.again(),
+            measured: self.measured.clone(),
+            hooks: self.hooks.clone(),
             next: self.next.clone(),
         }
     }

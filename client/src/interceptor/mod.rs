@@ -1,6 +1,7 @@
 //! Middleware of a client: async code around the start of every call.
 
 mod context;
+mod hook;
 mod outcome;
 mod stream;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use trunkline_core::Status;
 
 pub use context::CallContext;
+pub(crate) use hook::SharedHook;
 pub use outcome::Outcome;
 pub(crate) use outcome::{Ends, OnEnd};
 pub use stream::ClientStream;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use trunkline_core::{Code, Metadata, Response, Status};
 
+use crate::call::{AttemptEnd, CallEnd};
 use crate::exclusive::Exclusive;
 
 /// How a call ended: its status, and the metadata around its messages.
@@ -110,14 +111,20 @@ pub(crate) type OnEnd = Box<dyn FnOnce(&mut Outcome) + Send>;
 /// is dropped before its end.
 pub(crate) struct Ends {
     path: &'static str,
+    /// The attempt that those who measure know.
+    pub(crate) attempt: Option<AttemptEnd>,
     list: Exclusive<Vec<OnEnd>>,
+    /// The call that they know. Dropped last, as it began first.
+    pub(crate) call: Option<CallEnd>,
 }
 
 impl Ends {
     pub(crate) const fn new(path: &'static str) -> Self {
         Self {
             path,
+            attempt: None,
             list: Exclusive::new(Vec::new()),
+            call: None,
         }
     }
 
@@ -133,8 +140,23 @@ impl Ends {
     }
 }
 
+impl Ends {
+    pub(crate) fn attempt_ended(&mut self, outcome: Result<(), &Status>) {
+        if let Some(attempt) = self.attempt.take() {
+            attempt.tell(outcome);
+        }
+    }
+
+    pub(crate) fn call_ended(&mut self, outcome: Result<(), &Status>) {
+        if let Some(call) = self.call.take() {
+            call.tell(outcome);
+        }
+    }
+}
+
 impl Drop for Ends {
     fn drop(&mut self) {
+        drop(self.attempt.take());
         if !self.list.get().is_empty() {
             self.tell(&mut Outcome::dropped(self.path));
         }

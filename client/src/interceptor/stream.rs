@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use trunkline_core::MethodDescriptor;
 
 use super::outcome::{OnEnd, Outcome};
+use crate::call::CallEnd;
 
 /// A call that has been started: what an [`Interceptor`](super::Interceptor) gets from
 /// [`Next::start`](super::Next::start) and hands on to the caller.
@@ -23,6 +24,9 @@ pub struct ClientStream {
 /// halves of the stream.
 pub(crate) trait Product: Any + Send + Sync {
     fn on_end(&mut self, end: OnEnd);
+
+    /// Takes over who tells the end of the call as a whole.
+    fn measure(&mut self, end: CallEnd);
 
     /// Reads a call with one request and one response to its end; ready at once for others.
     fn poll_end(&mut self, _cx: &mut Context<'_>) -> Poll<()> {

@@ -10,6 +10,7 @@ mod connect;
 mod credentials;
 mod deadline;
 mod flapping;
+mod hooks;
 mod interceptors;
 #[cfg(feature = "tower")]
 mod layers;
@@ -17,6 +18,7 @@ mod queue;
 mod retry;
 mod shapes;
 mod slow;
+mod stats;
 mod streaming;
 mod support;
 mod unary;

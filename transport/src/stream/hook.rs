@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use trunkline_core::Status;
 use trunkline_core::stats::{CallEvent, CallStats, MessageSize, Side};
@@ -65,6 +66,8 @@ struct Inner {
     side: Side,
     hooks: Mutex<Vec<Box<dyn MessageHook>>>,
     stats: Option<CallStats>,
+    /// Client: the attempt that what is told now belongs to.
+    attempt: AtomicU32,
 }
 
 impl MessageHooks {
@@ -75,12 +78,18 @@ impl MessageHooks {
             side,
             hooks: Mutex::new(Vec::new()),
             stats,
+            attempt: AtomicU32::new(0),
         }))
     }
 
     /// Adds a hook; it sees the messages from now on.
     pub fn push(&self, hook: Box<dyn MessageHook>) {
         self.0.hooks.lock().push(hook);
+    }
+
+    /// Client: what is told from now on belongs to this attempt, counted from 1.
+    pub fn set_attempt(&self, number: u32) {
+        self.0.attempt.store(number, Ordering::Relaxed);
     }
 
     /// Those who measure, if anybody does.
@@ -117,9 +126,11 @@ impl MessageHooks {
         self.tell(&CallEvent::MessageIn(size));
     }
 
-    fn tell(&self, event: &CallEvent<'_>) {
+    /// Tells those who measure, if anybody does.
+    pub fn tell(&self, event: &CallEvent<'_>) {
         if let Some(stats) = &self.0.stats {
-            stats.tell(event, now());
+            let attempt = self.0.attempt.load(Ordering::Relaxed);
+            stats.clone().for_attempt(attempt).tell(event, now());
         }
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use trunkline_core::protocol::NotGrpc;
-use trunkline_core::stats::MessageSize;
+use trunkline_core::stats::{CallEvent, MessageSize};
 use trunkline_core::{
     Deadline, Decoder, FrameDecoder, FrameError, Metadata, Origin, Payload, Stage, Status,
 };
@@ -339,6 +339,10 @@ impl<T> RecvHalf<T> {
         match ready!(stream.poll_head(cx)) {
             Ok(Head::Stream(headers, encoding)) => {
                 self.answered = true;
+                if let Some(tap) = &self.tap {
+                    let metadata = &headers;
+                    tap.hooks.tell(&CallEvent::HeadersIn { metadata });
+                }
                 self.headers = headers;
                 self.decompress = encoding
                     .and_then(|encoding| stream.decompress(encoding))
@@ -475,6 +479,13 @@ impl<T> RecvHalf<T> {
         let Source::Response(stream) = &mut self.source else {
             return;
         };
+        if let Some(tap) = &self.tap {
+            let metadata = match &outcome {
+                Ok(trailers) => trailers,
+                Err(status) => status.metadata(),
+            };
+            tap.hooks.tell(&CallEvent::TrailersIn { metadata });
+        }
         match outcome {
             Ok(trailers) => {
                 self.trailers = trailers;
