@@ -17,7 +17,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use trunkline_core::{Code, Stage, Status};
+use trunkline_core::{Attempt, Code, Stage, Status};
 use trunkline_transport::Address;
 
 use super::cause::Cause;
@@ -366,17 +366,14 @@ impl PickFirst {
 
     /// One status that names every address with its own cause.
     fn failure(&self) -> Status {
-        let failures: Vec<_> = self
-            .entries
-            .iter()
-            .filter_map(|each| each.failure.as_ref())
-            .collect();
+        let failed = |each: &Entry| Some(Attempt::new(each.failure.clone()?).at(&each.address));
+        let failures: Vec<_> = self.entries.iter().filter_map(failed).collect();
         match failures.as_slice() {
             [] => match &self.resolver_failure {
                 Some(why) => why.clone(),
                 None => Status::unavailable(format!("{}: not connected", self.target)),
             },
-            [only] if self.entries.len() == 1 => (*only).clone(),
+            [only] if self.entries.len() == 1 => only.status().clone(),
             [.., last] => {
                 let mut text = format!(
                     "none of the {} addresses of {} could be reached",
@@ -385,13 +382,14 @@ impl PickFirst {
                 );
                 for (at, failure) in failures.iter().enumerate() {
                     text.push_str(if at == 0 { ": " } else { "; " });
-                    let _ = write!(text, "{}", Cause(failure));
+                    let _ = write!(text, "{}", Cause(failure.status()));
                 }
+                let last = last.status();
                 let mut status = Status::new(Code::Unavailable, text).with_origin(last.origin());
                 if let Some(stage) = last.stage() {
                     status = status.with_stage(stage);
                 }
-                status.with_unprocessed(true)
+                status.with_unprocessed(true).with_attempts(failures)
             }
         }
     }

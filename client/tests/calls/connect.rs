@@ -152,6 +152,18 @@ async fn when_all_are_down_the_error_lists_each_with_its_cause() {
          ipv4:10.0.0.1:1,10.0.0.2:2 could be reached: connect: 10.0.0.1:1: nobody there; \
          connect: 10.0.0.2:2: nobody there"
     );
+    let tried = status.attempts().iter();
+    let tried: Vec<_> = tried
+        .map(|each| (each.address(), each.status().code()))
+        .collect();
+    let unavailable = trunkline_core::Code::Unavailable;
+    assert_eq!(
+        tried,
+        [
+            (Some("10.0.0.1:1"), unavailable),
+            (Some("10.0.0.2:2"), unavailable)
+        ]
+    );
     let began = Instant::now();
     assert!(channel.unary::<One>(bytes("x")).await.is_err());
     assert_eq!(
