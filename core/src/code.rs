@@ -179,6 +179,18 @@ mod tests {
         }
     }
 
+    /// Source: gRPC "Status codes and their use in gRPC": these are never made by a library.
+    #[test]
+    fn nothing_is_mapped_to_a_code_of_applications() {
+        let reserved = [3, 5, 6, 9, 10, 11, 15];
+        let http = (0..=u16::MAX).map(Code::from_http_status);
+        let resets = (0..=20).chain([u32::MAX]).map(Code::from_reset_reason);
+        for code in http.chain(resets) {
+            assert!(!reserved.contains(&code.number()), "{code}");
+            assert_ne!(code, Code::Ok);
+        }
+    }
+
     #[test]
     fn reset_reasons() {
         for reason in (0..=14).chain([u32::MAX]) {

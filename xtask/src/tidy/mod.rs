@@ -1,5 +1,6 @@
 //! `tidy`: the house rules that a program can check. Each finding names file, line and rule.
 
+mod codes;
 mod layering;
 mod mask;
 mod names;
@@ -133,6 +134,7 @@ fn check(files: &[SourceFile], members: &[workspace::Package], root: &Path) -> V
         }
         let masked = mask::Masked::new(&file.text);
         findings.extend(shape::check_rust(file));
+        findings.extend(codes::check(file, &masked));
         findings.extend(names::check(file, &masked));
         findings.extend(surface::check(file, &masked));
     }
