@@ -48,6 +48,11 @@ fn packages() {
 }
 
 #[test]
+fn modern() {
+    check("modern", &["modern/implicit.proto"], configure());
+}
+
+#[test]
 fn bare() {
     check("bare", &["bare.proto"], configure());
 }

@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask plugin` asks it through protoc and buf themselves.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -50,7 +52,7 @@ fn it_writes_what_a_build_script_writes() {
     let folder = Path::new(GOLDEN).join("packages/expected");
     let mut expected: Vec<(String, String)> = fs::read_dir(folder)
         .unwrap()
-        .map(|entry| entry.unwrap())
+        .map(Result::unwrap)
         .map(|entry| {
             let name = entry.file_name().into_string().unwrap();
             (name, fs::read_to_string(entry.path()).unwrap())

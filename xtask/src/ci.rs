@@ -2,7 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::report::Table;
-use crate::{bench, consumers, deny, docs, interop, lint, package, tidy};
+use crate::{bench, consumers, deny, docs, interop, lint, package, plugin, tidy};
 use std::time::{Duration, Instant};
 
 /// Name, function, arguments.
@@ -21,6 +21,7 @@ const GATES: &[Gate] = &[
     ("docs", docs::run, &[]),
     ("package", package::run, &[]),
     ("consumers", consumers::run, &[]),
+    ("plugin", plugin::run, &[]),
     ("interop", interop::run, &[]),
     ("bench --smoke", bench::run, &["--smoke"]),
 ];

@@ -14,6 +14,7 @@ mod lint;
 mod outcome;
 mod package;
 mod peers;
+mod plugin;
 mod process;
 mod report;
 mod soak;
@@ -92,6 +93,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--self-test] [case]...",
         about: "both sides against grpc-go's interop programs",
         run: interop::run,
+    },
+    Subcommand {
+        name: "plugin",
+        arguments: "",
+        about: "protoc and buf run our plugin and write what a build script writes",
+        run: plugin::run,
     },
     Subcommand {
         name: "soak",

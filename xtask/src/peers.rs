@@ -1,6 +1,6 @@
 //! Foreign programs that some gates run: where they are kept, and how they get there.
 
-use crate::process;
+use crate::{plugin, process};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -183,8 +183,10 @@ pub(crate) fn describe() -> Vec<String> {
     } else {
         format!("missing; {CARGO_DENY_INSTALL}")
     };
-    vec![
+    let mut lines = vec![
         format!("grpc-go {GRPC_GO} interop client and server: {grpc_go}"),
         format!("cargo-deny: {deny}"),
-    ]
+    ];
+    lines.extend(plugin::describe());
+    lines
 }

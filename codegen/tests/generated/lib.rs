@@ -39,6 +39,11 @@ pub mod packages {
     include!("../golden/packages/expected/all.rs");
 }
 
+/// Files of editions.
+pub mod modern {
+    include!("../golden/modern/expected/mod.rs");
+}
+
 /// No package.
 pub mod bare {
     include!("../golden/bare/expected/_.rs");
