@@ -7,7 +7,7 @@ use trunkline_core::{Method, MethodDescriptor, ServiceDescriptor};
 
 use crate::interceptor::{BoxInterceptor, Chain, Interceptor};
 use crate::router::{BoxService, MethodTable};
-use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run, run_intercepted};
+use crate::rpc::{Incoming, OnCancel, Outcome, RequestContext, Rpc, run, run_intercepted};
 
 /// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`.
 pub trait GrpcService {
@@ -40,6 +40,35 @@ pub trait GrpcService {
         Self: Sized,
     {
         self.boxed().with_interceptors(list)
+    }
+
+    /// Lets the handler of `M` run to completion when its client gives up, where it would be
+    /// dropped otherwise: for work that must not stop half-way.
+    ///
+    /// The handler goes on when the client resets the call or is gone, and learns of it from
+    /// [`RequestContext::cancelled`]; what it still receives and sends fails, and its outcome is
+    /// told nobody. It ends with itself, at the deadline, or with the server's stop, which gives it
+    /// the grace; a method whose clients may set no deadline wants
+    /// [`max_timeout`](crate::ServerBuilder::max_timeout). As many such handlers of one connection
+    /// run on as it may have calls at once; one more is dropped. Each is counted in
+    /// [`ServerStats::rpcs_ran_on`](crate::ServerStats::rpcs_ran_on).
+    ///
+    /// A method that is not of this service fails when the server is bound.
+    /// ```
+    /// use trunkline_core::Method;
+    /// use trunkline_server::{BoxService, GrpcService};
+    ///
+    /// // With generated code: `LedgerServer::new(ledger).run_to_completion::<ledger::Transfer>()`.
+    /// fn careful<Transfer: Method>(ledger: impl GrpcService) -> BoxService {
+    ///     ledger.run_to_completion::<Transfer>()
+    /// }
+    /// ```
+    fn run_to_completion<M: Method>(self) -> BoxService
+    where
+        Self: Sized,
+    {
+        self.boxed()
+            .with_on_cancel(M::DESCRIPTOR.path, OnCancel::RunToCompletion)
     }
 }
 

@@ -61,6 +61,8 @@ mod races;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
+mod run_to_completion;
+#[cfg(test)]
 mod runtimes;
 #[cfg(test)]
 mod server_interceptors;

@@ -79,7 +79,8 @@ impl Router {
 
     /// The finished table, with these around every method.
     ///
-    /// Errors: ALREADY_EXISTS names a service, or a path, that was added twice.
+    /// Errors: ALREADY_EXISTS names a service, or a path, that was added twice; NOT_FOUND a method
+    /// that a service has no handler for and that was to run to completion.
     pub(crate) fn into_routes(self, interceptors: &[BoxInterceptor]) -> Result<Routes, Status> {
         if let Some(name) = self.duplicate {
             let text = format!("service {name} was added to the server twice");
@@ -88,6 +89,10 @@ impl Router {
         if let Some(path) = self.methods.duplicate() {
             let text = format!("method {path} was added to the server twice");
             return Err(Status::already_exists(text));
+        }
+        if let Some(path) = self.methods.unknown() {
+            let text = format!("method {path} is to run to completion: its service has none such");
+            return Err(Status::not_found(text));
         }
         let mut methods = self.methods;
         methods.surround(Place::Outside, interceptors);

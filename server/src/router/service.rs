@@ -7,6 +7,7 @@ use trunkline_core::ServiceDescriptor;
 use super::{MethodTable, Place};
 use crate::handler::GrpcService;
 use crate::interceptor::BoxInterceptor;
+use crate::rpc::OnCancel;
 
 /// Any [`GrpcService`] with its type erased, and with what surrounds its RPCs.
 ///
@@ -45,6 +46,11 @@ impl BoxService {
     ) -> Self {
         let list: Vec<_> = list.into_iter().collect();
         self.methods.surround(Place::Inside, &list);
+        self
+    }
+
+    pub(crate) fn with_on_cancel(mut self, path: &'static str, on_cancel: OnCancel) -> Self {
+        self.methods.set_on_cancel(path, on_cancel);
         self
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::handler::{Handler, MethodHandler, Serve};
 use crate::interceptor::{BoxInterceptor, Chain};
+use crate::rpc::OnCancel;
 
 /// The handlers of a server by the `:path` of their requests.
 ///
@@ -15,6 +16,7 @@ use crate::interceptor::{BoxInterceptor, Chain};
 pub struct MethodTable {
     routes: HashMap<&'static str, Route>,
     duplicate: Option<&'static str>,
+    unknown: Option<&'static str>,
 }
 
 /// One method: what answers it, and what surrounds that.
@@ -22,6 +24,7 @@ pub(crate) struct Route {
     pub(crate) handler: Box<dyn Handler>,
     /// `None` if nothing does.
     pub(crate) chain: Option<Chain>,
+    pub(crate) on_cancel: OnCancel,
 }
 
 impl MethodTable {
@@ -34,12 +37,29 @@ impl MethodTable {
         self.insert(Route {
             handler: Box::new(MethodHandler::<M, S>::new(Arc::clone(service))),
             chain: None,
+            on_cancel: OnCancel::default(),
         });
     }
 
     /// What answers a path, which must match to the byte.
     pub(crate) fn find(&self, path: &str) -> Option<&Route> {
         self.routes.get(path)
+    }
+
+    /// What becomes of this method's handler when its client gives up. A path that is not here is
+    /// reported when the server is bound.
+    pub(crate) fn set_on_cancel(&mut self, path: &'static str, on_cancel: OnCancel) {
+        match self.routes.get_mut(path) {
+            Some(route) => route.on_cancel = on_cancel,
+            None => {
+                self.unknown.get_or_insert(path);
+            }
+        }
+    }
+
+    /// A path that was to be set up and is not here, if any.
+    pub(crate) const fn unknown(&self) -> Option<&'static str> {
+        self.unknown
     }
 
     /// Puts these around every method, inside or outside of those that are there.
@@ -65,6 +85,7 @@ impl MethodTable {
     /// Takes over the other table's handlers.
     pub(crate) fn merge(&mut self, other: Self) {
         self.duplicate = self.duplicate.or(other.duplicate);
+        self.unknown = self.unknown.or(other.unknown);
         for route in other.routes.into_values() {
             self.insert(route);
         }

@@ -83,7 +83,8 @@ impl Answer {
                 Finished::Trailers
             }
             Self::Shared(stream) => stream.finish_now(status),
-            Self::Given => Finished::Trailers,
+            // Its client was gone before.
+            Self::Given => Finished::Reset,
         }
     }
 

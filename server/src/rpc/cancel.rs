@@ -6,11 +6,12 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::task::coop;
-use trunkline_core::{Deadline, Stage, Status};
+use trunkline_core::{Stage, Status};
 use trunkline_transport::Timer;
 
 use super::answer::Answer;
 use super::context::RequestContext;
+use crate::server::{Link, RunsOn};
 use crate::signal::Wait;
 
 /// Why a handler was dropped.
@@ -43,6 +44,24 @@ impl Cause {
     }
 }
 
+/// What becomes of a handler whose client gives up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum OnCancel {
+    /// It is dropped where it waits.
+    #[default]
+    Drop,
+    /// It is told by `cancelled()`, and goes on until it is done, the deadline passes or the
+    /// server stops.
+    RunToCompletion,
+}
+
+/// An RPC whose client is gone and whose handler runs on.
+#[derive(Debug)]
+struct GivenUp<'a> {
+    status: Status,
+    _place: RunsOn<'a>,
+}
+
 /// Who looks after the children of the RPC.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Children {
@@ -59,21 +78,33 @@ pin_project! {
         timer: Timer,
         #[pin]
         stop: Wait<'a>,
+        link: &'a Link,
         children: Children,
+        on_cancel: OnCancel,
+        given_up: Option<GivenUp<'a>>,
     }
 }
 
 impl<'a> Watch<'a> {
-    pub(super) const fn new(
-        deadline: Option<Deadline>,
-        stop: Wait<'a>,
+    pub(super) fn new(
+        context: &'a RequestContext,
+        on_cancel: OnCancel,
         children: Children,
     ) -> Self {
+        let link = context.link().as_ref();
         Self {
-            timer: Timer::new(deadline),
-            stop,
+            timer: Timer::new(context.deadline()),
+            stop: link.stop().wait(),
+            link,
             children,
+            on_cancel,
+            given_up: None,
         }
+    }
+
+    /// Why the client is gone, if the handler runs to completion all the same.
+    pub(super) fn given_up(self: Pin<&mut Self>) -> Option<Status> {
+        self.project().given_up.take().map(|gone| gone.status)
     }
 
     /// Ready when the RPC must end.
@@ -96,9 +127,25 @@ impl<'a> Watch<'a> {
         context: &RequestContext,
         cx: &mut Context<'_>,
     ) -> Poll<Cause> {
-        let this = self.project();
+        let mut this = self.project();
         if let Poll::Ready(status) = answer.poll_reset(cx) {
-            return Poll::Ready(Cause::Reset(status));
+            let runs_on = match this.on_cancel {
+                OnCancel::Drop => None,
+                OnCancel::RunToCompletion => this.link.run_on(),
+            };
+            let Some(place) = runs_on else {
+                return Poll::Ready(Cause::Reset(status));
+            };
+            let method = context.method().path;
+            tracing::debug!(method, %status, "RPC cancelled by its client, its handler runs on");
+            // Nothing that it holds of the connection is of use any more.
+            answer.forget(&status);
+            context.scope_or_new().cancel();
+            this.stop.set(this.link.abort().wait());
+            *this.given_up = Some(GivenUp {
+                status,
+                _place: place,
+            });
         }
         if this.timer.poll_expired(cx).is_ready() {
             return Poll::Ready(Cause::Deadline);

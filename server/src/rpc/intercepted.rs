@@ -45,10 +45,10 @@ where
         };
         let span = rpc.span();
         let handed = rpc.context.hand_over();
-        let (ended, kept) = {
+        let (ended, given_up, kept) = {
             let (context, answer) = (&rpc.context, &mut rpc.answer);
-            let stop = context.link().stop().wait();
-            let mut watch = pin!(Watch::new(context.deadline(), stop, Children::WatchedBelow));
+            let watch = Watch::new(context, rpc.on_cancel, Children::WatchedBelow);
+            let mut watch = pin!(watch);
             let service = &service;
             let serve = |cx: RequestContext, incoming| async move {
                 M::serve(service, &cx, incoming).await
@@ -71,8 +71,9 @@ where
                 let running = pin!(Next::new(&chain, end.as_mut()).run(handed));
                 watched(running, watch.as_mut(), answer, context, &span).await
             };
-            (ended, end.kept())
+            (ended, watch.given_up(), end.kept())
         };
+        rpc.given_up = given_up;
         if kept.panicked {
             rpc.panicked();
         }

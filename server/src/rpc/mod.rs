@@ -10,6 +10,7 @@ mod measured;
 mod run;
 mod settle;
 
+pub(crate) use self::cancel::OnCancel;
 pub use self::context::{Extensions, RequestContext};
 pub use self::incoming::{Finish, Incoming, Only, Outcome, Reply, Respond, Rest};
 pub(crate) use self::intercepted::run_intercepted;

@@ -13,7 +13,7 @@ use trunkline_transport::now;
 
 use super::PANICKED;
 use super::answer::Answer;
-use super::cancel::{Cause, Children, Watch};
+use super::cancel::{Cause, Children, OnCancel, Watch};
 use super::children::Scope;
 use super::context::RequestContext;
 use super::incoming::{Incoming, MessageLimits, Outcome, Requests};
@@ -43,6 +43,9 @@ pub(crate) struct Rpc {
     end: End,
     /// The handler panicked beneath interceptors.
     panicked: bool,
+    pub(super) on_cancel: OnCancel,
+    /// Why the client is gone, if the handler ran on.
+    pub(super) given_up: Option<Status>,
 }
 
 impl Rpc {
@@ -52,6 +55,7 @@ impl Rpc {
         fields: RequestFields,
         deadline: Option<Deadline>,
         link: Arc<Link>,
+        on_cancel: OnCancel,
     ) -> Self {
         let (body, responder) = stream.into_parts();
         let compression = link.compression().of(&fields);
@@ -73,6 +77,8 @@ impl Rpc {
             compression,
             end: End::Stopped,
             panicked: false,
+            on_cancel,
+            given_up: None,
         }
     }
 
@@ -111,6 +117,9 @@ impl Rpc {
 
     /// The handler has returned.
     pub(super) fn finish(&mut self, mut outcome: Outcome) {
+        if let Some(status) = self.given_up.take() {
+            return self.unheard(&status);
+        }
         if let Err(status) = outcome.0 {
             if let Some(cause) = self.reset() {
                 return self.cut(cause);
@@ -128,6 +137,13 @@ impl Rpc {
 
     /// Answers with what the handler said.
     fn answer(&mut self, outcome: Outcome) {
+        if self.answer.is_given() {
+            // Its client was gone before.
+            if let Err(status) = &outcome.0 {
+                self.measure_cut(status, None);
+            }
+            return;
+        }
         if let Some(measured) = &mut self.measured {
             measured.answered(&outcome, &self.answer);
         }
@@ -138,6 +154,28 @@ impl Rpc {
     fn measure_cut(&mut self, status: &Status, told: Option<Finished>) {
         if let Some(measured) = &mut self.measured {
             measured.cut(status, told);
+        }
+    }
+
+    /// The handler has run to completion, for a client that was gone.
+    fn unheard(&mut self, status: &Status) {
+        tracing::debug!(
+            method = self.context.method().path,
+            "handler ran to completion after its client was gone"
+        );
+        self.end = self.gone();
+        self.context.link().counters().rpc_ran_on();
+        self.measure_cut(status, None);
+    }
+
+    /// The end of an RPC whose client is gone.
+    fn gone(&self) -> End {
+        // Both clocks watch the deadline; whose was looked at first says nothing.
+        let deadline = self.context.deadline();
+        if deadline.is_some_and(|each| each.is_expired(now())) {
+            End::DeadlineExceeded
+        } else {
+            End::Cancelled
         }
     }
 
@@ -155,6 +193,9 @@ impl Rpc {
 
     /// The handler was dropped.
     pub(super) fn cut(&mut self, cause: Cause) {
+        if let (Cause::Child(_), Some(status)) = (&cause, self.given_up.take()) {
+            return self.unheard(&status);
+        }
         let cause = match cause {
             Cause::Child(status) => self.reset().unwrap_or(Cause::Child(status)),
             cause => cause,
@@ -171,13 +212,7 @@ impl Rpc {
         match cause {
             Cause::Reset(_) => {
                 tracing::debug!(method, %status, "RPC cancelled by its client");
-                // Both clocks watch the deadline; whose was looked at first says nothing.
-                let deadline = self.context.deadline();
-                self.end = if deadline.is_some_and(|each| each.is_expired(now())) {
-                    End::DeadlineExceeded
-                } else {
-                    End::Cancelled
-                };
+                self.end = self.gone();
                 self.measure_cut(&status, None);
                 self.answer.forget(&status);
             }
@@ -215,9 +250,10 @@ impl Rpc {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
-        if !self.answer.is_given() {
+        let panicking = std::thread::panicking();
+        if panicking || !self.answer.is_given() {
             let method = self.context.method().path;
-            let status = if std::thread::panicking() {
+            let status = if panicking {
                 tracing::error!(method, "handler panicked");
                 self.end = End::Panicked;
                 Status::internal(PANICKED)
@@ -252,20 +288,21 @@ where
             Err(status) => return rpc.finish(Outcome::from(status)),
         };
         let span = rpc.span();
-        let ended = {
+        let (ended, given_up) = {
             let (context, answer) = (&rpc.context, &mut rpc.answer);
-            let stop = context.link().stop().wait();
-            let mut watch = pin!(Watch::new(context.deadline(), stop, Children::Watched));
+            let mut watch = pin!(Watch::new(context, rpc.on_cancel, Children::Watched));
             let serve = pin!(M::serve(&service, context, incoming));
-            match watched(serve, watch.as_mut(), answer, context, &span).await {
+            let ended = match watched(serve, watch.as_mut(), answer, context, &span).await {
                 Ok(outcome) if outcome.0.is_ok() && context.scope().is_some() => {
                     // The RPC lasts as long as its children do.
                     let done = poll_fn(|cx| watch.as_mut().poll_children(answer, context, cx));
                     done.await.map(|()| outcome)
                 }
                 ended => ended,
-            }
+            };
+            (ended, watch.given_up())
         };
+        rpc.given_up = given_up;
         match ended {
             Ok(outcome) => rpc.finish(outcome),
             Err(cause) => rpc.cut(cause),

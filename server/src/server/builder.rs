@@ -239,9 +239,10 @@ impl ServerBuilder {
 
     /// Makes the server on a listener of any kind.
     ///
-    /// Errors: ALREADY_EXISTS names a service that was added twice; FAILED_PRECONDITION names the
-    /// address for which nobody gave [`credentials`](Self::credentials) or said
-    /// [`insecure`](Self::insecure), or for which both was done.
+    /// Errors: ALREADY_EXISTS names a service that was added twice; NOT_FOUND a method that its
+    /// service has no handler for; FAILED_PRECONDITION names the address for which nobody gave
+    /// [`credentials`](Self::credentials) or said [`insecure`](Self::insecure), or for which both
+    /// was done.
     pub fn listen(self, listener: impl Listener) -> Result<Server, Status> {
         let address = listener.address();
         let credentials = match (self.credentials, self.insecure) {

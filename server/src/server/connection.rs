@@ -318,7 +318,7 @@ impl Driver {
         let deadline = self.link.deadline(fields.timeout);
         let link = Arc::clone(&self.link);
         let method = route.handler.descriptor();
-        let rpc = Rpc::new(method, stream, fields, deadline, link);
+        let rpc = Rpc::new(method, stream, fields, deadline, link, route.on_cancel);
         route.handler.spawn(rpc, route.chain.as_ref());
     }
 

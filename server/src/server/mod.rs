@@ -177,6 +177,8 @@ pub(crate) struct Link {
     stop: Signal,
     /// Links that an RPC holds beside its first.
     copies: AtomicUsize,
+    /// RPCs whose client is gone and whose handler runs on.
+    running_on: AtomicUsize,
     /// What their clients are told.
     why: OnceLock<&'static str>,
 }
@@ -189,6 +191,7 @@ impl Link {
             id,
             stop: Signal::default(),
             copies: AtomicUsize::new(0),
+            running_on: AtomicUsize::new(0),
             why: OnceLock::new(),
         }
     }
@@ -203,10 +206,21 @@ impl Link {
         stats.begin_call(Side::Server, method, self.id, deadline, now)
     }
 
-    /// RPCs of this connection whose tasks have not ended, each of which holds the link.
+    /// RPCs of this connection whose tasks have not ended, each of which holds the link; without
+    /// those that run on for nobody.
     fn live_rpcs(self: &Arc<Self>) -> usize {
         let copies = self.copies.load(Ordering::Relaxed);
-        Arc::strong_count(self).saturating_sub(1 + copies)
+        let running_on = self.running_on.load(Ordering::Relaxed);
+        Arc::strong_count(self).saturating_sub(1 + copies + running_on)
+    }
+
+    /// A place for one more handler that runs on without its client; `None` if as many do as the
+    /// client may have calls, so that one which opens and resets streams does not pile them up.
+    pub(crate) fn run_on(&self) -> Option<RunsOn<'_>> {
+        let place = RunsOn(self);
+        let before = self.running_on.fetch_add(1, Ordering::Relaxed);
+        let limit = usize::try_from(self.shared.http2.max_concurrent_streams);
+        limit.is_ok_and(|limit| before < limit).then_some(place)
     }
 
     /// An RPC holds a second link.
@@ -245,6 +259,11 @@ impl Link {
         &self.stop
     }
 
+    /// Raised when the grace of the server's stop is over.
+    pub(crate) fn abort(&self) -> &Signal {
+        &self.shared.abort
+    }
+
     /// Ends every RPC of the connection, and tells clients why.
     fn cut(&self, why: &'static str) {
         let _ = self.why.set(why);
@@ -275,5 +294,15 @@ impl Link {
             (asked, limit) => asked.or(limit)?,
         };
         Some(Deadline::after(now(), allowed))
+    }
+}
+
+/// The place of one handler that runs on without its client.
+#[derive(Debug)]
+pub(crate) struct RunsOn<'a>(&'a Link);
+
+impl Drop for RunsOn<'_> {
+    fn drop(&mut self) {
+        self.0.running_on.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -37,6 +37,9 @@ pub struct ServerStats {
     pub rpcs_completed: u64,
     /// RPCs that their client gave up: it reset the stream, or its connection was lost.
     pub rpcs_cancelled: u64,
+    /// RPCs whose client was gone and whose handler ran to completion all the same, because its
+    /// method is to. They are counted under `rpcs_cancelled` or `rpcs_deadline_exceeded` too.
+    pub rpcs_ran_on: u64,
     /// RPCs ended by their deadline: the client's, or `max_timeout`. A client that watches its
     /// deadline itself often gives up a moment before the server would: that is `rpcs_cancelled`.
     pub rpcs_deadline_exceeded: u64,
@@ -71,6 +74,7 @@ pub(crate) struct Counters {
     started: AtomicU64,
     completed: AtomicU64,
     cancelled: AtomicU64,
+    ran_on: AtomicU64,
     deadline_exceeded: AtomicU64,
     stopped: AtomicU64,
     panicked: AtomicU64,
@@ -106,6 +110,11 @@ impl Counters {
             Finished::Reset => &self.stopped_by_reset,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handler ran to completion without its client.
+    pub(crate) fn rpc_ran_on(&self) {
+        self.ran_on.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(super) fn rejected(&self) {
@@ -167,6 +176,7 @@ impl Counters {
             rpcs_started: started,
             rpcs_completed: completed,
             rpcs_cancelled: cancelled,
+            rpcs_ran_on: get(&self.ran_on),
             rpcs_deadline_exceeded: late,
             rpcs_stopped: stopped,
             rpcs_panicked: panicked,
