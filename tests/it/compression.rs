@@ -238,7 +238,7 @@ async fn compressors_of_ones_own() {
     world.end().await;
 }
 
-/// One response is left alone where others are compressed.
+/// On another thread, where its panic could get lost.
 #[tokio::test]
 async fn a_compressor_that_panics_fails_only_its_call() {
     let registry = || CompressorRegistry::default().with(own::Fuse).unwrap();
