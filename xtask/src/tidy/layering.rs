@@ -34,6 +34,7 @@ const LAYERS: &[Layer] = &[
         name: "trunkline-transport",
         ours: &["trunkline-core"],
         outside: Some(&[
+            "base64",
             "bytes",
             "futures-core",
             "h2",
