@@ -57,6 +57,8 @@ mod own_errors;
 #[cfg(test)]
 mod panics;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod rotation;

@@ -1,6 +1,6 @@
 //! Calls over TLS: who is who, what both sides know, and what is said when it does not work.
 
-mod certificates;
+pub(crate) mod certificates;
 mod mistakes;
 mod mutual;
 mod openssl;

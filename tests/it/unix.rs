@@ -192,3 +192,20 @@ async fn errors_name_the_socket() {
     let long = plain().bind_unix("x".repeat(108)).await.unwrap_err();
     assert!(long.message().contains("108 bytes long"), "{long}");
 }
+
+/// A path is no authority: `localhost` is what a server gets to see.
+#[tokio::test]
+async fn the_authority_of_a_unix_socket_is_localhost() {
+    use crate::support::{Peer, within};
+    use trunkline::transport::{Listener, UnixListener};
+    let folder = Folder::new();
+    let path = folder.path("raw.sock");
+    let mut listener = UnixListener::bind(&path).await.unwrap();
+    let echo = EchoClient::new(Channel::insecure(format!("unix:{}", path.display())).unwrap());
+    let call = tokio::spawn(async move { echo.once(note("x")).await });
+    let (io, _) = within("a connection", listener.accept()).await.unwrap();
+    let mut peer = Peer::server(io, &[]).await;
+    let head = peer.expect_headers(1).await;
+    assert_eq!(head.get(":authority"), Some("localhost"));
+    call.abort();
+}

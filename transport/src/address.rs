@@ -21,6 +21,13 @@ pub enum Address {
     UnixAbstract(Arc<[u8]>),
     /// The nameless end of a Unix socket that a client connected from, as the kernel knows it.
     UnixClient(UnixCredentials),
+    /// A host that is looked up at the other end: by a proxy.
+    Name {
+        /// A host name, not an IP address.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
     /// The name of an in-memory listener.
     Memory(Arc<str>),
     /// Anything else, understood by a connector of yours.
@@ -72,6 +79,7 @@ impl fmt::Display for Address {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
             Self::UnixClient(credentials) => write!(f, "unix client ({credentials})"),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
             Self::Other(text) => f.write_str(text),
         }

@@ -7,6 +7,7 @@ mod error;
 mod io;
 mod listener;
 mod net;
+mod proxy;
 mod sync;
 mod timer;
 
@@ -25,4 +26,5 @@ pub use net::tcp::{TcpConnector, TcpListener};
 pub use net::tcp_config::{TcpConfig, TcpKeepalive};
 #[cfg(unix)]
 pub use net::unix::{UnixConnector, UnixListener};
+pub use proxy::{Proxy, ProxyConnector, ProxyError};
 pub use timer::{Timer, now};

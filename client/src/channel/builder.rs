@@ -1,28 +1,26 @@
 //! How a channel is made.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::Authority;
-use trunkline_core::Status;
 use trunkline_core::protocol::USER_AGENT;
 use trunkline_core::stats::StatsHandlers;
 use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCredentials};
 use trunkline_transport::http2::{ClientConfig, Keepalive};
-use trunkline_transport::{
-    Address, BoxConnector, Connector, SocketConnector, TcpConfig, TcpConnector,
-};
+use trunkline_transport::{BoxConnector, Connector, Proxy, TcpConfig};
 
 use super::Channel;
 use super::compression::{RequestCompression, Settings};
+use super::error::ChannelError;
+use super::route::{ProxyChoice, Route};
 use super::snapshot::Shared;
 use crate::balancer::AttemptDelay;
 use crate::credentials::BoxCallCredentials;
 use crate::interceptor::BoxInterceptor;
-use crate::resolver::{Endpoint, Target, TargetError};
+use crate::resolver::Target;
 use crate::subchannel::{BackoffConfig, ConnectSettings};
 
 /// Covers everything from the first SYN to the peer's SETTINGS. 20 s: the value of the gRPC
@@ -59,87 +57,6 @@ pub(crate) struct Config {
     pub(crate) stats: StatsHandlers,
 }
 
-/// Why a channel cannot be built; the text names the fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ChannelError {
-    /// The target string is not one.
-    Target(TargetError),
-    /// Neither credentials nor the word `insecure` was given.
-    NoCredentials,
-    /// Both credentials and the word `insecure` were given.
-    InsecureCredentials,
-    /// A `memory:` target needs the connector of the listener it means.
-    NoConnector,
-    /// The text given to [`ChannelBuilder::authority`] is no authority.
-    Authority {
-        /// The text as given.
-        text: String,
-    },
-    /// What was given to [`ChannelBuilder::compression`] is not among the channel's compressors.
-    Encoding {
-        /// The name as given.
-        name: String,
-    },
-    /// The text given to [`ChannelBuilder::user_agent`] cannot stand in a header.
-    UserAgent {
-        /// The text as given.
-        text: String,
-    },
-}
-
-impl fmt::Display for ChannelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Target(error) => error.fmt(f),
-            Self::NoCredentials => f.write_str(
-                "the channel has no credentials: call .credentials(...) on the builder, or .insecure() if plaintext is meant",
-            ),
-            Self::InsecureCredentials => f.write_str(
-                "the channel has credentials and is .insecure() too: leave one of them out",
-            ),
-            Self::NoConnector => f.write_str(
-                "a memory: target needs .connector(...) with the connector of its memory::pair",
-            ),
-            Self::Authority { text } => write!(f, "{text:?} is no authority (host or host:port)"),
-            Self::Encoding { name } => write!(
-                f,
-                "requests are to be compressed with {name:?}, which is not among the channel's compressors"
-            ),
-            Self::UserAgent { text } => write!(f, "{text:?} cannot stand in a user-agent header"),
-        }
-    }
-}
-
-impl std::error::Error for ChannelError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Target(error) => Some(error),
-            Self::NoCredentials
-            | Self::InsecureCredentials
-            | Self::NoConnector
-            | Self::Authority { .. }
-            | Self::UserAgent { .. }
-            | Self::Encoding { .. } => None,
-        }
-    }
-}
-
-impl From<TargetError> for ChannelError {
-    fn from(error: TargetError) -> Self {
-        Self::Target(error)
-    }
-}
-
-/// For functions that build a channel and call over it, and return `Status`.
-impl From<ChannelError> for Status {
-    fn from(error: ChannelError) -> Self {
-        Self::internal(format!("the channel cannot be built: {error}"))
-            .with_unprocessed(true)
-            .with_source(error)
-    }
-}
-
 /// Sets a channel's options; made by [`Channel::builder`].
 ///
 /// ```
@@ -159,8 +76,7 @@ pub struct ChannelBuilder {
     target: String,
     insecure: bool,
     credentials: Option<BoxCredentials>,
-    connector: Option<BoxConnector>,
-    tcp: TcpConfig,
+    route: Route,
     http2: ClientConfig,
     keepalive: Option<Keepalive>,
     backoff: BackoffConfig,
@@ -186,8 +102,7 @@ impl ChannelBuilder {
             target: target.to_owned(),
             insecure: false,
             credentials: None,
-            connector: None,
-            tcp: TcpConfig::default(),
+            route: Route::default(),
             http2: ClientConfig::default(),
             keepalive: None,
             backoff: BackoffConfig::default(),
@@ -240,21 +155,55 @@ impl ChannelBuilder {
     /// The credentials' handshake runs over what it makes, or none with
     /// [`insecure`](Self::insecure): say that too where the connector encrypts by itself.
     pub fn connector(mut self, connector: impl Connector) -> Self {
-        self.connector = Some(BoxConnector::new(connector));
+        self.route.connector = Some(BoxConnector::new(connector));
         self
     }
 
     /// Options of the TCP sockets. Of no use beside a [`connector`](Self::connector), which has
     /// its own.
     pub fn tcp(mut self, config: TcpConfig) -> Self {
-        self.tcp = config;
+        self.route.tcp = config;
+        self
+    }
+
+    /// Reaches servers through this HTTP proxy, whatever the environment says. Unix sockets, and
+    /// what [`Proxy::bypass`] names, are reached without it.
+    ///
+    /// Without this and [`no_proxy`](Self::no_proxy) the environment decides when the channel is
+    /// built, as in the other gRPC libraries: `grpc_proxy`, `https_proxy` or `http_proxy` with
+    /// the exceptions of `no_proxy`, never for this machine itself; the rules are at
+    /// [`Proxy::from_environment`]. A channel with a [`connector`](Self::connector) has no proxy.
+    ///
+    /// The proxy looks the target's name up and sees no more than that; credentials such as TLS
+    /// work end to end. Calls fail with UNAVAILABLE while the proxy cannot be reached or refuses;
+    /// the text names it, and what it answered.
+    ///
+    /// ```
+    /// use trunkline_client::Channel;
+    /// use trunkline_transport::Proxy;
+    ///
+    /// let proxy = Proxy::new("http://proxy.corp.example:3128")?.basic_auth("me", "secret");
+    /// let channel = Channel::builder("dns:///api.example.com:50051")
+    ///     .insecure()
+    ///     .proxy(proxy)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.route.proxy = ProxyChoice::Explicit(proxy);
+        self
+    }
+
+    /// Reaches servers directly, whatever proxy the environment asks for.
+    pub fn no_proxy(mut self) -> Self {
+        self.route.proxy = ProxyChoice::Never;
         self
     }
 
     /// The local IP address that TCP connections come from, on a machine that has several.
     /// Default: the kernel chooses. Short for the field of [`TcpConfig`].
     pub const fn local_address(mut self, address: IpAddr) -> Self {
-        self.tcp.local_address = Some(address);
+        self.route.tcp.local_address = Some(address);
         self
     }
 
@@ -356,20 +305,16 @@ impl ChannelBuilder {
     /// Builds the channel. Connects to nothing and needs no runtime.
     ///
     /// Errors: the target, authority or user agent is malformed; requests are to be compressed with
-    /// what there is no compressor for; there are neither credentials nor
-    /// the word `insecure`, or both; a `memory:` target came without a connector.
+    /// what there is no compressor for; there are neither credentials nor the word `insecure`, or
+    /// both; a `memory:` target came without a connector; there are both a connector and a proxy;
+    /// the environment asks for a proxy that is none.
     pub fn build(self) -> Result<Channel, ChannelError> {
-        let target = Target::parse(&self.target)?;
+        let mut target = Target::parse(&self.target)?;
         let credentials = match (self.credentials, self.insecure) {
             (Some(credentials), false) => credentials,
             (None, true) => BoxCredentials::new(Insecure),
             (None, false) => return Err(ChannelError::NoCredentials),
             (Some(_), true) => return Err(ChannelError::InsecureCredentials),
-        };
-        let connector = match self.connector {
-            Some(connector) => connector,
-            None if needs_connector(&target.endpoint) => return Err(ChannelError::NoConnector),
-            None => BoxConnector::new(SocketConnector::new(TcpConnector::new(self.tcp))),
         };
         let authority: Authority = match self.authority {
             Some(text) => text.parse().map_err(|_| ChannelError::Authority { text })?,
@@ -385,12 +330,14 @@ impl ChannelBuilder {
             http2.keepalive = keepalive;
         }
         let compression = self.compression.resolve()?;
+        let (connector, proxy) = self.route.settle(&mut target.endpoint, &http2.keepalive)?;
         let config = Config {
             target,
             authority: authority.clone(),
             user_agent,
             connect: ConnectSettings {
                 connector,
+                proxy,
                 credentials,
                 authority,
                 http2: http2.with_compression(compression.compression.clone()),
@@ -413,80 +360,5 @@ impl ChannelBuilder {
     }
 }
 
-fn needs_connector(endpoint: &Endpoint) -> bool {
-    match endpoint {
-        Endpoint::Name { .. } => false,
-        Endpoint::Addresses(list) => list
-            .iter()
-            .any(|each| matches!(each, Address::Memory(_) | Address::Other(_))),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(builder: ChannelBuilder) -> String {
-        builder.build().expect_err("a fault").to_string()
-    }
-
-    #[test]
-    fn plaintext_has_to_be_asked_for() {
-        let error = fault(Channel::builder("localhost:1"));
-        assert!(error.contains(".insecure()"), "{error}");
-        let (connector, _listener) = trunkline_transport::memory::pair("x");
-        let error = fault(Channel::builder("memory:x").connector(connector));
-        assert!(error.contains(".insecure()"), "not implied: {error}");
-        assert!(Channel::insecure("localhost:1").is_ok());
-    }
-
-    #[test]
-    fn plaintext_and_credentials_exclude_each_other() {
-        let both = Channel::builder("localhost:1")
-            .insecure()
-            .credentials(Insecure);
-        let error = both.build().expect_err("a fault");
-        assert_eq!(error, ChannelError::InsecureCredentials);
-        assert!(error.to_string().contains("leave one of them out"));
-    }
-
-    #[test]
-    fn faults_are_named() {
-        let plain = || Channel::builder("localhost:1").insecure();
-        assert!(fault(plain().authority("a b")).contains("\"a b\" is no authority"));
-        assert!(fault(plain().user_agent("a\nb")).contains("user-agent"));
-        assert!(fault(Channel::builder("memory:x").insecure()).contains(".connector("));
-        assert!(fault(Channel::builder("ftp://x").insecure()).contains("\"ftp\""));
-        let status = Status::from(ChannelError::from(TargetError::Empty));
-        assert!(status.message().contains("the target is empty"), "{status}");
-        assert!(std::error::Error::source(&status).is_some());
-    }
-
-    #[test]
-    fn defaults_and_overrides_reach_the_config() {
-        let plain = Channel::insecure("dns:///host:50051").expect("a channel");
-        let config = &plain.0.config;
-        assert_eq!(config.authority.as_str(), "host:50051");
-        assert_eq!(config.user_agent, USER_AGENT);
-        assert_eq!(config.max_receive_message_bytes, 4_194_304);
-        assert_eq!(config.connect.timeout, Duration::from_secs(20));
-        assert_eq!(config.max_connections, 4);
-
-        let built = Channel::builder("10.0.0.1:5")
-            .insecure()
-            .authority("svc.example")
-            .user_agent("mine/1")
-            .max_connections(0)
-            .build()
-            .expect("a channel");
-        let config = &built.0.config;
-        assert_eq!(config.authority.as_str(), "svc.example");
-        assert!(
-            config
-                .user_agent
-                .as_bytes()
-                .starts_with(b"mine/1 grpc-rust-trunkline/")
-        );
-        assert_eq!(config.max_connections, 1);
-    }
-}
+mod tests;

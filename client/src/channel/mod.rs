@@ -4,10 +4,12 @@ mod builder;
 mod close;
 mod compression;
 mod control;
+mod error;
 mod idle;
 mod life;
 mod middleware;
 mod queue;
+mod route;
 mod snapshot;
 mod state;
 
@@ -16,8 +18,9 @@ use std::sync::Arc;
 
 use trunkline_core::Method;
 
-pub use builder::{ChannelBuilder, ChannelError};
+pub use builder::ChannelBuilder;
 pub use close::CloseReport;
+pub use error::ChannelError;
 pub(crate) use queue::Picked;
 pub(crate) use snapshot::{Shared, loop_panics, no_runtime};
 pub(crate) use state::Picker;

@@ -10,7 +10,7 @@ use http::uri::Authority;
 use trunkline_core::{Code, Origin, Stage, Status};
 use trunkline_transport::credentials::{BoxCredentials, Secured, TransportCredentials};
 use trunkline_transport::http2::{ClientConfig, ClientConnection};
-use trunkline_transport::{Address, BoxConnector, Peer, connect_error};
+use trunkline_transport::{Address, BoxConnector, Peer, Proxy, connect_error};
 
 pub(crate) use backoff::Backoff;
 pub use backoff::BackoffConfig;
@@ -51,6 +51,8 @@ impl Subchannel {
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectSettings {
     pub(crate) connector: BoxConnector,
+    /// What the connector goes through, for errors.
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) credentials: BoxCredentials,
     /// The name that the server has to prove: the `:authority` of the calls.
     pub(crate) authority: Authority,
@@ -80,7 +82,7 @@ pub(crate) async fn connect(
         ClientConnection::handshake(io, peer, &settings.http2, freed).await
     };
     let result = tokio::time::timeout(settings.timeout, attempt).await;
-    result.unwrap_or_else(|_elapsed| Err(too_slow(address, stage, settings.timeout)))
+    result.unwrap_or_else(|_elapsed| Err(too_slow(settings, address, stage)))
 }
 
 /// Nothing was sent over a connection that could not be secured.
@@ -91,7 +93,13 @@ fn not_secured(why: Status, address: &Address) -> Status {
         .with_unprocessed(true)
 }
 
-fn too_slow(address: &Address, stage: Stage, timeout: Duration) -> Status {
+fn too_slow(settings: &ConnectSettings, address: &Address, stage: Stage) -> Status {
+    let timeout = settings.timeout;
+    let proxy = settings.proxy.as_ref();
+    let through = match proxy.filter(|proxy| proxy.carries_address(address)) {
+        Some(proxy) => format!(" through the proxy {proxy}"),
+        None => String::new(),
+    };
     let what = match stage {
         Stage::Tls => "the peer accepted the connection but did not finish the TLS handshake",
         Stage::Http2 => "the peer accepted the connection but sent no HTTP/2 SETTINGS",
@@ -99,7 +107,7 @@ fn too_slow(address: &Address, stage: Stage, timeout: Duration) -> Status {
     };
     Status::new(
         Code::Unavailable,
-        format!("{address}: {what} within {timeout:?} (the channel's connect_timeout)"),
+        format!("{address}: {what}{through} within {timeout:?} (the channel's connect_timeout)"),
     )
     .with_origin(Origin::Transport)
     .with_stage(stage)

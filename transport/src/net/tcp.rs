@@ -111,7 +111,7 @@ impl TcpConnector {
         Self { config }
     }
 
-    pub(super) async fn open(&self, to: SocketAddr) -> io::Result<BoxIo> {
+    pub(crate) async fn open(&self, to: SocketAddr) -> io::Result<BoxIo> {
         let socket = if to.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
