@@ -39,9 +39,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///     if seat == 13 {
 ///         return Err(SoldOut { seat })?;
 ///     }
-///     // An error of the standard library, or boxed, or of `anyhow`:
+///     // An error of the standard library, or one in a box:
 ///     let config: u32 = std::fs::read_to_string("/no/such/secret/path")?.parse()?;
-///     Ok(seat + config)
+///     // Of any other library, `anyhow` too:
+///     let tax: u32 = "7".parse().or_internal()?;
+///     Ok(seat + config + tax)
 /// }
 ///
 /// assert_eq!(handler("x").unwrap_err().message(), "the seat must be a number");
@@ -186,6 +188,15 @@ mod tests {
         io::Error::other(SECRET)
     }
 
+    /// As `anyhow` has it: no error itself, but it becomes one in a box.
+    struct Opaque(io::Error);
+
+    impl From<Opaque> for BoxError {
+        fn from(opaque: Opaque) -> Self {
+            opaque.0.into()
+        }
+    }
+
     fn hides(status: &Status) {
         assert_eq!(
             (status.code(), status.message(), status.origin()),
@@ -200,7 +211,8 @@ mod tests {
         let by_type = || -> Result<(), Status> { Err(secret())? };
         let boxed = || -> Result<(), Status> { Err(BoxError::from(secret()))? };
         let named = || Err::<(), _>(secret()).or_internal();
-        for handler in [by_type, boxed, named] {
+        let opaque = || Err::<(), _>(Opaque(secret())).or_internal();
+        for handler in [by_type, boxed, named, opaque] {
             hides(&handler().unwrap_err());
         }
         let number = || -> Result<u8, Status> { Ok("x".parse::<u8>()?) };
