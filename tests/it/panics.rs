@@ -1,10 +1,11 @@
 //! A panic is INTERNAL for its own call, and for no other; its text stays in the server.
 
-use std::sync::Once;
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use trunkline::client::{Receiver, Sender};
-use trunkline::{Code, Origin, Response, Status};
+use trunkline::server::{Interceptor, Next};
+use trunkline::{Code, Origin, RequestContext, Response, Status, Trailers};
 use trunkline_test_protos::echo::{EchoClient, Note};
 
 use crate::handlers::{Scripted, note, number, scripted, telling};
@@ -139,6 +140,99 @@ async fn a_panic_ends_its_own_call_alone() {
     assert_eq!(stats.rpcs_completed, 51, "{stats:?}");
     assert_eq!(stats.connections_accepted, 1, "the connection lives on");
     drop(echo);
+    world.end().await;
+}
+
+/// Panics before the handler, or after it.
+struct Panicking;
+
+impl Interceptor for Panicking {
+    async fn intercept(&self, cx: RequestContext, next: Next<'_>) -> Result<Trailers, Status> {
+        let when = cx.metadata().get("panic").map(str::to_owned);
+        match when.as_deref() {
+            Some("before") => panic!("{SECRET}"),
+            Some("later") => {
+                tokio::task::yield_now().await;
+                panic!("{SECRET}")
+            }
+            _ => {}
+        }
+        let outcome = next.run(cx).await;
+        match when.as_deref() {
+            Some("after") => panic!("{SECRET}"),
+            _ => outcome,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_an_interceptor_ends_its_own_call_alone() {
+    quiet_panics();
+    let server = crate::handlers::plain().intercept(Panicking);
+    let world = World::tcp_with(server, |channel| channel.max_connections(1)).await;
+    let echo = world.echo();
+    let neighbours = soon(neighbours(&echo)).await;
+
+    for when in ["before", "later", "after"] {
+        let call = echo.once(note("x")).metadata("panic", when);
+        check(&soon(call).await.unwrap_err());
+        let mut notes = soon(echo.expand(number(3)).metadata("panic", when))
+            .await
+            .unwrap();
+        if when == "after" {
+            for n in 0..3 {
+                let received = soon(notes.recv()).await.unwrap();
+                assert_eq!(received.map(|each| each.number), Some(n));
+            }
+        }
+        check(&soon(notes.recv()).await.unwrap_err());
+    }
+
+    soon(go_on(neighbours)).await;
+    assert_eq!(soon(echo.once(note("well"))).await.unwrap().text, "well");
+    world.quiet().await;
+    let stats = world.stats();
+    assert_eq!(stats.rpcs_panicked, 6, "{stats:?}");
+    assert_eq!(stats.rpcs_completed, 51, "{stats:?}");
+    assert_eq!(stats.connections_accepted, 1, "the connection lives on");
+    drop(echo);
+    world.end().await;
+}
+
+/// Notes the codes that it sees.
+struct Watching(Arc<Mutex<Vec<Code>>>);
+
+impl Interceptor for Watching {
+    async fn intercept(&self, cx: RequestContext, next: Next<'_>) -> Result<Trailers, Status> {
+        let outcome = next.run(cx).await;
+        let code = outcome.as_ref().map_or_else(Status::code, |_| Code::Ok);
+        self.0.lock().unwrap().push(code);
+        outcome
+    }
+}
+
+/// Under an interceptor a panic of the handler is told as any other end is, and counted as a panic.
+#[tokio::test]
+async fn an_interceptor_sees_the_panic_of_its_handler_as_internal() {
+    let seen = Arc::default();
+    let server = scripted(panicking()).intercept(Watching(Arc::clone(&seen)));
+    let world = World::memory(server);
+    let echo = world.echo();
+    for text in ["early", "late", "child"] {
+        check(&soon(echo.once(note(text))).await.unwrap_err());
+    }
+    let mut notes = soon(echo.expand(number(3))).await.unwrap();
+    for _ in 0..3 {
+        assert!(soon(notes.recv()).await.unwrap().is_some());
+    }
+    check(&soon(notes.recv()).await.unwrap_err());
+    let (mut sender, sum) = echo.collect().await.unwrap();
+    sender.send(&note("x")).await.unwrap();
+    check(&soon(sum).await.unwrap_err());
+    drop((sender, notes, echo));
+    world.quiet().await;
+    assert_eq!(world.stats().rpcs_panicked, 5);
+    assert_eq!(*seen.lock().unwrap(), [Code::Internal; 5]);
     world.end().await;
 }
 

@@ -15,6 +15,7 @@ use trunkline_test_protos::echo::{EchoServer, Note};
 use trunkline_test_protos::ledger::LedgerServer;
 
 use crate::handlers::{Plain, Scripted, amount, note, number, scripted};
+use crate::support::{Heard, Served, Wire, last_data, note as raw_note, request};
 use crate::world::{World, soon};
 
 const MS: Duration = Duration::from_millis(1);
@@ -601,4 +602,56 @@ async fn a_hook_validates_messages_of_unary_calls_and_streams_by_their_type() {
     assert_eq!(doubled.amount, 42);
     drop((sender, notes, echo));
     world.end().await;
+}
+
+/// Counts the calls that it sees.
+struct Counting(Arc<AtomicUsize>);
+
+impl Interceptor for Counting {
+    async fn intercept(&self, cx: RequestContext, next: Next<'_>) -> Result<Trailers, Status> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        next.run(cx).await
+    }
+}
+
+/// There is nothing to get around: what is no method's path is answered before any interceptor.
+#[tokio::test]
+async fn a_path_that_is_no_methods_reaches_neither_interceptor_nor_handler() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut served = Served::with(|server| server.intercept(Counting(Arc::clone(&count))));
+    let mut peer = served.connect().await;
+    let paths = [
+        "tests.echo.Echo/Once",
+        "//tests.echo.Echo/Once",
+        "/tests.echo.Echo//Once",
+        "/tests.echo.Echo/Once/",
+        "/tests.echo.Echo/Once?x",
+        "/tests.echo.Echo%2FOnce",
+        "%2Ftests.echo.Echo/Once",
+        "/tests.echo.Echo/%4Fnce",
+        "/x/../tests.echo.Echo/Once",
+        "/tests.echo.Echo/once",
+        "/tests.echo.Echo/Nope",
+        "/nope/Once",
+        "*",
+        "",
+    ];
+    for (stream, path) in (1..).step_by(2).zip(paths) {
+        let head = request(stream, path);
+        peer.send(Wire::from(head).and(last_data(stream, raw_note("bad"))))
+            .await;
+        let answer = peer.expect_end(stream).await;
+        let refused = answer.code() == Some(Code::Unimplemented.number());
+        assert!(refused || answer.reset.is_some(), "{path}: {answer:?}");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    assert!(served.heard_nothing_more());
+    let head = request(1001, "/tests.echo.Echo/Once");
+    peer.send(Wire::from(head).and(last_data(1001, raw_note("good"))))
+        .await;
+    assert_eq!(peer.expect_end(1001).await.code(), Some(0));
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    assert!(matches!(served.heard().await, Heard::Message(_)));
+    drop(peer);
+    served.end().await;
 }
