@@ -50,6 +50,14 @@ examples! {
     tls: "ann: Hello, ann, over TLS 1.3!", "this certificate is no member's",
         "requires a client certificate", "roots loaded (Mozilla's)", "it is for localhost",
         "it expects TLS";
+    interceptor: "client  UNAUTHENTICATED: /helloworld.Greeter/SayHello: no token (from the server)",
+        "client  fetched token 2", "server  /helloworld.Greeter/SayHello: OK",
+        "Hello, moon! (asked by ann)", "not sent: INVALID_ARGUMENT", "server  1 connection";
+    tower_layers: "client  timeout: 4 OK, 2 late, 0 shed", "client  limit: 6 OK, 0 late, 0 shed",
+        "client  shed: 2 OK, 0 late, 4 shed";
+    auth: "channel: Bearer t1", "renewed: Bearer t2", "both: Bearer t2 and Bearer mine",
+        "nobody: UNAUTHENTICATED", "signed: Signed for https://localhost/helloworld.Greeter",
+        "call credentials are not sent over the connection to 127.0.0.1", "0 calls reached it";
     multiplex: "1600 calls, 4 kinds, 2 services, 400 stubs, 1 connection",
         "12 calls failed on purpose, 0 not as planned", "OUT_OF_RANGE: /multiplex.Numbers/Square",
         "DEADLINE_EXCEEDED: /multiplex.Numbers/RunningTotal", "CANCELLED: /multiplex.Words/Split";
