@@ -8,6 +8,7 @@ use trunkline_core::{Method, MethodDescriptor, ServiceDescriptor};
 use crate::interceptor::{BoxInterceptor, Chain, Interceptor};
 use crate::router::{BoxService, MethodTable};
 use crate::rpc::{Incoming, OnCancel, Outcome, RequestContext, Rpc, run, run_intercepted};
+use crate::server::MethodLimits;
 
 /// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`.
 pub trait GrpcService {
@@ -69,6 +70,27 @@ pub trait GrpcService {
     {
         self.boxed()
             .with_on_cancel(M::DESCRIPTOR.path, OnCancel::RunToCompletion)
+    }
+
+    /// Gives the messages of `M` limits of their own, where those of the server are too narrow or
+    /// too wide. What is not said stays the server's.
+    ///
+    /// A method that is not of this service fails when the server is bound.
+    /// ```
+    /// use trunkline_core::Method;
+    /// use trunkline_server::{BoxService, GrpcService, MethodLimits};
+    ///
+    /// // With generated code: `StoreServer::new(store).method_limits::<store::Put>(limits)`.
+    /// fn roomy<Put: Method>(store: impl GrpcService) -> BoxService {
+    ///     let limits = MethodLimits::new().max_receive_message_bytes(64 * 1024 * 1024);
+    ///     store.method_limits::<Put>(limits)
+    /// }
+    /// ```
+    fn method_limits<M: Method>(self, limits: MethodLimits) -> BoxService
+    where
+        Self: Sized,
+    {
+        self.boxed().with_limits(M::DESCRIPTOR.path, limits)
     }
 }
 

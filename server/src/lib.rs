@@ -21,7 +21,7 @@ pub use handler::{GrpcService, Serve};
 pub use interceptor::{BoxInterceptor, Interceptor, Next};
 pub use router::{BoxService, MethodTable, Router};
 pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext, Respond, Rest};
-pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
+pub use server::{MethodLimits, Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
 pub use stream::{Receiver, Sender};
 #[cfg(feature = "tower")]
 pub use tower::{RunRpc, RunRpcFuture};

@@ -1,9 +1,13 @@
 //! Message limits: a message over one fails its own call, with a text that says which size met
 //! which limit, where, and what to set.
 
+use trunkline::server::{GrpcService, MethodLimits, Server};
 use trunkline::{Code, Origin, Status};
+use trunkline_test_protos::echo::EchoServer;
+use trunkline_test_protos::echo::echo::{Chat, Collect, Once};
+use trunkline_test_protos::ledger::ledger::Double;
 
-use crate::handlers::{Scripted, bytes, note, number, plain, scripted};
+use crate::handlers::{Plain, Scripted, bytes, note, number, plain, scripted};
 use crate::world::{World, soon};
 
 const MIB: usize = 1024 * 1024;
@@ -206,4 +210,71 @@ async fn the_server_has_limits_for_both_directions() {
     assert_eq!(soon(echo.once(bytes(900))).await.unwrap().data.len(), 900);
     drop(echo);
     world.end().await;
+}
+
+/// A method's own limits come before the server's, wider or narrower, in every kind of call; other
+/// methods keep the server's.
+#[tokio::test]
+async fn methods_have_limits_of_their_own() {
+    let wide = MethodLimits::new().max_receive_message_bytes(6 * MIB);
+    let narrow = MethodLimits::new()
+        .max_receive_message_bytes(2_000)
+        .max_send_message_bytes(1_000);
+    let echo = EchoServer::new(Plain::default())
+        .method_limits::<Collect>(wide)
+        .method_limits::<Once>(wide)
+        .method_limits::<Chat>(narrow);
+    let world = World::tcp_with(Server::insecure().add_service(echo), |channel| {
+        channel.max_receive_message_bytes(usize::MAX)
+    })
+    .await;
+    let echo = world.echo();
+    const SIZE: usize = 5 * MIB;
+    let taken = soon(echo.once(bytes(SIZE))).await.unwrap();
+    assert_eq!(taken.data.len(), SIZE);
+    soon(echo.collect().upload([bytes(SIZE)])).await.unwrap();
+    let refused = soon(echo.collect().upload([bytes(7 * MIB)])).await;
+    let server = ["server", "receiving", "max_receive_message_bytes"];
+    check(&refused.unwrap_err(), 7 * MIB, 6 * MIB, server);
+
+    let mut notes = soon(echo.expand(bytes(SIZE))).await.unwrap();
+    check(
+        &soon(notes.recv()).await.unwrap_err(),
+        SIZE,
+        4 * MIB,
+        server,
+    );
+
+    let (mut sender, mut receiver) = soon(echo.chat()).await.unwrap();
+    sender.send(&bytes(900)).await.unwrap();
+    assert_eq!(soon(receiver.recv()).await.unwrap(), Some(bytes(900)));
+    sender.send(&bytes(1_500)).await.unwrap();
+    let sending = ["server", "sending", "max_send_message_bytes"];
+    check(
+        &soon(receiver.recv()).await.unwrap_err(),
+        1_500,
+        1_000,
+        sending,
+    );
+    let (mut sender, mut receiver) = soon(echo.chat()).await.unwrap();
+    sender.send(&bytes(3_000)).await.unwrap();
+    check(
+        &soon(receiver.recv()).await.unwrap_err(),
+        3_000,
+        2_000,
+        server,
+    );
+    drop((notes, sender, receiver, echo));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn limits_of_a_method_that_is_not_there_are_a_mistake() {
+    let echo = EchoServer::new(Plain::default()).method_limits::<Double>(MethodLimits::new());
+    let server = Server::insecure().add_service(echo);
+    let error = server.bind("127.0.0.1:0").await.unwrap_err();
+    assert!(
+        error.message().contains("/tests.ledger.Ledger/Double"),
+        "{error}"
+    );
 }

@@ -14,7 +14,7 @@ use crate::interceptor::BoxInterceptor;
 
 pub use self::service::BoxService;
 pub use self::table::MethodTable;
-pub(crate) use self::table::Place;
+pub(crate) use self::table::{Place, Route};
 pub(crate) use self::unknown::unknown;
 
 /// A set of services, keyed by name.

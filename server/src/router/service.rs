@@ -8,6 +8,7 @@ use super::{MethodTable, Place};
 use crate::handler::GrpcService;
 use crate::interceptor::BoxInterceptor;
 use crate::rpc::OnCancel;
+use crate::server::MethodLimits;
 
 /// Any [`GrpcService`] with its type erased, and with what surrounds its RPCs.
 ///
@@ -51,6 +52,11 @@ impl BoxService {
 
     pub(crate) fn with_on_cancel(mut self, path: &'static str, on_cancel: OnCancel) -> Self {
         self.methods.set_on_cancel(path, on_cancel);
+        self
+    }
+
+    pub(crate) fn with_limits(mut self, path: &'static str, limits: MethodLimits) -> Self {
+        self.methods.set_limits(path, limits);
         self
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::handler::{Handler, MethodHandler, Serve};
 use crate::interceptor::{BoxInterceptor, Chain};
 use crate::rpc::OnCancel;
+use crate::server::MethodLimits;
 
 /// The handlers of a server by the `:path` of their requests.
 ///
@@ -25,6 +26,7 @@ pub(crate) struct Route {
     /// `None` if nothing does.
     pub(crate) chain: Option<Chain>,
     pub(crate) on_cancel: OnCancel,
+    pub(crate) limits: MethodLimits,
 }
 
 impl MethodTable {
@@ -38,6 +40,7 @@ impl MethodTable {
             handler: Box::new(MethodHandler::<M, S>::new(Arc::clone(service))),
             chain: None,
             on_cancel: OnCancel::default(),
+            limits: MethodLimits::new(),
         });
     }
 
@@ -49,8 +52,18 @@ impl MethodTable {
     /// What becomes of this method's handler when its client gives up. A path that is not here is
     /// reported when the server is bound.
     pub(crate) fn set_on_cancel(&mut self, path: &'static str, on_cancel: OnCancel) {
+        self.set_up(path, |route| route.on_cancel = on_cancel);
+    }
+
+    /// How large the messages of this method may be. As with
+    /// [`set_on_cancel`](Self::set_on_cancel).
+    pub(crate) fn set_limits(&mut self, path: &'static str, limits: MethodLimits) {
+        self.set_up(path, |route| route.limits = limits);
+    }
+
+    fn set_up(&mut self, path: &'static str, set: impl FnOnce(&mut Route)) {
         match self.routes.get_mut(path) {
-            Some(route) => route.on_cancel = on_cancel,
+            Some(route) => set(route),
             None => {
                 self.unknown.get_or_insert(path);
             }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tracing::Span;
 use trunkline_core::protocol::{RequestFields, Subtype};
-use trunkline_core::{Codec, Deadline, Method, MethodDescriptor, Stage, Status};
+use trunkline_core::{Codec, Deadline, Method, Stage, Status};
 use trunkline_transport::http2::{Finished, RequestBody, ResponseForm, ServerStream};
 use trunkline_transport::now;
 
@@ -21,6 +21,7 @@ use super::measured::Measured;
 use super::settle::settle;
 use crate::compression::RpcCompression;
 use crate::handler::Serve;
+use crate::router::Route;
 use crate::server::{End, Link};
 
 /// One RPC from its head on: what its task owns.
@@ -38,6 +39,7 @@ pub(crate) struct Rpc {
     /// The codec and the encoding that the answer names.
     form: ResponseForm,
     compression: RpcCompression,
+    limits: MessageLimits,
     measured: Option<Box<Measured>>,
     /// `Stopped` until it ends otherwise: a runtime that goes away drops the task as it stands.
     end: End,
@@ -50,12 +52,11 @@ pub(crate) struct Rpc {
 
 impl Rpc {
     pub(crate) fn new(
-        method: &'static MethodDescriptor,
+        route: &Route,
         stream: ServerStream,
         fields: RequestFields,
         deadline: Option<Deadline>,
         link: Arc<Link>,
-        on_cancel: OnCancel,
     ) -> Self {
         let (body, responder) = stream.into_parts();
         let compression = link.compression().of(&fields);
@@ -66,6 +67,8 @@ impl Rpc {
             ..
         } = fields;
         link.counters().rpc_started();
+        let method = route.handler.descriptor();
+        let (receive_bytes, send_bytes) = route.limits.within(link.limits());
         let context = RequestContext::new(method, metadata, user_agent, deadline, link);
         Self {
             measured: Measured::begin(&context),
@@ -75,9 +78,13 @@ impl Rpc {
             asked: subtype,
             form: ResponseForm::default(),
             compression,
+            limits: MessageLimits {
+                receive_bytes,
+                send_bytes,
+            },
             end: End::Stopped,
             panicked: false,
-            on_cancel,
+            on_cancel: route.on_cancel,
             given_up: None,
         }
     }
@@ -97,11 +104,6 @@ impl Rpc {
             subtype: codec.subtype(),
             encoding: encoding.map(|each| each.encoding().clone()),
         };
-        let limits = self.context.link().limits();
-        let limits = MessageLimits {
-            receive_bytes: limits.max_receive_message_bytes,
-            send_bytes: limits.max_send_message_bytes,
-        };
         let unopened = || Status::internal("the call was opened twice");
         let body = self.body.take().ok_or_else(unopened)?;
         let shape = M::DESCRIPTOR.shape;
@@ -112,7 +114,13 @@ impl Rpc {
             Requests::Body(body)
         };
         let hooks = self.measured.as_deref().map(Measured::hooks);
-        Ok(Incoming::new(requests, codec, limits, compression, hooks))
+        Ok(Incoming::new(
+            requests,
+            codec,
+            self.limits,
+            compression,
+            hooks,
+        ))
     }
 
     /// The handler has returned.

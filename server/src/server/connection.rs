@@ -317,8 +317,7 @@ impl Driver {
         };
         let deadline = self.link.deadline(fields.timeout);
         let link = Arc::clone(&self.link);
-        let method = route.handler.descriptor();
-        let rpc = Rpc::new(method, stream, fields, deadline, link, route.on_cancel);
+        let rpc = Rpc::new(route, stream, fields, deadline, link);
         route.handler.spawn(rpc, route.chain.as_ref());
     }
 

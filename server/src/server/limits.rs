@@ -34,3 +34,45 @@ impl Default for Limits {
         }
     }
 }
+
+/// The message limits of one method, where they differ from the server's; for
+/// [`GrpcService::method_limits`](crate::GrpcService::method_limits).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MethodLimits {
+    receive_bytes: Option<usize>,
+    send_bytes: Option<usize>,
+}
+
+impl MethodLimits {
+    /// Those of the server.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            receive_bytes: None,
+            send_bytes: None,
+        }
+    }
+
+    /// The largest request message of the method, in bytes, after decompression.
+    #[must_use]
+    pub const fn max_receive_message_bytes(mut self, bytes: usize) -> Self {
+        self.receive_bytes = Some(bytes);
+        self
+    }
+
+    /// The largest response message of the method, in bytes, before compression.
+    #[must_use]
+    pub const fn max_send_message_bytes(mut self, bytes: usize) -> Self {
+        self.send_bytes = Some(bytes);
+        self
+    }
+
+    /// How large requests and responses may be on this server.
+    pub(crate) fn within(self, server: &Limits) -> (usize, usize) {
+        (
+            self.receive_bytes
+                .unwrap_or(server.max_receive_message_bytes),
+            self.send_bytes.unwrap_or(server.max_send_message_bytes),
+        )
+    }
+}

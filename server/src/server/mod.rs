@@ -21,6 +21,7 @@ use trunkline_transport::{Address, BoxListener, Peer, now};
 
 pub use self::builder::ServerBuilder;
 pub(crate) use self::limits::Limits;
+pub use self::limits::MethodLimits;
 pub use self::shutdown::{ServerHandle, StopReport};
 pub use self::stats::ServerStats;
 pub(crate) use self::stats::{ChildGuard, Counters, End};
