@@ -3,6 +3,7 @@
 fn main() -> Result<(), trunkline_codegen::Error> {
     trunkline_codegen::configure().compile(
         &[
+            "proto/archive.proto",
             "proto/booking.proto",
             "proto/helloworld.proto",
             "proto/route_guide.proto",

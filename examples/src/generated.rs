@@ -1,5 +1,10 @@
 //! The code that `build.rs` generated, a module for each package of `proto/`.
 
+/// `proto/archive.proto`: for compression.
+pub mod archive {
+    include!(concat!(env!("OUT_DIR"), "/archive.rs"));
+}
+
 /// `proto/booking.proto`: for errors.
 pub mod booking {
     include!(concat!(env!("OUT_DIR"), "/booking.rs"));

@@ -5,7 +5,7 @@ mod generated;
 mod places;
 mod timeline;
 
-pub use generated::{booking, helloworld, multiplex, patience, routeguide, work};
+pub use generated::{archive, booking, helloworld, multiplex, patience, routeguide, work};
 pub use places::{distance_metres, is_within, places};
 pub use timeline::{Timeline, wrap};
 

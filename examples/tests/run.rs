@@ -47,6 +47,9 @@ examples! {
         "UNAVAILABLE: once more in 20ms", "reserved: number 7";
     metadata: "Hello, ann!", "stamped Some([255, 254, 1, 0])", "seats left: Some(\"12\")",
         "ask Some(\"the box office\")", "\"Seat\"", "\"grpc-seat\"", "\"se at\"";
+    compression: "Store request: 106010 bytes, ", "Store request: 6 bytes, 6 on the wire, as it is",
+        "Store request: 106011 bytes, 106011 on the wire, as it is", "Fetch response: 106013 bytes, 106013 on the wire",
+        "all 5 of them back", "424000 characters read", "\"lzma\" is not among the channel's compressors";
     tls: "ann: Hello, ann, over TLS 1.3!", "this certificate is no member's",
         "requires a client certificate", "roots loaded (Mozilla's)", "it is for localhost",
         "it expects TLS";
