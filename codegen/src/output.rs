@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::format::LINTS;
 use crate::generate::Package;
 use crate::options::Options;
 
@@ -120,7 +121,7 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!({:?});
             let name = open.join(".").replace("r#", "");
             let _ = writeln!(
                 out,
-                "{indent}/// Package `{name}`.\n{indent}#[allow(unreachable_pub, reason = \"generated code\")]\n{indent}pub mod {part} {{"
+                "{indent}/// Package `{name}`.\n{indent}{LINTS}\n{indent}pub mod {part} {{"
             );
         }
         let indent = "    ".repeat(open.len());
