@@ -1,5 +1,9 @@
 //! Generates from files in every style, in two ways: with the defaults, and with every option used.
 
+mod tree;
+
+use std::path::PathBuf;
+
 use trunkline_codegen::{configure, Builder, Error};
 
 const SHOP: &str = "proto/shop/shop.proto";
@@ -24,7 +28,27 @@ fn main() -> Result<(), Error> {
         &[SHOP],
     )?;
     let wkt = configure().compile_well_known_types();
-    write("well_known", wkt, &["proto/taken/taken.proto", SHOP])
+    write("well_known", wkt, &["proto/taken/taken.proto", SHOP])?;
+    many()
+}
+
+/// A small tree of many packages; `cargo xtask soak` compiles a large one.
+fn many() -> Result<(), Error> {
+    let protos = out_dir().join("many-protos");
+    let size = tree::Size {
+        packages: 8,
+        files: 3,
+    };
+    let files = tree::write(&protos, size).unwrap_or_default();
+    configure()
+        .out_dir(out_dir().join("many"))
+        .compile(&files, &[protos])
+}
+
+fn out_dir() -> PathBuf {
+    std::env::var_os("OUT_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_default()
 }
 
 /// Every option that shapes messages and services.
@@ -48,8 +72,7 @@ fn choices(builder: Builder) -> Builder {
 
 /// Below `OUT_DIR`, in a folder of its own, as checked-in code would be.
 fn write(folder: &str, builder: Builder, files: &[&str]) -> Result<(), Error> {
-    let out = std::env::var_os("OUT_DIR").map(std::path::PathBuf::from);
     builder
-        .out_dir(out.unwrap_or_default().join(folder))
+        .out_dir(out_dir().join(folder))
         .compile(files, &["proto", "common/proto"])
 }

@@ -12,4 +12,4 @@
 
 mod generated;
 
-pub use generated::{choices, pb, well_known, Delay};
+pub use generated::{choices, many, pb, well_known, Delay};

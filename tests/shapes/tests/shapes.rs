@@ -387,6 +387,26 @@ fn options_change_the_types_of_fields() {
 }
 
 #[test]
+fn many_packages_that_import_their_neighbours_are_one_tree_of_modules() {
+    use trunkline_test_shapes::many::org::{p0, p1, p3, p7};
+    let message = p0::M1 {
+        other10: Some(p7::M0::default()),
+        other11: Some(p0::M0::default()),
+        other12: Some(p1::M0::default()),
+        ..p0::M1::default()
+    };
+    there_and_back(&message);
+    // A package inside another one, beside a third.
+    let inside = p1::inside::M2 {
+        other10: Some(p1::M1::default()),
+        other12: Some(p3::M1::default()),
+        ..p1::inside::M2::default()
+    };
+    there_and_back(&inside);
+    assert_eq!(p1::inside::service::SERVICE.name, "org.p1.inside.Service");
+}
+
+#[test]
 fn well_known_types_can_be_types_of_ones_own() {
     let order = well_known::shop::Order {
         delay: Some(well_known::google::protobuf::Duration {
