@@ -110,6 +110,18 @@ async fn the_authority_is_what_is_asked_for_verified_and_said() {
 }
 
 #[tokio::test]
+async fn a_rustls_configuration_of_ones_own_may_be_used() {
+    let authority = Authority::new("ours");
+    let leaf = authority.sign(&["127.0.0.1"]);
+    let server = ServerTls::from_rustls(certificates::raw_server_config(&leaf, &[])).unwrap();
+    let client = ClientTls::from_rustls(certificates::raw_client(&authority, &[])).unwrap();
+    let world = secured(server, client).await;
+    let told = soon(world.echo().once(note("hello"))).await.unwrap();
+    assert!(told.text.contains("alpn \"h2\""), "{}", told.text);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn user_code_may_bring_its_own_credentials() {
     use trunkline::transport::BoxIo;
     use trunkline::transport::credentials::{

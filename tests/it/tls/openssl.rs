@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tracing::Level;
 use trunkline::client::BackoffConfig;
-use trunkline::tls::ServerTls;
+use trunkline::tls::{Identity, ServerTls};
 use trunkline::transport::BoxIo;
 use trunkline::{Channel, Code, Stage};
 use trunkline_test_protos::echo::EchoClient;
@@ -88,6 +88,49 @@ fn s_server(files: &Files, authority: &Authority, alpn: &[&str]) -> (Child, Echo
         .backoff(backoff)
         .credentials(authority.client());
     (child, EchoClient::new(channel.build().unwrap()))
+}
+
+/// What OpenSSL writes to its output.
+fn made(arguments: &[&str]) -> String {
+    let mut command = std::process::Command::new("openssl");
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn keys_are_read_in_every_form_that_openssl_writes() {
+    if !installed() {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("trunkline-keys-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let files = Files(folder);
+    let file = files.0.join("key.pem");
+    let path = file.to_str().unwrap();
+    let curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    for (kind, generate) in [("rsa", &["-algorithm", "RSA"][..]), ("ec", &curve[..])] {
+        let pkcs8 = made(&[&["genpkey"], generate].concat());
+        std::fs::write(&file, &pkcs8).unwrap();
+        let request = [
+            "req", "-x509", "-new", "-key", path, "-subj", "/CN=x", "-days", "1",
+        ];
+        let chain = made(&request);
+        // PKCS#1 and SEC1.
+        let traditional = match kind {
+            "rsa" => made(&["rsa", "-in", path, "-traditional"]),
+            _ => made(&["ec", "-in", path]),
+        };
+        assert_ne!(pkcs8, traditional);
+        Identity::from_pem(&chain, &pkcs8).unwrap();
+        Identity::from_pem(&chain, &traditional).unwrap();
+    }
+    let encrypted = made(&["genpkey", "-algorithm", "RSA", "-aes256", "-pass", "pass:x"]);
+    let error = Identity::from_pem(&Authority::new("x").pem, encrypted).unwrap_err();
+    assert!(
+        error.to_string().contains("encrypted keys are not read"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

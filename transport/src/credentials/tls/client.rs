@@ -115,7 +115,7 @@ impl ClientTls {
         };
         let connected = TlsConnector::from(config).connect(name, io).await;
         let stream = connected.map_err(|error| match explain(&error, &terms) {
-            Some(text) => failed(text),
+            Some(text) => failed(text).with_source(error),
             None => failed(cut(&error, &terms)).with_source(error),
         })?;
         let (_, session) = stream.get_ref();
@@ -257,7 +257,7 @@ fn server_name(authority: &str) -> Result<ServerName<'static>, Status> {
     parse_name(host).map_err(|error| failed(format!("no name to verify: {error}")))
 }
 
-fn parse_name(text: &str) -> Result<ServerName<'static>, TlsError> {
+pub(super) fn parse_name(text: &str) -> Result<ServerName<'static>, TlsError> {
     let bare = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));

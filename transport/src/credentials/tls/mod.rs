@@ -93,3 +93,6 @@ fn info(session: &CommonState, server_name: Option<String>) -> TlsInfo {
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
     }
 }
+
+#[cfg(test)]
+mod tests;
