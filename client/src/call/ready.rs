@@ -46,7 +46,7 @@ pub(crate) async fn wait(
             Picker::Failed(why) if !wait_for_ready => return Err(why.clone()),
             Picker::Closed(why) => return Err(why.clone()),
             Picker::Idle => shared.wake.notify_one(),
-            Picker::Failed(_) | Picker::Resolving | Picker::Connecting(_) => {}
+            Picker::Failed(_) | Picker::Resolving | Picker::Connecting(..) => {}
             Picker::Ready(_) => match queue(&shared, &mut expiry).await? {
                 Some(picked) => return Ok(picked),
                 None => continue,

@@ -21,7 +21,7 @@ use crate::balancer::AttemptDelay;
 use crate::credentials::BoxCallCredentials;
 use crate::interceptor::BoxInterceptor;
 use crate::resolver::Target;
-use crate::subchannel::{BackoffConfig, ConnectSettings};
+use crate::subchannel::{BackoffConfig, ConnectSettings, Progress};
 
 /// Covers everything from the first SYN to the peer's SETTINGS. 20 s: the value of the gRPC
 /// document "Connection Backoff".
@@ -342,6 +342,7 @@ impl ChannelBuilder {
                 authority,
                 http2: http2.with_compression(compression.compression.clone()),
                 timeout: self.connect_timeout,
+                progress: Progress::default(),
             },
             backoff: self.backoff,
             attempt_delay: self.attempt_delay,

@@ -439,7 +439,9 @@ impl Control {
         let picker = match self.balancer.verdict() {
             Verdict::Idle => Picker::Idle,
             Verdict::Resolving => Picker::Resolving,
-            Verdict::Connecting => Picker::Connecting(self.balancer.addresses()),
+            Verdict::Connecting => {
+                Picker::Connecting(self.balancer.addresses(), self.settings.progress.clone())
+            }
             Verdict::Failed(why) => Picker::Failed(why),
             Verdict::Ready(id) => self
                 .subchannels

@@ -64,7 +64,7 @@ impl Snapshot {
         match &self.picker {
             Picker::Resolving => Stage::Resolve,
             Picker::Ready(_) => Stage::Pick,
-            Picker::Idle | Picker::Connecting(_) | Picker::Closed(_) => Stage::Connect,
+            Picker::Idle | Picker::Connecting(..) | Picker::Closed(_) => Stage::Connect,
             Picker::Failed(why) => why.stage().unwrap_or(Stage::Connect),
         }
     }

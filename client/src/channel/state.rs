@@ -6,6 +6,8 @@ use trunkline_core::Status;
 use trunkline_transport::Address;
 use trunkline_transport::http2::{ClientConnection, Usage};
 
+use crate::subchannel::Progress;
+
 /// Whether a channel can carry calls now.
 ///
 /// Source: gRPC document "Connectivity Semantics and API".
@@ -106,8 +108,8 @@ pub(crate) enum Picker {
     Idle,
     /// The name is being looked up.
     Resolving,
-    /// These addresses are being tried.
-    Connecting(String),
+    /// These addresses are being tried, and have come so far.
+    Connecting(String, Progress),
     Ready(Ready),
     /// Nothing can be reached: fail-fast calls end with this.
     Failed(Status),
@@ -120,7 +122,7 @@ impl Picker {
     pub(crate) const fn state(&self) -> ConnectivityState {
         match self {
             Self::Idle => ConnectivityState::Idle,
-            Self::Resolving | Self::Connecting(_) => ConnectivityState::Connecting,
+            Self::Resolving | Self::Connecting(..) => ConnectivityState::Connecting,
             Self::Ready(_) => ConnectivityState::Ready,
             Self::Failed(_) => ConnectivityState::TransientFailure,
             Self::Closed(_) => ConnectivityState::Shutdown,
@@ -133,7 +135,9 @@ impl fmt::Display for Picker {
         match self {
             Self::Idle => f.write_str("not connected yet"),
             Self::Resolving => f.write_str("still resolving the name"),
-            Self::Connecting(addresses) => write!(f, "still connecting to {addresses}"),
+            Self::Connecting(addresses, progress) => {
+                write!(f, "still connecting to {addresses}{progress}")
+            }
             Self::Ready(ready) => f.write_str(&ready.describe_queue()),
             Self::Failed(_) => f.write_str("waiting for a connection"),
             Self::Closed(_) => f.write_str("closed"),

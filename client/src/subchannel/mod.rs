@@ -2,6 +2,7 @@
 
 mod backoff;
 mod connections;
+mod progress;
 mod state;
 
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use trunkline_transport::{Address, BoxConnector, Peer, Proxy, connect_error};
 pub(crate) use backoff::Backoff;
 pub use backoff::BackoffConfig;
 pub(crate) use connections::{ConnectionId, Connections};
+pub(crate) use progress::Progress;
 pub(crate) use state::{Machine, State};
 
 /// Names one subchannel of a channel for as long as the channel lives.
@@ -58,6 +60,7 @@ pub(crate) struct ConnectSettings {
     pub(crate) authority: Authority,
     pub(crate) http2: ClientConfig,
     pub(crate) timeout: Duration,
+    pub(crate) progress: Progress,
 }
 
 /// One attempt: a byte stream, the handshake of the credentials, then HTTP/2 up to the peer's
@@ -70,14 +73,18 @@ pub(crate) async fn connect(
     freed: std::sync::Arc<tokio::sync::Notify>,
 ) -> Result<ClientConnection, Status> {
     let mut stage = Stage::Connect;
+    let progress = &settings.progress;
+    progress.reached(stage);
     let attempt = async {
         let io = settings.connector.connect(address).await;
         let io = io.map_err(|error| connect_error(error, address))?;
         stage = Stage::Tls;
+        progress.reached(stage);
         let authority = settings.authority.as_str();
         let secured = settings.credentials.client_handshake(io, authority).await;
         let Secured { io, security, .. } = secured.map_err(|why| not_secured(why, address))?;
         stage = Stage::Http2;
+        progress.reached(stage);
         let peer = Peer::new(address.clone()).with_security(security);
         ClientConnection::handshake(io, peer, &settings.http2, freed).await
     };

@@ -92,7 +92,7 @@ async fn the_deadline_bounds_connecting_and_says_so() {
     assert_eq!(
         status.to_string(),
         "DEADLINE_EXCEEDED: /test.T/One: connect: no answer within 1s: still connecting to \
-         memory:mute"
+         memory:mute, accepted but without HTTP/2 SETTINGS so far"
     );
 }
 
@@ -156,7 +156,7 @@ async fn when_all_are_down_the_error_lists_each_with_its_cause() {
     let tried: Vec<_> = tried
         .map(|each| (each.address(), each.status().code()))
         .collect();
-    let unavailable = trunkline_core::Code::Unavailable;
+    let unavailable = Code::Unavailable;
     assert_eq!(
         tried,
         [

@@ -184,6 +184,7 @@ async fn a_server_that_is_mute_before_or_after_tls_is_bounded_and_named() {
         .wait_for_ready(true);
     let late = timeout(4 * SECOND, call).await.unwrap().unwrap_err();
     assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
+    assert!(late.message().contains("in the TLS handshake"), "{late}");
     let began = Instant::now();
     let mute = echo.once(note("hello")).await.unwrap_err();
     assert!(began.elapsed() <= 20 * SECOND);
