@@ -127,8 +127,8 @@ where
         }
     }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Trailers, Status>> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Trailers, Status>> {
+        let mut this = self.as_mut().project();
         if let Some(running) = this.running.as_mut().as_pin_mut() {
             let polled = catch_unwind(AssertUnwindSafe(|| running.poll(cx)));
             let outcome = match polled {
@@ -136,8 +136,9 @@ where
                     let Poll::Ready(Err(cause)) = this.kept.poll_children(cx) else {
                         return Poll::Pending;
                     };
-                    this.running.set(None);
-                    return Poll::Ready(Err(this.kept.failed(&cause)));
+                    let status = this.kept.failed(&cause);
+                    self.cancel();
+                    return Poll::Ready(Err(status));
                 }
                 Ok(Poll::Ready(outcome)) => outcome,
                 Err(_panic) => this.kept.caught(),
