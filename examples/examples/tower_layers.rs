@@ -83,5 +83,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
 
     serving.abort();
+
+    // The same around the RPCs of a server, for all its connections together. A stack is as long as
+    // needed: of what is not shed, nothing takes longer than a second. Handlers that do are dropped.
+    let layers = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(2)
+        .timeout(Duration::from_secs(1));
+    let server = Server::insecure()
+        .layer(layers)
+        .add_service(GreeterServer::new(Slow))
+        .bind("127.0.0.1:0")
+        .await?;
+    let address = server.local_address().to_string();
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve());
+    println!(
+        "server  stack: {}",
+        at_once(Channel::builder(&address).insecure(), [60_000; 6]).await?
+    );
+    let report = handle.graceful_stop(Duration::from_secs(5)).await;
+    println!("server  {} calls cut short", report.cut_short());
+    serving.await??;
     Ok(())
 }

@@ -56,7 +56,8 @@ examples! {
     interceptor: "client  UNAUTHENTICATED: /helloworld.Greeter/SayHello: no token (from the server)",
         "client  fetched token 2", "server  /helloworld.Greeter/SayHello: OK",
         "Hello, moon! (asked by ann)", "not sent: INVALID_ARGUMENT", "server  1 connection";
-    tower_layers: "client  timeout: 4 OK, 2 late, 0 shed", "client  limit: 6 OK, 0 late, 0 shed",
+    tower_layers: "server  stack: 0 OK, 2 late, 4 shed", "server  0 calls cut short",
+        "client  timeout: 4 OK, 2 late, 0 shed", "client  limit: 6 OK, 0 late, 0 shed",
         "client  shed: 2 OK, 0 late, 4 shed";
     auth: "channel: Bearer t1", "renewed: Bearer t2", "both: Bearer t2 and Bearer mine",
         "nobody: UNAUTHENTICATED", "signed: Signed for https://localhost/helloworld.Greeter",
