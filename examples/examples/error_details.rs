@@ -10,9 +10,6 @@ use trunkline_examples::booking::{
     Booking, BookingClient, BookingServer, FreeSeats, Reservation, ReserveRequest,
 };
 
-/// The full name of our own detail.
-const FREE_SEATS: &str = "booking.FreeSeats";
-
 struct BoxOffice;
 
 impl Booking for BoxOffice {
@@ -34,7 +31,7 @@ impl Booking for BoxOffice {
                 };
                 Err(Status::failed_precondition("sold")
                     .with_detail(ErrorInfo::new("SOLD", "booking.example.com").entry("seat", "13f"))
-                    .with_detail_named(FREE_SEATS, &free))
+                    .with_detail(free))
             }
             "1a" => Err(Status::unavailable("the queue is long")
                 .with_detail(RetryInfo::new(Duration::from_millis(20)))),
@@ -83,8 +80,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             detail.name(),
             detail.value().len()
         );
-        if detail.name() == FREE_SEATS {
-            println!("  free are {:?}", detail.decode_as::<FreeSeats>()?.seats);
+        if let Ok(free) = detail.decode::<FreeSeats>() {
+            println!("  free are {:?}", free.seats);
         } else if let Ok(info) = detail.decode::<ErrorInfo>() {
             println!("  {} of {}: {:?}", info.reason, info.domain, info.metadata);
         }
