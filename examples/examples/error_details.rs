@@ -57,7 +57,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
 
     // By type: the first detail that is one.
-    let wrong = booking.reserve(request("", "1a")).await.unwrap_err();
+    let wrong = booking
+        .reserve(request("", "1a"))
+        .await
+        .expect_err("refused");
     for each in wrong
         .detail::<BadRequest>()
         .unwrap_or_default()
@@ -72,7 +75,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // All of them, in order, known or not.
-    let sold = booking.reserve(request("ann", "13f")).await.unwrap_err();
+    let sold = booking
+        .reserve(request("ann", "13f"))
+        .await
+        .expect_err("refused");
     for detail in sold.unpack_details()? {
         println!(
             "{}: {}, {} bytes",
@@ -88,7 +94,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // Something to act on.
-    let busy = booking.reserve(request("ann", "1a")).await.unwrap_err();
+    let busy = booking
+        .reserve(request("ann", "1a"))
+        .await
+        .expect_err("refused");
     if let Some(delay) = busy.detail::<RetryInfo>().and_then(|info| info.delay()) {
         println!("{}: once more in {delay:?}", busy.code());
         tokio::time::sleep(delay).await;

@@ -91,14 +91,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("ann", "shelf"),
         ("ann", "box"),
     ] {
-        let status = booking.reserve(request(guest, seat)).await.unwrap_err();
+        let status = booking
+            .reserve(request(guest, seat))
+            .await
+            .expect_err("refused");
         println!("{seat:<8}{status}");
     }
 
     // UNAVAILABLE is not always the same: who said it, and was the call sent at all?
-    let closed = booking.reserve(request("ann", "closed")).await.unwrap_err();
+    let closed = booking
+        .reserve(request("ann", "closed"))
+        .await
+        .expect_err("refused");
     let absent = BookingClient::new(Channel::insecure(nowhere.to_string())?);
-    let refused = absent.reserve(request("ann", "1a")).await.unwrap_err();
+    let refused = absent
+        .reserve(request("ann", "1a"))
+        .await
+        .expect_err("refused");
     for status in [closed, refused] {
         let what = match (status.origin(), status.is_unprocessed()) {
             (Origin::Peer, _) => "the server says so",

@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
 
     // Metadata comes with an error too.
-    let refused = greeter.say_hello(ann()).await.unwrap_err();
+    let refused = greeter.say_hello(ann()).await.expect_err("refused");
     println!(
         "client  {refused}: ask {:?}",
         refused.metadata().get("sold-at")
@@ -96,7 +96,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let never_sent = greeter.say_hello(ann()).metadata("se at", "12a").await;
-    println!("client  {}", never_sent.unwrap_err());
+    println!("client  {}", never_sent.expect_err("refused"));
 
     handle.graceful_stop(Duration::from_secs(1)).await;
     serving.await??;
