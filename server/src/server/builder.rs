@@ -208,7 +208,9 @@ impl ServerBuilder {
     /// Errors: UNAVAILABLE when nothing can be bound, where the text names each address with its
     /// own cause; those of [`listen`](Self::listen).
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, Status> {
-        let listener = bind(address, &self.tcp).await?;
+        let keepalive = self.keepalive.as_ref().unwrap_or(&self.http2.keepalive);
+        let tcp = with_user_timeout(self.tcp.clone(), keepalive);
+        let listener = bind(address, &tcp).await?;
         self.listen(listener)
     }
 
@@ -274,6 +276,15 @@ impl ServerBuilder {
             shared,
         ))
     }
+}
+
+/// What keepalive gives a PING, the kernel gives data: a client that is gone is given up as soon
+/// while something is sent to it, when PINGs would queue behind it. Source: gRFC A18.
+fn with_user_timeout(mut tcp: TcpConfig, keepalive: &ServerKeepalive) -> TcpConfig {
+    if keepalive.time.is_some() {
+        tcp.user_timeout.get_or_insert(keepalive.timeout);
+    }
+    tcp
 }
 
 /// Listens on the first address that can be bound.
