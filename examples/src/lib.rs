@@ -2,10 +2,12 @@
 //! their output. The ideas are in `examples/`, one per file.
 
 mod generated;
+mod path;
 mod places;
 mod timeline;
 
 pub use generated::{archive, booking, helloworld, multiplex, patience, routeguide, work};
+pub use path::Path;
 pub use places::{distance_metres, is_within, places};
 pub use timeline::{Timeline, wrap};
 

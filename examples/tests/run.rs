@@ -62,6 +62,13 @@ examples! {
     auth: "channel: Bearer t1", "renewed: Bearer t2", "both: Bearer t2 and Bearer mine",
         "nobody: UNAUTHENTICATED", "signed: Signed for https://localhost/helloworld.Greeter",
         "call credentials are not sent over the connection to 127.0.0.1", "0 calls reached it";
+    keepalive: "STILL THERE?", "after 70 s: UNAVAILABLE: /multiplex.Words/Shout", "given up by keepalive",
+        "1 RPCs, 1 of them cancelled", "none failed, on 5 more connections or 6: true",
+        "IDLE with 0 connections", "kcab is back", "0 calls completed, 1 cancelled",
+        "CANCELLED: /multiplex.Words/Reverse", "channel SHUTDOWN", "0 calls cut short";
+    flow_control: "stopped before the end: true", "each in less than 50 ms: true",
+        "another stream of 50 messages to its end", "connections in use: 1", "read 100",
+        "counted 1000", "RESOURCE_EXHAUSTED: /multiplex.Words/Join", "flush before feeding more";
     multiplex: "1600 calls, 4 kinds, 2 services, 400 stubs, 1 connection",
         "12 calls failed on purpose, 0 not as planned", "OUT_OF_RANGE: /multiplex.Numbers/Square",
         "DEADLINE_EXCEEDED: /multiplex.Numbers/RunningTotal", "CANCELLED: /multiplex.Words/Split";
