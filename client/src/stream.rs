@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use trunkline_core::{Metadata, Method, Stage, Status};
+use trunkline_transport::Address;
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 
 use crate::call::{
@@ -263,7 +264,9 @@ pub struct Receiver<T> {
 /// A server-streaming call that can be made once more.
 trait Replay<T>: Send + Sync {
     fn taken(&self);
-    fn may_replay(&mut self, why: &Status, has_head: bool) -> bool;
+    fn may_replay(&mut self, why: &Status, has_head: bool, at: Option<&Address>) -> bool;
+    /// The failure, with what was tried before.
+    fn failed(&self, why: Status) -> Status;
     fn take_attempt(&mut self) -> Option<AttemptEnd>;
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<T>, Status>>;
 }
@@ -276,8 +279,12 @@ where
         self.opening.taken();
     }
 
-    fn may_replay(&mut self, why: &Status, has_head: bool) -> bool {
-        Self::may_replay(self, why, has_head)
+    fn may_replay(&mut self, why: &Status, has_head: bool, at: Option<&Address>) -> bool {
+        Self::may_replay(self, why, has_head, at)
+    }
+
+    fn failed(&self, why: Status) -> Status {
+        self.opening.edge(why)
     }
 
     fn take_attempt(&mut self) -> Option<AttemptEnd> {
@@ -455,14 +462,18 @@ impl<T> Receiver<T> {
                     }
                     let has_head = self.half.has_head();
                     let replay = self.replay.as_mut();
-                    self.replaying = replay.is_some_and(|each| each.may_replay(&why, has_head));
+                    let at = self.half.address();
+                    self.replaying = replay.is_some_and(|each| each.may_replay(&why, has_head, at));
                     if self.replaying
                         && let Some(ends) = &mut self.ends
                     {
                         ends.attempt_ended(Err(&why));
                     }
                     if !self.replaying {
-                        self.replay = None;
+                        let why = match self.replay.take() {
+                            Some(replay) => replay.failed(why),
+                            None => why,
+                        };
                         self.half.fail(why.clone());
                         return Poll::Ready(Err(self.expiry.edge(why, self.path)));
                     }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use trunkline_core::stats::MessageSize;
 use trunkline_core::{Codec, FrameEncoder, FrameError, Method, Stage, Status};
+use trunkline_transport::Address;
 use trunkline_transport::stream::{Compressed, RecvHalf};
 
 use super::opening::Opening;
@@ -139,10 +140,16 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
 
     /// Whether the call that ended like this may go out again: surely not processed, no answer
     /// seen, and only once. True uses the one time up.
-    pub(crate) fn may_replay(&mut self, why: &Status, has_head: bool) -> bool {
+    pub(crate) fn may_replay(
+        &mut self,
+        why: &Status,
+        has_head: bool,
+        at: Option<&Address>,
+    ) -> bool {
         let replay = why.is_unprocessed() && !has_head && !self.replayed;
         if replay {
             self.replayed = true;
+            self.opening.tried(why, at);
             let method = self.opening.method.path;
             tracing::debug!(
                 method,

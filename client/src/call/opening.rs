@@ -4,10 +4,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use trunkline_core::{MethodDescriptor, Origin, Stage, Status};
-use trunkline_transport::Peer;
+use trunkline_core::{Attempt, MethodDescriptor, Origin, Stage, Status};
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
 use trunkline_transport::stream::{Compress, MessageHooks};
+use trunkline_transport::{Address, Peer};
 
 use super::auth::Auth;
 use super::expiry::Expiry;
@@ -37,6 +37,8 @@ pub(crate) struct Opening<'a> {
     begun: bool,
     waiting: Option<Waiting>,
     unsent: u32,
+    /// What was tried so far and failed.
+    tried: Vec<Attempt>,
 }
 
 /// What starting a stream needs.
@@ -55,7 +57,7 @@ pub(crate) struct Start<'s> {
 enum Started<R> {
     /// There, if somebody wants to know.
     Yes(R, Option<Peer>),
-    No(Status),
+    No(Status, Peer),
     /// The credentials of the call have to be asked for this peer first.
     Ask(Peer),
 }
@@ -84,6 +86,7 @@ impl<'a> Opening<'a> {
             begun: false,
             waiting: None,
             unsent: 0,
+            tried: Vec::new(),
         }
     }
 
@@ -134,8 +137,11 @@ impl<'a> Opening<'a> {
                     return Poll::Ready(Ok(opened));
                 }
                 Some(Started::Ask(peer)) => self.ask(&peer)?,
-                Some(Started::No(why)) if why.is_unprocessed() && self.unsent < MAX_UNSENT => {
+                Some(Started::No(why, peer))
+                    if why.is_unprocessed() && self.unsent < MAX_UNSENT =>
+                {
                     self.unsent += 1;
+                    self.tried(&why, Some(peer.address()));
                     self.started(None);
                     tracing::debug!(
                         method = self.method.path,
@@ -143,13 +149,13 @@ impl<'a> Opening<'a> {
                         "not sent, picking again"
                     );
                 }
-                Some(Started::No(why)) if why.is_unprocessed() => {
+                Some(Started::No(why, _)) if why.is_unprocessed() => {
                     let times = self.unsent + 1;
                     return Poll::Ready(Err(why.context(format_args!(
                         "given up after {times} connections took no call"
                     ))));
                 }
-                Some(Started::No(why)) => return Poll::Ready(Err(why)),
+                Some(Started::No(why, _)) => return Poll::Ready(Err(why)),
             }
         }
     }
@@ -227,7 +233,8 @@ impl<'a> Opening<'a> {
         if timeout.is_some_and(|left| left.is_zero()) {
             let stage = Stage::Request;
             let doing = "the request was not sent any more";
-            return Started::No(self.expiry.status(stage, doing));
+            let why = self.expiry.status(stage, doing);
+            return Started::No(why, connection.peer().clone());
         }
         let started = start(Start {
             connection,
@@ -252,7 +259,7 @@ impl<'a> Opening<'a> {
                 let peer = self.watch.as_ref().map(|_| connection.peer().clone());
                 Started::Yes(started, peer)
             }
-            Err(why) => Started::No(why),
+            Err(why) => Started::No(why, connection.peer().clone()),
         }
     }
 
@@ -284,6 +291,7 @@ impl<'a> Opening<'a> {
             begun: true,
             waiting: None,
             unsent: 0,
+            tried: Vec::new(),
         }
     }
 
@@ -299,6 +307,7 @@ impl<'a> Opening<'a> {
             begun: self.begun,
             waiting: self.waiting,
             unsent: self.unsent,
+            tried: self.tried,
         }
     }
 
@@ -327,8 +336,23 @@ impl<'a> Opening<'a> {
         why
     }
 
-    /// A status on its way to the caller.
+    /// One try has failed, and there will be another.
+    pub(crate) fn tried(&mut self, why: &Status, at: Option<&Address>) {
+        let attempt = Attempt::new(why.clone());
+        self.tried.push(match at {
+            Some(address) => attempt.at(address),
+            None => attempt,
+        });
+    }
+
+    /// A status on its way to the caller, with what was tried where that was more than once.
     pub(crate) fn edge(&self, status: Status) -> Status {
-        self.expiry.edge(status, self.method.path)
+        let status = self.expiry.edge(status, self.method.path);
+        if self.tried.is_empty() || !status.attempts().is_empty() {
+            return status;
+        }
+        let last = Attempt::new(status.clone());
+        let all = self.tried.iter().cloned().chain([last]);
+        status.with_attempts(all)
     }
 }

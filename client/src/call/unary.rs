@@ -138,7 +138,8 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
                     if was_taken(&why, answer.has_head()) {
                         self.request.opening.taken();
                     }
-                    let replay = self.request.may_replay(&why, answer.has_head());
+                    let (has_head, at) = (answer.has_head(), answer.half().address());
+                    let replay = self.request.may_replay(&why, has_head, at);
                     self.attempt_ended(Err(&why));
                     if !replay {
                         return Poll::Ready(Err(why));

@@ -5,6 +5,7 @@
 //! executed; then a new snapshot is published. Nothing is decided here.
 
 mod life;
+mod measured;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -17,9 +18,12 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use trunkline_core::stats::StatsHandlers;
 use trunkline_core::{Origin, Stage, Status};
 use trunkline_transport::http2::ClientConnection;
 use trunkline_transport::now;
+
+use measured::Measured;
 
 use super::close::Closing;
 use super::idle::Idleness;
@@ -56,6 +60,7 @@ pub(crate) struct Control {
     closing: Option<Closing>,
     /// A close goes on though nobody is left to wait for it.
     kept: Option<Arc<Shared>>,
+    stats: StatsHandlers,
     tasks: JoinSet<Done>,
     last_connection: u64,
     failures: u32,
@@ -96,6 +101,7 @@ impl Control {
             idleness: Idleness::new(config.idle_timeout),
             closing: None,
             kept: None,
+            stats: config.stats.clone(),
             tasks: JoinSet::new(),
             last_connection: 0,
             failures: 0,
@@ -238,9 +244,11 @@ impl Control {
                 self.last_connection += 1;
                 let number = ConnectionId(self.last_connection);
                 let closed = connection.clone();
+                let measured = Measured::begin(&self.stats, &address);
                 self.open.insert(number, connection.clone());
                 self.tasks.spawn(async move {
                     let why = closed.closed().await;
+                    drop(measured);
                     // Calls that were answered or refused just before learn it first.
                     tokio::task::yield_now().await;
                     Done::Closed(id, number, why)

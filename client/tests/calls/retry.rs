@@ -174,3 +174,32 @@ async fn goaway_loses_no_call() {
     let connections = server.await.unwrap();
     assert!(connections > 10, "{connections} connections");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_tells_what_was_tried_before() {
+    let (builder, mut peer) = pair(100);
+    let channel = builder.build().unwrap();
+    let server = async {
+        for _ in 0..4 {
+            let mut refused = peer.next().await;
+            refused.respond.send_reset(h2::Reason::REFUSED_STREAM);
+        }
+        peer.next().await.fail("5", "nothing");
+    };
+    let client = async {
+        let error = channel.unary::<One>(bytes("")).await.unwrap_err();
+        assert_eq!(error.attempts().len(), 2, "{error:?}");
+        assert_eq!(error.attempts()[0].address(), Some("memory:peer"));
+        assert!(error.attempts()[0].status().is_unprocessed());
+        assert_eq!(error.attempts()[1].to_string(), error.to_string());
+        let mut down = channel.server_streaming::<Down>(bytes("")).await.unwrap();
+        let error = down.recv().await.unwrap_err();
+        assert_eq!(error.attempts().len(), 2, "{error:?}");
+        let error = channel.unary::<One>(bytes("")).await.unwrap_err();
+        assert!(
+            error.attempts().is_empty(),
+            "the one try is the error itself"
+        );
+    };
+    tokio::join!(client, server);
+}

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 use trunkline_client::{CallContext, Channel, ChannelBuilder, Next};
-use trunkline_core::stats::{CallEvent, CallInfo, Side, StatsHandler};
+use trunkline_core::stats::{
+    CallEvent, CallInfo, ConnectionEvent, ConnectionInfo, Side, StatsHandler,
+};
 use trunkline_core::{Code, Status};
 use trunkline_transport::memory;
 
@@ -43,6 +45,47 @@ impl StatsHandler for Notes {
         };
         self.0.lock().unwrap().push(text);
     }
+}
+
+/// Counts connections that began and that ended.
+#[derive(Clone, Default)]
+struct Connections(Arc<Mutex<(u32, u32)>>);
+
+impl StatsHandler for Connections {
+    fn connection(&self, info: &ConnectionInfo, event: &ConnectionEvent<'_>, _: Instant) {
+        assert_eq!(info.side, Side::Client);
+        let mut counts = self.0.lock().unwrap();
+        match event {
+            ConnectionEvent::Begin { peer } => {
+                assert_eq!(peer.to_string(), "memory:peer");
+                counts.0 += 1;
+            }
+            ConnectionEvent::End { .. } => counts.1 += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_begin_and_end_once() {
+    let told = Connections::default();
+    let (builder, mut peer) = pair(100);
+    let channel = builder.stats_handler(told.clone()).build().unwrap();
+    let counts = || *told.0.lock().unwrap();
+    for round in 1..=2 {
+        let call = channel.unary::<One>(bytes("")).into_future();
+        let (answer, ()) = tokio::join!(call, async { peer.next().await.reply(&["x"]) });
+        answer.unwrap();
+        assert_eq!(counts(), (round, round - 1));
+        match round {
+            1 => peer.go_away(),
+            _ => drop(channel.clone()),
+        }
+        sleep(1000 * MS).await;
+    }
+    drop(channel);
+    sleep(1000 * MS).await;
+    assert_eq!(counts(), (2, 2), "also when the channel is gone");
 }
 
 impl Notes {
