@@ -184,3 +184,46 @@ async fn a_server_that_ignores_deadlines_holds_nobody() {
     told.expect("/tests.echo.Echo/Chat CANCEL").await;
     drop(sender);
 }
+
+/// The channel's timeout is for calls that set nothing: it is told to the server, whose handler it
+/// ends, and what that handler asked of others gets no more than was left.
+#[tokio::test(start_paused = true)]
+async fn the_channels_timeout_ends_the_call_its_handler_and_what_the_handler_asked_for() {
+    let millis = Duration::from_millis;
+    let (teller, mut told) = telling();
+    let inner_teller = teller.clone();
+    let inner = World::memory(scripted(Scripted::default().once(move |cx, _| {
+        let left = cx.deadline().map(|deadline| deadline.remaining(now()));
+        inner_teller.say(format!("inner {left:?}"));
+        let guard = inner_teller.guard("inner");
+        Box::pin(async move {
+            let _guard = guard;
+            tokio::time::sleep(5 * SECOND).await;
+            Ok(Response::new(note("")))
+        })
+    })));
+    let ask = inner.echo();
+    let outer = World::memory_with(
+        scripted(Scripted::default().once(move |cx, request| {
+            let guard = teller.guard("outer");
+            let (ask, inherited) = (ask.clone(), cx.inherited());
+            Box::pin(async move {
+                let _guard = guard;
+                tokio::time::sleep(millis(50)).await;
+                ask.once(request).within(inherited).await
+            })
+        })),
+        |channel| channel.timeout(millis(200)),
+    );
+    let echo = outer.echo();
+    let began = now();
+    let error = echo.once(note("")).await.unwrap_err();
+    assert_eq!(now() - began, millis(200));
+    exceeded(&error);
+    told.expect("inner Some(150ms)").await;
+    told.expect_all(["inner dropped", "outer dropped"]).await;
+    assert!(now() - began <= millis(250));
+    drop(echo);
+    outer.end().await;
+    inner.end().await;
+}

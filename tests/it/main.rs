@@ -13,6 +13,8 @@ mod bad_requests;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod client_middleware;
+#[cfg(test)]
 mod closing;
 #[cfg(test)]
 mod compression;
