@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use trunkline::client::{self, CallContext, ClientStream};
 use trunkline::server;
-use trunkline::transport::stream::MessageHook;
-use trunkline::{Channel, Code, RequestContext, Response, Server, Status, Trailers};
+use trunkline::{Channel, Code, MessageHook, RequestContext, Response, Server, Status, Trailers};
 use trunkline_examples::helloworld::{
     Greeter, GreeterClient, GreeterServer, HelloReply, HelloRequest,
 };
