@@ -212,6 +212,11 @@ fn files_of_editions_mean_what_their_features_say() {
     );
     there_and_back(&present);
 
+    let inherits = pb::modern::Inherits::default();
+    assert_eq!(inherits.level(), pb::modern::Level::High);
+    assert_eq!(inherits.seal(), b"\x01\xff");
+    assert!((inherits.half() + 0.5).abs() < f64::EPSILON);
+
     // A whole file of other features; maps know no groups.
     let plain = Plain {
         number: 0,

@@ -66,10 +66,19 @@ pub struct Part {
 }
 
 /// Message `modern.Inherits`.
-#[derive(Clone, PartialEq, Eq, Hash, ::trunkline::codegen::prost::Message)]
+#[derive(Clone, PartialEq, ::trunkline::codegen::prost::Message)]
 #[prost(prost_path = "::trunkline::codegen::prost")]
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 pub struct Inherits {
+    /// Field `level`, tag 2.
+    #[prost(enumeration = "Level", optional, tag = "2", default = "High")]
+    pub level: ::core::option::Option<i32>,
+    /// Field `seal`, tag 3.
+    #[prost(bytes = "vec", optional, tag = "3", default = "b\"\\x01\\xff\"")]
+    pub seal: ::core::option::Option<::trunkline::codegen::prost::alloc::vec::Vec<u8>>,
+    /// Field `half`, tag 4.
+    #[prost(double, optional, tag = "4", default = "-0.5")]
+    pub half: ::core::option::Option<f64>,
     /// Field `inner`, tag 1.
     #[prost(message, optional, tag = "1")]
     pub inner: ::core::option::Option<inherits::Inner>,
@@ -120,6 +129,40 @@ impl Mode {
         match value {
             "MODE_NONE" => Some(Self::None),
             "MODE_SOME" => Some(Self::Some),
+            _ => None,
+        }
+    }
+}
+
+/// Enum `modern.Level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::trunkline::codegen::prost::Enumeration)]
+#[prost(prost_path = "::trunkline::codegen::prost")]
+#[repr(i32)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub enum Level {
+    /// `LEVEL_LOW`, number 1.
+    Low = 1,
+    /// `LEVEL_HIGH`, number 2.
+    High = 2,
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl Level {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Low => "LEVEL_LOW",
+            Self::High => "LEVEL_HIGH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEVEL_LOW" => Some(Self::Low),
+            "LEVEL_HIGH" => Some(Self::High),
             _ => None,
         }
     }
