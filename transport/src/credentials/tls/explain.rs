@@ -71,7 +71,7 @@ pub(super) fn explain(error: &io::Error, terms: &Terms) -> Option<String> {
         Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => {
             format!("no cipher suite in common with the {peer}")
         }
-        other => format!("the TLS handshake failed: {other}"),
+        other => format!("TLS with the {peer} failed: {other}"),
     })
 }
 
@@ -158,6 +158,11 @@ fn alerted(alert: AlertDescription, terms: &Terms) -> String {
     let peer = terms.role.peer();
     let name = format!("TLS alert {alert:?}");
     match alert {
+        AlertDescription::CertificateRequired if terms.has_identity => {
+            format!(
+                "the {peer} requires a client certificate, and did not take the one that was shown ({name})"
+            )
+        }
         AlertDescription::CertificateRequired => {
             format!(
                 "the {peer} requires a client certificate, and this side has no identity ({name})"
@@ -191,7 +196,7 @@ fn alerted(alert: AlertDescription, terms: &Terms) -> String {
         AlertDescription::HandshakeFailure if !terms.has_identity => format!(
             "the {peer} refused the handshake: no cipher suite in common, or it requires a client certificate ({name})"
         ),
-        _ => format!("the {peer} ended the handshake ({name})"),
+        _ => format!("the {peer} ended the connection ({name})"),
     }
 }
 
