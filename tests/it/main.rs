@@ -77,6 +77,8 @@ mod server_stats;
 #[cfg(test)]
 mod sharing;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod statuses;
 #[cfg(test)]
 mod stream_limits;

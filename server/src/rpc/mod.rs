@@ -9,6 +9,8 @@ mod intercepted;
 mod measured;
 mod run;
 mod settle;
+#[cfg(test)]
+mod sizes;
 
 pub(crate) use self::cancel::OnCancel;
 pub use self::context::{Extensions, RequestContext};
