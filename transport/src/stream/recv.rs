@@ -393,10 +393,6 @@ impl<T> RecvHalf<T> {
     }
 
     /// The next message that has arrived, decompressed, and its sizes; `None` if none has.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a poll, a result, an option, a pair"
-    )]
     fn poll_payload(
         &mut self,
         cx: &mut Context<'_>,
@@ -517,11 +513,11 @@ impl<T> RecvHalf<T> {
             self.fail(status.clone());
             status
         })?;
-        if let Some(tap) = &self.tap {
-            if let Err(status) = tap.received(&mut message, size) {
-                self.fail(status.clone());
-                return Err(status);
-            }
+        if let Some(tap) = &self.tap
+            && let Err(status) = tap.received(&mut message, size)
+        {
+            self.fail(status.clone());
+            return Err(status);
         }
         Ok(message)
     }
