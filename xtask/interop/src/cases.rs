@@ -1,5 +1,6 @@
 //! The cases by name, and those of streams. What is expected is fixed by the interop test descriptions.
 
+use crate::compressed_cases as compressed;
 use crate::messages::{
     ECHO_INITIAL, ECHO_TRAILING, EchoStatus, ResponseParameters, StreamingInputCallRequest,
     StreamingOutputCallRequest, StreamingOutputCallResponse, TestServiceClient, payload, size,
@@ -64,6 +65,12 @@ pub async fn run_case(channel: &Channel, name: &str) -> Verdict {
         }
         "unimplemented_method" => unary::unimplemented_method(channel).await,
         "unimplemented_service" => unary::unimplemented_service(channel).await,
+        "client_compressed_unary_noprobe" => compressed::client_compressed_unary(&client).await,
+        "server_compressed_unary" => compressed::server_compressed_unary(&client).await,
+        "client_compressed_streaming_noprobe" => {
+            compressed::client_compressed_streaming(&client).await
+        }
+        "server_compressed_streaming" => compressed::server_compressed_streaming(&client).await,
         unknown => Err(Failure(format!("no case {unknown:?}"))),
     }
 }

@@ -1,6 +1,7 @@
 //! The interop service and the interop cases on trunkline, for the two programs beside this file.
 
 mod cases;
+mod compressed_cases;
 mod messages;
 mod service;
 mod unary_cases;

@@ -1,13 +1,13 @@
 //! The interop service.
 
 use crate::messages::{
-    ECHO_INITIAL, ECHO_TRAILING, EchoStatus, Empty, ResponseParameters, SimpleRequest,
+    BoolValue, ECHO_INITIAL, ECHO_TRAILING, EchoStatus, Empty, ResponseParameters, SimpleRequest,
     SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
     StreamingOutputCallRequest, StreamingOutputCallResponse, TestService, TestServiceServer, code,
     payload, size,
 };
 use std::time::Duration;
-use trunkline::server::{Receiver, RequestContext, Sender, Server};
+use trunkline::server::{Receiver, RequestContext, ResponseCompression, Sender, Server};
 use trunkline::tls::ServerTls;
 use trunkline::{Code, Metadata, Response, Status};
 
@@ -25,6 +25,7 @@ impl Interop {
             None => Server::insecure(),
         };
         let server = builder
+            .compression(ResponseCompression::prefer(["gzip"]))
             .add_service(TestServiceServer::new(Self))
             .bind(address)
             .await?;
@@ -54,6 +55,9 @@ impl TestService for Interop {
         });
         echo_initial(cx, reply.headers_mut());
         echo_trailing(cx, reply.trailers_mut());
+        if refused(request.response_compressed) {
+            reply = reply.uncompressed();
+        }
         Ok(reply)
     }
 
@@ -121,13 +125,21 @@ async fn answer(
         if let Ok(micros @ 1..) = u64::try_from(wanted.interval_us) {
             tokio::time::sleep(Duration::from_micros(micros)).await;
         }
-        responses
-            .send(&StreamingOutputCallResponse {
-                payload: payload(wanted.size),
-            })
-            .await?;
+        let response = StreamingOutputCallResponse {
+            payload: payload(wanted.size),
+        };
+        if refused(wanted.compressed) {
+            responses.send_uncompressed(&response).await?;
+        } else {
+            responses.send(&response).await?;
+        }
     }
     Ok(())
+}
+
+/// Whether the client wants this response as it is.
+fn refused(compressed: Option<BoolValue>) -> bool {
+    compressed.is_some_and(|compressed| !compressed.value)
 }
 
 /// Ends the call if the client asked for an error.
