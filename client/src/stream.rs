@@ -155,16 +155,16 @@ impl<T> Sender<T> {
     /// Sends a message for which there is window.
     async fn send_ready(&mut self, message: &T) -> Result<(), Status> {
         self.in_time()?;
-        let edge = |why: Status, expiry: &Expiry| expiry.edge(why, self.path);
         let begun = self.half.begin_send(message);
-        let Some(mut work) = begun.map_err(|why| edge(why, &self.expiry))? else {
+        let begun = begun.map_err(|why| self.expiry.edge(why, self.path))?;
+        let Some(mut work) = begun else {
             return Ok(());
         };
         let framed = poll_fn(|cx| match Pin::new(&mut work).poll(cx) {
             Poll::Ready(framed) => Poll::Ready(Ok(framed)),
             Poll::Pending => {
-                let expired = ready!(self.bound(Poll::Pending, cx));
-                Poll::Ready(Err(expired.err().unwrap_or_else(|| self.expired())))
+                ready!(self.expiry.poll(cx));
+                Poll::Ready(Err(self.expired()))
             }
         });
         let framed = framed.await?;

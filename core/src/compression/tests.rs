@@ -175,6 +175,30 @@ fn deflate_is_the_zlib_format() {
 
 #[cfg(feature = "zstd")]
 #[test]
+fn a_few_kilobytes_of_zstd_that_are_a_gigabyte_cost_the_limit() {
+    let registry = CompressorRegistry::default();
+    let zstd = registry.find("zstd").unwrap();
+    // A frame head with a window of 1 MiB, and 8,192 blocks that repeat one byte 128 KiB times.
+    let mut bomb = vec![0x28, 0xb5, 0x2f, 0xfd, 0, (20 - 10) << 3];
+    for block in 1..=8_192 {
+        let head = (128 * 1_024) << 3 | 1 << 1 | u32::from(block == 8_192);
+        bomb.extend_from_slice(&head.to_le_bytes()[..3]);
+        bomb.push(0);
+    }
+    let mut out = BytesMut::new();
+    let result = zstd
+        .0
+        .compressor
+        .decompress(Bytes::from(bomb).into(), &mut out, 4 * MIB);
+    assert!(
+        matches!(result, Err(DecompressError::TooLarge)),
+        "{result:?}"
+    );
+    assert!(out.capacity() <= 9 * MIB, "{}", out.capacity());
+}
+
+#[cfg(feature = "zstd")]
+#[test]
 fn a_huge_zstd_window_is_refused() {
     let registry = CompressorRegistry::default();
     let zstd = registry.find("zstd").unwrap();
