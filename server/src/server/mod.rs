@@ -7,6 +7,8 @@ mod lifetime;
 mod limits;
 mod shutdown;
 mod stats;
+#[cfg(unix)]
+mod unix;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
