@@ -69,6 +69,9 @@ examples! {
     flow_control: "stopped before the end: true", "each in less than 50 ms: true",
         "another stream of 50 messages to its end", "connections in use: 1", "read 100",
         "counted 1000", "RESOURCE_EXHAUSTED: /multiplex.Words/Join", "flush before feeding more";
+    unix: "Hello, path! (uid ", "Hello, port! (127.0.0.1:", "somebody listens on it already",
+        "the socket file is gone: true";
+    memory: "Hello, memory!", "memory:office", "100 calls at once, 1 connection", "0 calls cut short";
     multiplex: "1600 calls, 4 kinds, 2 services, 400 stubs, 1 connection",
         "12 calls failed on purpose, 0 not as planned", "OUT_OF_RANGE: /multiplex.Numbers/Square",
         "DEADLINE_EXCEEDED: /multiplex.Numbers/RunningTotal", "CANCELLED: /multiplex.Words/Split";
