@@ -184,9 +184,10 @@ fn check(
             skipped.insert(name.to_owned());
         });
     }
+    // What is elsewhere has no module here.
     let modules = files
         .iter()
-        .filter(|file| wanted(file))
+        .filter(|file| wanted(file) && !exports::of(file, externs).is_empty())
         .map(|file| Module::from_protobuf_package_name(file.package()));
     let checks = Checks {
         externs,

@@ -222,6 +222,26 @@ message Nm { } message nm { }
 }
 
 #[test]
+fn a_package_that_is_elsewhere_takes_no_module() {
+    let folder = fresh("elsewhere");
+    let other = "syntax = \"proto3\"; package shop.types; message T {}";
+    fs::write(folder.join("types.proto"), other).unwrap();
+    let text = "syntax = \"proto3\"; package shop; import \"types.proto\";
+        message Types { message Inside {} shop.types.T t = 1; }";
+    fs::write(folder.join("shop.proto"), text).unwrap();
+    let compile = |builder: Builder| {
+        let builder = builder.out_dir(folder.join("out"));
+        builder.compile(&["shop.proto"], &[&folder])
+    };
+    let error = compile(configure()).unwrap_err();
+    assert!(
+        error.to_string().contains("the package `shop.types`"),
+        "{error}"
+    );
+    compile(configure().extern_path(".shop.types", "::types")).unwrap();
+}
+
+#[test]
 fn enum_values_that_only_the_prefix_tells_apart_keep_it_on_request() {
     let folder = fresh("prefix");
     let text = "syntax = \"proto3\"; enum E { A = 0; E_A = 1; }";

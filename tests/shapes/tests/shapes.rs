@@ -144,6 +144,15 @@ fn types_of_another_crate_are_that_crates_types() {
 }
 
 #[test]
+fn repeated_numbers_of_proto3_are_packed_whatever_other_options_they_have() {
+    let order = pb::shop::Order {
+        marks: vec![1, 2],
+        ..Default::default()
+    };
+    assert_eq!(order.encode_to_vec(), b"\x82\x01\x02\x01\x02");
+}
+
+#[test]
 fn files_of_proto2_keep_defaults_groups_and_what_is_required() {
     use pb::legacy::{old, Level, Old};
     let old = Old {
