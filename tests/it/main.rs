@@ -99,4 +99,6 @@ mod unix;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]
+mod windows;
+#[cfg(test)]
 mod world;

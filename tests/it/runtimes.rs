@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use trunkline::client::{ConnectivityState, Keepalive};
 use trunkline::server::ServerHandle;
 use trunkline::{Channel, Code};
 use trunkline_test_protos::echo::EchoClient;
@@ -97,6 +98,46 @@ fn calls_end_with_the_runtime_that_carried_them() {
         "{unsent}"
     );
     drop((sender, receiver, echo));
+    server.block_on(until(&handle, "nothing is live", |stats| {
+        stats.live_connections + stats.live_rpcs == 0
+    }));
+    server.block_on(soon(handle.graceful_stop(PATIENCE)));
+    server.shutdown_timeout(Duration::from_secs(5));
+}
+
+/// Who watches from elsewhere learns that the runtime with the connections is gone, and connects on
+/// its own; keepalive and the idle timeout start over with the new connection.
+#[test]
+fn a_watcher_outlives_the_runtime_with_the_connections() {
+    let (server, handle, address) = serving();
+    let mut keepalive = Keepalive::every(Duration::from_secs(10));
+    keepalive.without_calls = true;
+    let channel = Channel::builder(address).insecure().keepalive(keepalive);
+    let channel = channel.build().unwrap();
+    let first = runtime();
+    first.block_on(async {
+        soon(EchoClient::new(channel.clone()).once(note("x")))
+            .await
+            .unwrap();
+    });
+    assert_eq!(channel.state(), ConnectivityState::Ready);
+    let second = runtime();
+    let watch = channel.clone();
+    let watching = second.spawn(async move { watch.changed(ConnectivityState::Ready).await });
+    second.block_on(tokio::task::yield_now());
+    drop(first);
+    let state = second.block_on(soon(watching)).unwrap();
+    assert_eq!(state, ConnectivityState::Idle);
+    second.block_on(async {
+        channel.connect().unwrap();
+        let mut state = channel.state();
+        while state != ConnectivityState::Ready {
+            state = soon(channel.changed(state)).await;
+        }
+        let report = soon(channel.close(PATIENCE)).await;
+        assert_eq!((report.completed, report.cancelled), (0, 0));
+    });
+    assert_eq!(handle.stats().connections_accepted, 2);
     server.block_on(until(&handle, "nothing is live", |stats| {
         stats.live_connections + stats.live_rpcs == 0
     }));

@@ -101,7 +101,15 @@ pub(crate) fn settings(values: &[(u16, u32)]) -> Wire {
     Wire::frame(SETTINGS, 0, 0, &payload)
 }
 
-/// WINDOW_UPDATE.
+/// DATA with padding, which counts against the windows too.
+pub(crate) fn padded(stream: u32, bytes: &[u8], padding: u8) -> Wire {
+    let mut payload = vec![padding];
+    payload.extend_from_slice(bytes);
+    payload.resize(payload.len() + usize::from(padding), 0);
+    Wire::frame(DATA, PADDED, stream, &payload)
+}
+
+/// WINDOW_UPDATE; stream 0 is the connection.
 pub(crate) fn window(stream: u32, bytes: u32) -> Wire {
     Wire::frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes())
 }

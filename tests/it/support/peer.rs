@@ -1,6 +1,6 @@
 //! One end of an HTTP/2 connection that says exactly what the test tells it to.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) struct Peer {
     pub(crate) acknowledges: bool,
     /// When PINGs came.
     pub(crate) pinged: Vec<tokio::time::Instant>,
+    /// What WINDOW_UPDATEs have added, per stream.
+    pub(crate) credit: HashMap<u32, u64>,
 }
 
 /// Something that the other side did.
@@ -87,6 +89,7 @@ impl Peer {
             heads: 0,
             acknowledges: true,
             pinged: Vec::new(),
+            credit: HashMap::new(),
         }
     }
 
@@ -338,6 +341,10 @@ impl Peer {
             }
             frame::SETTINGS if flags & frame::ACK == 0 => {
                 self.send(raw(frame::SETTINGS, frame::ACK, 0, &[])).await;
+                None
+            }
+            frame::WINDOW_UPDATE => {
+                *self.credit.entry(stream).or_default() += u64::from(word(0));
                 None
             }
             frame::PING if flags & frame::ACK == 0 => {
