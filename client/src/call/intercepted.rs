@@ -131,10 +131,7 @@ impl Starting {
         let result = match running.poll(cx) {
             Poll::Ready(result) => result,
             Poll::Pending if self.expiry.poll(cx).is_pending() => return Poll::Pending,
-            Poll::Pending => Err(self
-                .expiry
-                .status(Stage::Request, "in the interceptors")
-                .with_unprocessed(false)),
+            Poll::Pending => Err(self.expiry.status(Stage::Request, "in the interceptors")),
         };
         self.running = None;
         Poll::Ready(result)
