@@ -32,7 +32,7 @@ const SIZES: &[(&str, usize, usize)] = sizes! {
     Response<Note>: 112;
     Note: 56;
     UnaryCall: 248;
-    UnaryFuture: 832;
+    UnaryFuture: 856;
     Sender<Note>: 144;
     Receiver<Note>: 536;
     server::Sender<Note>: 80;
