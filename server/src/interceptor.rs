@@ -27,7 +27,7 @@ use crate::rpc::RequestContext;
 /// and to a service with [`GrpcService::intercept`](crate::GrpcService::intercept). The first one
 /// added is the outermost; those of the server are outside of those of a service. A request whose
 /// path is no method's passes none of them: it is answered UNIMPLEMENTED at once. Where there are
-/// no interceptors an RPC pays nothing; each one costs a box per RPC.
+/// no interceptors an RPC pays nothing; each one costs a box per RPC, and the first one more.
 /// ```
 /// use trunkline_core::{Status, Trailers};
 /// use trunkline_server::{Interceptor, Next, RequestContext};

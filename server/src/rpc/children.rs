@@ -14,7 +14,8 @@ use crate::signal::Signal;
 /// What an RPC has beside its handler. Dropping it aborts the children.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
-    children: Mutex<JoinSet<Result<(), Status>>>,
+    /// Made by the first one, for it allocates.
+    children: Mutex<Option<JoinSet<Result<(), Status>>>>,
     cancelled: Signal,
     /// Somebody has called `cancelled()`.
     watched: AtomicBool,
@@ -26,7 +27,8 @@ impl Scope {
         guard: ChildGuard,
         child: impl Future<Output = Result<(), Status>> + Send + 'static,
     ) {
-        self.children().spawn(async move {
+        let mut children = self.children();
+        children.get_or_insert_default().spawn(async move {
             let _guard = guard;
             child.await
         });
@@ -46,6 +48,9 @@ impl Scope {
     /// Ready when no child runs any more, or when one has failed.
     pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
         let mut children = self.children();
+        let Some(children) = &mut *children else {
+            return Poll::Ready(Ok(()));
+        };
         loop {
             match ready!(children.poll_join_next(cx)) {
                 None => return Poll::Ready(Ok(())),
@@ -57,10 +62,12 @@ impl Scope {
     }
 
     pub(super) fn abort(&self) {
-        self.children().abort_all();
+        if let Some(children) = &mut *self.children() {
+            children.abort_all();
+        }
     }
 
-    fn children(&self) -> MutexGuard<'_, JoinSet<Result<(), Status>>> {
+    fn children(&self) -> MutexGuard<'_, Option<JoinSet<Result<(), Status>>>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
