@@ -22,6 +22,11 @@ pub(super) async fn open(mut io: BoxIo, proxy: &Proxy, to: &str) -> io::Result<B
     let failed = |kind: io::ErrorKind, what: String| {
         io::Error::new(kind, format!("the proxy {proxy} {what}"))
     };
+    // A name that somebody made by hand must not become a header of its own.
+    if !to.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let what = format!("cannot be asked for {to:?}, which is no host and port");
+        return Err(failed(io::ErrorKind::InvalidInput, what));
+    }
     let lost = |error: io::Error| failed(error.kind(), format!("was lost: {error}"));
     let mut request =
         format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {USER_AGENT}\r\n");
@@ -306,6 +311,16 @@ mod tests {
             );
             assert!(error.len() < 250, "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_with_control_characters_is_never_sent() {
+        let (client, mut server) = memory::pipe();
+        let error = open(client, &proxy(), "a:1\r\nX: y").await.unwrap_err();
+        assert!(error.to_string().contains("cannot be asked for"), "{error}");
+        let mut heard = Vec::new();
+        server.read_to_end(&mut heard).await.unwrap();
+        assert!(heard.is_empty());
     }
 
     #[tokio::test]
