@@ -207,7 +207,12 @@ fn a_target_that_is_none() {
         ("[::1", "bracket"),
         ("host:99999", "99999"),
     ] {
-        let error = Channel::insecure(target).unwrap_err().to_string();
+        let error = Channel::builder(target)
+            .insecure()
+            .no_proxy()
+            .build()
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains(fault) && error.contains(target),
             "{target:?}: {error}"

@@ -34,7 +34,11 @@ async fn a_refused_port_is_told_at_once_with_address_and_cause() {
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_is_told_with_host_and_cause() {
-    let channel = Channel::insecure("dns:///no-such-host.invalid:50051").unwrap();
+    let channel = Channel::builder("dns:///no-such-host.invalid:50051")
+        .insecure()
+        .no_proxy()
+        .build()
+        .unwrap();
     let status = channel.unary::<One>(bytes("x")).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.stage(), Some(Stage::Resolve));
