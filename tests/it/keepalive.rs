@@ -259,6 +259,26 @@ async fn without_calls_nobody_is_asked_unless_it_is_wanted() {
     }
 }
 
+/// An answer that comes at once is not waited for until its time is over.
+#[tokio::test(start_paused = true)]
+async fn the_interval_is_kept_though_an_answer_may_take_longer() {
+    let (mut server, builder) = RawServer::builder("prompt");
+    let keepalive = Keepalive::every(10 * SECOND);
+    assert_eq!(keepalive.timeout, 20 * SECOND);
+    let echo = EchoClient::new(builder.keepalive(keepalive).build().unwrap());
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.expect_end(1).await;
+        peer.listen(65 * SECOND).await;
+        assert_eq!(peer.pinged.len(), 6, "{:?}", peer.pinged);
+        peer.send(answer(1, "x")).await;
+        peer
+    };
+    let (reply, peer) = tokio::join!(echo.once(text("x")), script);
+    assert_eq!(reply.unwrap().text, "x");
+    channel_closes(echo, peer).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_asked_too_often_is_asked_half_as_often() {
     let (mut server, builder) = RawServer::builder("calm");

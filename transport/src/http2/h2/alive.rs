@@ -68,7 +68,7 @@ impl Alive {
             looked: now(),
             look_every,
         };
-        this.arm();
+        this.set_timer();
         this
     }
 
@@ -83,7 +83,8 @@ impl Alive {
         if self.look_every.is_none() {
             self.look(read(), now);
         }
-        if self.ping.in_flight() && self.handle.poll_pong(cx).is_ready() {
+        let was_asked = self.ping.in_flight();
+        if was_asked && self.handle.poll_pong(cx).is_ready() {
             let now = now();
             let round_trip = self.ping.acknowledged(now);
             tracing::trace!(?round_trip, "keepalive answered");
@@ -91,6 +92,10 @@ impl Alive {
         }
         let is_woken = has_calls && self.policy.is_dormant();
         if !due && !is_woken {
+            // The answer may have come long before its time was over.
+            if was_asked && self.policy.wake_at() < self.timer.at {
+                self.arm(cx);
+            }
             return Liveness::Nothing;
         }
         let now = now();
@@ -111,11 +116,7 @@ impl Alive {
                 Liveness::Asked
             }
         };
-        self.arm();
-        // Registers with the new alarm.
-        if self.timer.poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
-        }
+        self.arm(cx);
         liveness
     }
 
@@ -126,7 +127,15 @@ impl Alive {
         }
     }
 
-    fn arm(&mut self) {
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        self.set_timer();
+        // Registers with the new alarm.
+        if self.timer.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    fn set_timer(&mut self) {
         let look = self
             .look_every
             .and_then(|every| self.looked.checked_add(every));
@@ -142,14 +151,15 @@ impl Alive {
 #[derive(Debug, Default)]
 struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
-    armed: bool,
+    /// `None`: it is not armed.
+    at: Option<Instant>,
     waker: Option<Waker>,
 }
 
 impl Alarm {
     fn set(&mut self, at: Option<Instant>) {
         self.waker = None;
-        self.armed = at.is_some();
+        self.at = at;
         if let Some(at) = at {
             match &mut self.sleep {
                 Some(sleep) => sleep.as_mut().reset(at.into()),
@@ -159,7 +169,7 @@ impl Alarm {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(sleep) = self.sleep.as_mut().filter(|_| self.armed) else {
+        let Some(sleep) = self.sleep.as_mut().filter(|_| self.at.is_some()) else {
             return Poll::Pending;
         };
         if sleep.is_elapsed() {
