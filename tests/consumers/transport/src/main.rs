@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::Authority;
 use trunkline_core::protocol::read_request;
-use trunkline_core::{Metadata, RawCodec, Status};
+use trunkline_core::{CompressorRegistry, Metadata, RawCodec, Status};
 use trunkline_transport::http2::{
-    ClientConfig, ClientConnection, RequestHead, ServerConfig, ServerConnection, ServerStream,
+    ClientConfig, ClientConnection, RequestHead, ResponseForm, ServerConfig, ServerConnection,
+    ServerStream,
 };
 use trunkline_transport::stream::{RecvHalf, SendHalf};
 use trunkline_transport::{Address, Connector, Listener, Peer, TcpConnector, TcpListener};
@@ -18,12 +19,22 @@ const LIMIT: usize = 4 << 20;
 
 async fn echo(mut stream: ServerStream) -> Result<(), Status> {
     let method = stream.http_method().to_owned();
-    if let Err(reject) = read_request(&method, stream.take_fields()) {
+    if let Err(reject) = read_request(
+        &method,
+        stream.take_fields(),
+        &CompressorRegistry::default(),
+    ) {
         stream.reject(&reject);
         return Ok(());
     }
     let (body, responder) = stream.into_parts();
-    let shared = responder.share(body, "raw");
+    let shared = responder.share(
+        body,
+        ResponseForm {
+            subtype: "raw",
+            encoding: None,
+        },
+    );
     let mut requests = RecvHalf::<Bytes>::server_shared(shared.clone(), Box::new(RawCodec), LIMIT);
     let mut responses = SendHalf::<Bytes>::server(shared.clone(), Box::new(RawCodec), LIMIT);
     while let Some(message) = requests.recv().await? {
@@ -57,6 +68,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         path: "/demo.Echo/Echo",
         authority: &Authority::from_static("localhost"),
         subtype: "raw",
+        encoding: None,
+        accept_encoding: None,
         timeout: None,
         user_agent: &HeaderValue::from_static("consumer"),
         metadata: &Metadata::new(),
