@@ -22,7 +22,8 @@ pub(crate) async fn closed_port() -> SocketAddr {
 }
 
 fn echo_at(address: impl AsRef<str>) -> EchoClient {
-    EchoClient::new(Channel::insecure(address).unwrap())
+    let channel = Channel::builder(address).insecure().no_proxy();
+    EchoClient::new(channel.build().unwrap())
 }
 
 #[track_caller]
@@ -207,12 +208,7 @@ fn a_target_that_is_none() {
         ("[::1", "bracket"),
         ("host:99999", "99999"),
     ] {
-        let error = Channel::builder(target)
-            .insecure()
-            .no_proxy()
-            .build()
-            .unwrap_err()
-            .to_string();
+        let error = Channel::insecure(target).unwrap_err().to_string();
         assert!(
             error.contains(fault) && error.contains(target),
             "{target:?}: {error}"
