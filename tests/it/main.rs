@@ -49,6 +49,7 @@ mod keepalive;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod listeners;
 mod log;
 #[cfg(test)]
 mod lost_client;

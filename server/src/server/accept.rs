@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_transport::BoxListener;
+use trunkline_transport::credentials::BoxCredentials;
 
 use super::stats::{ConnectionGuard, ListenerGuard};
 use super::{Shared, connection};
@@ -15,8 +16,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause: a server that is out of descriptors looks again each second.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A listener, and what secures the connections that it takes.
+pub(super) struct Door {
+    pub(super) listener: BoxListener,
+    pub(super) credentials: BoxCredentials,
+}
+
 /// Accepts until the server stops, then drops the listener.
-pub(super) async fn run(mut listener: BoxListener, shared: Arc<Shared>) {
+pub(super) async fn run(door: Door, shared: Arc<Shared>) {
+    let Door {
+        mut listener,
+        credentials,
+    } = door;
     let _live = ListenerGuard::new(Arc::clone(&shared));
     let address = listener.address();
     tracing::debug!(%address, "listening");
@@ -27,7 +38,8 @@ pub(super) async fn run(mut listener: BoxListener, shared: Arc<Shared>) {
                 pause = Pause::default();
                 match ConnectionGuard::new(&shared) {
                     Some(guard) => {
-                        tokio::spawn(connection::run(io, from, guard, Arc::clone(&shared)));
+                        let (credentials, shared) = (credentials.clone(), Arc::clone(&shared));
+                        tokio::spawn(connection::run(io, from, credentials, guard, shared));
                     }
                     None => {
                         let limit = shared.limits.max_connections;

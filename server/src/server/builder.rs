@@ -11,6 +11,7 @@ use trunkline_transport::credentials::{BoxCredentials, Insecure, TransportCreden
 use trunkline_transport::http2::{ServerConfig, ServerKeepalive};
 use trunkline_transport::{BoxListener, Listener, TcpConfig, TcpListener};
 
+use super::accept::Door;
 use super::{Limits, Server, Shared};
 use crate::compression::{ResponseCompression, Settings};
 use crate::handler::GrpcService;
@@ -22,7 +23,7 @@ use crate::router::Router;
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
     router: Router,
-    listeners: Vec<BoxListener>,
+    listeners: Vec<(BoxListener, Option<BoxCredentials>)>,
     insecure: bool,
     credentials: Option<BoxCredentials>,
     tcp: TcpConfig,
@@ -46,7 +47,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Secures each connection with these credentials, such as TLS: those of every listener.
+    /// Secures each connection with these credentials, such as TLS: those of every listener that
+    /// was not given [its own](Self::listener_with).
     pub fn credentials(mut self, credentials: impl TransportCredentials) -> Self {
         self.credentials = Some(BoxCredentials::new(credentials));
         self
@@ -87,9 +89,47 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds a listener to those that [`bind`](Self::bind) or [`listen`](Self::listen) adds.
+    /// Adds a listener to those that [`bind`](Self::bind) or [`listen`](Self::listen) adds, secured
+    /// as they are.
     pub fn listener(mut self, listener: impl Listener) -> Self {
-        self.listeners.push(BoxListener::new(listener));
+        self.listeners.push((BoxListener::new(listener), None));
+        self
+    }
+
+    /// Adds a listener with credentials of its own, whatever those of the others are.
+    ///
+    /// So one server has TLS on TCP, and beside it a Unix socket, or a port of the loopback
+    /// interface, in plaintext: only because [`Insecure`] says so, and only there. Or it asks
+    /// clients for certificates on one port and not on the other. Handlers tell the connections
+    /// apart by [`Peer::security`](trunkline_transport::Peer::security) and
+    /// [`Peer::address`](trunkline_transport::Peer::address): every listener leads to every
+    /// service.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(unix, feature = "tls"))]
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use trunkline_server::Server;
+    /// use trunkline_transport::UnixListener;
+    /// use trunkline_transport::credentials::Insecure;
+    /// use trunkline_transport::credentials::tls::{Identity, ServerTls};
+    ///
+    /// let tls = ServerTls::new(Identity::from_files("server.pem", "server.key")?)?;
+    /// let local = UnixListener::bind("/run/greeter.sock").await?;
+    /// let server = Server::builder()
+    ///     .credentials(tls)
+    ///     .listener_with(local, Insecure)
+    ///     .bind("0.0.0.0:443")
+    ///     .await?;
+    /// # drop(server);
+    /// # Ok(()) }
+    /// ```
+    pub fn listener_with(
+        mut self,
+        listener: impl Listener,
+        credentials: impl TransportCredentials,
+    ) -> Self {
+        let own = Some(BoxCredentials::new(credentials));
+        self.listeners.push((BoxListener::new(listener), own));
         self
     }
 
@@ -243,13 +283,17 @@ impl ServerBuilder {
             http2.keepalive = keepalive;
         }
         let compression = self.compression.resolve()?;
-        let limits = self.limits;
-        let shared = Shared::new(routes, credentials, http2, limits, self.stats, compression);
-        Ok(Server::new(
-            BoxListener::new(listener),
-            self.listeners,
-            shared,
-        ))
+        let shared = Shared::new(routes, http2, self.limits, self.stats, compression);
+        let others = self.listeners.into_iter().map(|(listener, own)| Door {
+            listener,
+            credentials: own.unwrap_or_else(|| credentials.clone()),
+        });
+        let others = others.collect();
+        let last = Door {
+            listener: BoxListener::new(listener),
+            credentials,
+        };
+        Ok(Server::new(last, others, shared))
     }
 }
 

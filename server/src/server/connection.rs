@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use trunkline_core::protocol::{Reject, read_request};
 use trunkline_core::stats::{ConnectionStats, Side};
 use trunkline_core::{Deadline, Stage, Status};
-use trunkline_transport::credentials::{Secured, TransportCredentials};
+use trunkline_transport::credentials::{BoxCredentials, Secured, TransportCredentials};
 use trunkline_transport::http2::{ServerConnection, ServerStream};
 use trunkline_transport::{Address, BoxIo, Peer, Timer, now};
 
@@ -28,8 +28,14 @@ use crate::signal::Wait;
 const PATIENCE: u8 = 16;
 
 /// Agrees on HTTP/2 and serves until the connection ends.
-pub(super) async fn run(io: BoxIo, from: Address, _guard: ConnectionGuard, shared: Arc<Shared>) {
-    let agreed = handshake(io, &from, &shared).await;
+pub(super) async fn run(
+    io: BoxIo,
+    from: Address,
+    credentials: BoxCredentials,
+    _guard: ConnectionGuard,
+    shared: Arc<Shared>,
+) {
+    let agreed = handshake(io, &from, credentials, &shared).await;
     match agreed {
         Ok(connection) => {
             tracing::debug!(peer = %from, "connected");
@@ -77,12 +83,13 @@ impl Drop for Measured {
 async fn handshake(
     io: BoxIo,
     from: &Address,
+    credentials: BoxCredentials,
     shared: &Shared,
 ) -> Result<ServerConnection, NoHandshake> {
     let limit = shared.http2.handshake_timeout;
     let mut secured = false;
     let handshake = async {
-        let Secured { io, security, .. } = shared.credentials.server_handshake(io).await?;
+        let Secured { io, security, .. } = credentials.server_handshake(io).await?;
         secured = true;
         let peer = Peer::new(from.clone()).with_security(security);
         ServerConnection::handshake(io, peer, &shared.http2).await

@@ -17,10 +17,10 @@ use std::sync::{Arc, OnceLock};
 use tokio::task::JoinSet;
 use trunkline_core::stats::{CallStats, Side, StatsHandlers};
 use trunkline_core::{Deadline, MethodDescriptor, Status};
-use trunkline_transport::credentials::BoxCredentials;
 use trunkline_transport::http2::ServerConfig;
-use trunkline_transport::{Address, BoxListener, Peer, now};
+use trunkline_transport::{Address, Peer, now};
 
+use self::accept::Door;
 pub use self::builder::ServerBuilder;
 pub(crate) use self::limits::Limits;
 pub use self::limits::MethodLimits;
@@ -36,7 +36,7 @@ use crate::signal::Signal;
 /// Connections are accepted by the kernel from the moment it is bound, and answered once it
 /// serves.
 pub struct Server {
-    listeners: Vec<BoxListener>,
+    doors: Vec<Door>,
     address: Address,
     addresses: Vec<Address>,
     shared: Arc<Shared>,
@@ -53,13 +53,13 @@ impl Server {
         Self::builder().insecure()
     }
 
-    fn new(last: BoxListener, mut listeners: Vec<BoxListener>, shared: Shared) -> Self {
-        let address = last.address();
-        listeners.push(last);
+    fn new(last: Door, mut doors: Vec<Door>, shared: Shared) -> Self {
+        let address = last.listener.address();
+        doors.push(last);
         Self {
             address,
-            addresses: listeners.iter().map(BoxListener::address).collect(),
-            listeners,
+            addresses: doors.iter().map(|door| door.listener.address()).collect(),
+            doors,
             shared: Arc::new(shared),
         }
     }
@@ -92,8 +92,8 @@ impl Server {
         // Tasks of a `JoinSet` end with it, and `Abandon` ends the connections.
         let _abandon = Abandon(&self.shared);
         let mut accepting = JoinSet::new();
-        for listener in self.listeners {
-            accepting.spawn(accept::run(listener, Arc::clone(&self.shared)));
+        for door in self.doors {
+            accepting.spawn(accept::run(door, Arc::clone(&self.shared)));
         }
         self.shared.stopped.wait().await;
         Ok(())
@@ -124,7 +124,6 @@ impl Drop for Abandon<'_> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     routes: Routes,
-    credentials: BoxCredentials,
     http2: ServerConfig,
     limits: Limits,
     stats: StatsHandlers,
@@ -141,7 +140,6 @@ pub(crate) struct Shared {
 impl Shared {
     fn new(
         routes: Routes,
-        credentials: BoxCredentials,
         http2: ServerConfig,
         limits: Limits,
         stats: StatsHandlers,
@@ -149,7 +147,6 @@ impl Shared {
     ) -> Self {
         Self {
             routes,
-            credentials,
             http2,
             limits,
             stats,
