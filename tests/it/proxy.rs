@@ -7,14 +7,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use trunkline::client::{ChannelBuilder, ChannelError};
-use trunkline::tls::ServerTls;
-use trunkline::transport::Proxy;
+use trunkline::tls::{ClientTls, ServerTls};
+use trunkline::transport::{BoxIo, Proxy};
 use trunkline::{Channel, Code, Origin, Stage, Status};
 use trunkline_test_protos::echo::EchoClient;
 
 use crate::handlers::{note, plain};
-use crate::tls::certificates::{Authority, telling_server};
+use crate::support::{self, Peer, Wire, data, headers, trailers};
+use crate::tls::certificates::{Authority, raw_server_config, telling_server};
 use crate::world::{World, soon};
 
 /// What the proxy does with a CONNECT.
@@ -158,6 +160,77 @@ async fn tls_runs_end_to_end_through_the_tunnel() {
     let refused = soon(wrong.once(note("x"))).await.unwrap_err();
     assert_eq!(refused.stage(), Some(Stage::Tls), "{refused}");
     drop((echo, wrong));
+    world.end().await;
+}
+
+/// The proxy is told the target and nothing else. The authority is what the server has to prove and
+/// what calls are sent to, inside of the tunnel; a name for TLS alone goes before it there.
+#[tokio::test]
+async fn an_overridden_authority_is_for_the_server_and_not_for_the_proxy() {
+    let authority = Authority::new("ours");
+    let leaf = authority.sign(&["api.example", "tls.example"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut proxy = Corporate::start(Answer::Tunnel(address)).await;
+    let acceptor = TlsAcceptor::from(raw_server_config(&leaf, &[b"h2"]));
+    let renamed = ClientTls::builder().roots(authority.roots());
+    let renamed = renamed.server_name("tls.example").build().unwrap();
+    for (tls, name) in [
+        (authority.client(), "api.example"),
+        (renamed, "tls.example"),
+    ] {
+        let channel = Channel::builder("edge.invalid:50051")
+            .credentials(tls)
+            .authority("api.example:8443")
+            .proxy(proxy.proxy());
+        let echo = EchoClient::new(channel.build().unwrap());
+        let server = async {
+            let (io, _) = listener.accept().await.unwrap();
+            let io = acceptor.accept(io).await.unwrap();
+            assert_eq!(io.get_ref().1.server_name(), Some(name));
+            let mut peer = Peer::server(BoxIo::new(io), &[]).await;
+            let asked = peer.expect_end(1).await;
+            assert_eq!(asked.head.get(":authority"), Some("api.example:8443"));
+            assert_eq!(asked.head.get(":scheme"), Some("https"));
+            let head = Wire::from(headers(1).status(200).grpc());
+            let answer = head.and(data(1, support::note("one"))).and(trailers(1, 0));
+            peer.send(answer).await;
+            peer
+        };
+        let call = echo.once(note("x")).into_future();
+        let (answer, _peer) = soon(async { tokio::join!(call, server) }).await;
+        assert_eq!(answer.unwrap().text, "one");
+        let head = soon(proxy.heads.recv()).await.unwrap();
+        assert!(head.starts_with("CONNECT edge.invalid:50051 "), "{head}");
+        assert!(!head.contains(".example"), "{head}");
+    }
+}
+
+/// What the target is called proves nothing where the authority is another.
+#[tokio::test]
+async fn a_certificate_for_the_target_is_refused_where_the_authority_is_another() {
+    let authority = Authority::new("ours");
+    let tls = ServerTls::new(authority.sign(&["edge.invalid"]).identity()).unwrap();
+    let world = World::tcp_secured(telling_server(tls), |channel| {
+        channel.credentials(authority.client())
+    })
+    .await;
+    let proxy = Corporate::start(Answer::Tunnel(address(&world))).await;
+    let channel = Channel::builder("edge.invalid:50051")
+        .credentials(authority.client())
+        .authority("api.example")
+        .proxy(proxy.proxy());
+    let echo = EchoClient::new(channel.build().unwrap());
+    let refused = soon(echo.once(note("x"))).await.unwrap_err();
+    assert_eq!(refused.stage(), Some(Stage::Tls), "{refused}");
+    for said in [
+        "edge.invalid:50051",
+        "\"api.example\"",
+        "it is for edge.invalid",
+    ] {
+        assert!(refused.message().contains(said), "{refused}");
+    }
+    drop(echo);
     world.end().await;
 }
 
