@@ -7,6 +7,7 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
+use crate::accessors::{self, Accessors};
 use crate::error::{Error, Problem};
 use crate::externs::Externs;
 use crate::names::{prost_snake, snake, upper_camel, variant};
@@ -29,7 +30,8 @@ impl Checks<'_> {
         &self,
         files: impl Iterator<Item = &'f FileDescriptorProto>,
     ) -> Result<(), Error> {
-        let mut scopes: HashMap<String, Scope> = HashMap::new();
+        // By the module: two packages may become one.
+        let mut scopes: HashMap<Module, Scope> = HashMap::new();
         let mut problems = Vec::new();
         for file in files {
             let package = survey::scope(file);
@@ -38,7 +40,8 @@ impl Checks<'_> {
                 file,
                 problems: &mut problems,
             };
-            let scope = scopes.entry(package.clone()).or_default();
+            let module = Module::from_protobuf_package_name(file.package());
+            let scope = scopes.entry(module).or_default();
             checked.file(&package, scope);
         }
         if problems.is_empty() {
@@ -140,12 +143,16 @@ impl Checked<'_, '_> {
             }
             self.reachable(field.type_name(), &path);
         }
+        let mut enums = Vec::new();
         for (at, oneof) in indexed(&message.oneof_decl) {
-            if oneofs.contains_key(&at) {
-                let name = snake(oneof.name());
-                self.claim(&mut fields, name, oneof.name(), &join(path, 8, at), "field");
+            let (name, path) = (snake(oneof.name()), join(path, 8, at));
+            if oneofs.contains_key(&at)
+                && self.claim(&mut fields, name, oneof.name(), &path, "field")
+            {
+                enums.push((oneof, path));
             }
         }
+        self.accessors(message, &full_name, path);
         for (at, nested) in indexed(&message.nested_type) {
             if is_map_entry(nested) {
                 for field in &nested.field {
@@ -162,6 +169,46 @@ impl Checked<'_, '_> {
         for (at, item) in indexed(&message.enum_type) {
             let path = join(path, 4, at);
             self.item(item, &full_name, &mut inside.types, &path);
+        }
+        let mut taken = HashSet::new();
+        for (oneof, path) in enums {
+            let mut name = upper_camel(oneof.name());
+            if inside.types.contains_key(&name) && !taken.contains(&name) {
+                // prost-build lets it give way to what else is inside.
+                name.push_str("OneOf");
+            }
+            taken.insert(name.clone());
+            self.claim(&mut inside.types, name, oneof.name(), &path, "type");
+        }
+    }
+
+    /// The methods of a message's fields share one namespace.
+    fn accessors(&mut self, message: &DescriptorProto, full_name: &str, path: &[i32]) {
+        let explicit = self.file.syntax() != "proto3";
+        let mut methods = Names::new();
+        for (at, field) in indexed(&message.field) {
+            let name = field.name();
+            let path = join(path, 2, at);
+            match accessors::of(field, message, full_name, explicit) {
+                Accessors::Unnameable => self.report(
+                    &path,
+                    format!(
+                        "the map `{name}` has enums for values and a Rust keyword for a name, which prost cannot make methods of; rename it"
+                    ),
+                ),
+                Accessors::Named(names) => {
+                    for method in names {
+                        if let Some(other) = methods.insert(method.clone(), name.to_owned()) {
+                            self.report(
+                                &path,
+                                format!(
+                                    "`{other}` and `{name}` would both have the Rust method `{method}`, which prost derives for such fields; rename one"
+                                ),
+                            );
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -198,6 +245,12 @@ impl Checked<'_, '_> {
     ) -> bool {
         if !proto.contains(|c: char| c.is_ascii_alphanumeric()) {
             let text = format!("`{proto}` has no letter that a Rust {what} could be named by");
+            self.report(path, text);
+        } else if let Some(other) = names.get(&rust).filter(|other| *other == proto) {
+            let package = self.file.package();
+            let text = format!(
+                "the package `{package}` and another one would be one Rust module, and both have a `{other}`; rename one"
+            );
             self.report(path, text);
         } else if let Some(other) = names.get(&rust) {
             let hint = if what == "variant" && !self.all.enum_prefix {

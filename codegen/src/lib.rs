@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod accessors;
 mod builder;
 mod check;
 mod client;

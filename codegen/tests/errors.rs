@@ -222,6 +222,82 @@ message Nm { } message nm { }
 }
 
 #[test]
+fn packages_that_become_one_module_may_not_have_one_type_twice() {
+    let other = "syntax = \"proto3\"; package shop.inStock; message M {} message Other {}";
+    let text = "syntax = \"proto3\";
+package shop.in_stock;
+import \"other.proto\";
+message M { shop.inStock.M other = 1; }
+";
+    let (error, folder) = fail("one_module", &[("other.proto", other), ("bad.proto", text)]);
+    let expected = format!(
+        "{}:4:9: the package `shop.in_stock` and another one would be one Rust module, and both have a `M`",
+        folder.join("bad.proto").display()
+    );
+    assert!(error.starts_with(&expected), "{error}");
+}
+
+#[test]
+fn methods_that_prost_derives_twice_name_both_fields() {
+    let text = "syntax = \"proto3\";
+enum K { K_NONE = 0; }
+message Setters { K kind = 1; K set_kind = 2; }
+message Maps { map<string, K> kind = 1; K get_kind = 2; }
+message Lists { repeated K kind = 1; optional int32 push_kind = 2; }
+message Keyword { map<string, K> type = 1; }
+message Fine { K kind = 1; int32 set_kind = 2; oneof one { K set_it = 3; K it = 4; } map<int32, Fine> type = 5; }
+";
+    let (error, folder) = fail("accessors", &[("bad.proto", text)]);
+    let file = folder.join("bad.proto").display().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 4, "{error}");
+    for (line, (place, part)) in lines.iter().zip([
+        (
+            "3:33",
+            "`kind` and `set_kind` would both have the Rust method `set_kind`",
+        ),
+        (
+            "4:43",
+            "`kind` and `get_kind` would both have the Rust method `get_kind`",
+        ),
+        (
+            "5:53",
+            "`kind` and `push_kind` would both have the Rust method `push_kind`",
+        ),
+        ("6:34", "the map `type` has enums for values"),
+    ]) {
+        assert!(line.starts_with(&format!("{file}:{place}: ")), "{line}");
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn oneofs_whose_types_become_one_are_both_named() {
+    let text = "syntax = \"proto3\";
+message A { oneof way1 { int32 a = 1; } oneof way_1 { int32 b = 2; } }
+message B { message Way {} message WayOneOf {} oneof way { int32 a = 1; Way b = 2; } }
+message Fine { message Way {} oneof way { Way a = 1; } oneof way_one { int32 b = 2; } }
+";
+    let (error, folder) = fail("oneofs", &[("bad.proto", text)]);
+    let file = folder.join("bad.proto").display().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 2, "{error}");
+    for (line, (place, part)) in lines.iter().zip([
+        (
+            "2:47",
+            "`way1` and `way_1` would both be the Rust type `Way1`",
+        ),
+        (
+            "3:54",
+            "`WayOneOf` and `way` would both be the Rust type `WayOneOf`",
+        ),
+    ]) {
+        assert!(line.starts_with(&format!("{file}:{place}: ")), "{line}");
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn a_package_that_is_elsewhere_takes_no_module() {
     let folder = fresh("elsewhere");
     let other = "syntax = \"proto3\"; package shop.types; message T {}";
