@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::check::is_map_entry;
+use crate::externs::Externs;
 use crate::names::{prost_snake, upper_camel};
 use crate::options::{Options, matches};
 use crate::survey;
@@ -33,12 +34,17 @@ pub(crate) fn by_hand(options: &Options, files: &[FileDescriptorProto]) -> HashS
         .collect()
 }
 
-/// Writes `impl Debug` for those of a file's messages that are among `by_hand`, and for their oneofs.
-pub(crate) fn emit(file: &FileDescriptorProto, by_hand: &HashSet<String>) -> String {
+/// Writes `impl Debug` for those of a file's messages that are among `by_hand`, and for their oneofs; what is
+/// elsewhere has its own.
+pub(crate) fn emit(
+    file: &FileDescriptorProto,
+    by_hand: &HashSet<String>,
+    externs: &Externs,
+) -> String {
     let mut out = String::new();
     if !by_hand.is_empty() {
         each(&file.message_type, &survey::scope(file), "", &mut |m| {
-            if by_hand.contains(m.full_name) {
+            if by_hand.contains(m.full_name) && !externs.cover(m.full_name) {
                 message(m, &mut out);
             }
         });

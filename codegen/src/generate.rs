@@ -112,7 +112,7 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
             if options.type_names {
                 tail.push_str(&type_names::emit(&file, &externs, &options.runtime));
             }
-            tail.push_str(&debug::emit(&file, &by_hand));
+            tail.push_str(&debug::emit(&file, &by_hand, &externs));
         }
         requests.push((module, file));
     }
