@@ -83,6 +83,10 @@ impl FileResolver for Resolver {
 impl Resolver {
     fn parse(&self, name: &str, path: PathBuf, text: String) -> Result<File, protox::Error> {
         let mut seen = self.seen.borrow_mut();
+        // A mark that some editors put in front, and that protoc skips.
+        let marked = text.strip_prefix('\u{FEFF}').map(str::to_owned);
+        let is_marked = marked.is_some();
+        let text = marked.unwrap_or(text);
         let (text, edition) = match editions::statement(&text) {
             None => (text, None),
             Some(Statement::Known(text, edition)) => (text, Some(edition)),
@@ -102,6 +106,7 @@ impl Resolver {
             }
         };
         let parsed = match edition {
+            None if is_marked => File::from_source(name, &text),
             None => File::open(name, &path),
             Some(_) => File::from_source(name, &text).map(|file| {
                 if self.reading == Reading::ForPlaces {

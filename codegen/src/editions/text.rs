@@ -14,6 +14,9 @@ const KNOWN: [(&str, i32); 2] = [("2023", 1000), ("2024", MAXIMUM)];
 /// What `default` is called meanwhile; as long as it is, so that every column stays.
 const DEFAULT: &str = "dEfauLt";
 
+/// What the `inf` of `-inf` is called meanwhile, which is a default and no value of an option.
+const NEGATIVE_INFINITY: &str = "iNf";
+
 /// An `edition` statement that begins a file.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Statement<'a> {
@@ -47,7 +50,7 @@ pub(crate) fn statement(text: &str) -> Option<Statement<'_>> {
 
 /// Skips white space and comments.
 fn skip_blank(text: &str) -> &str {
-    let mut rest = text.trim_start_matches('\u{FEFF}');
+    let mut rest = text;
     loop {
         rest = rest.trim_start();
         let after = match rest.get(..2) {
@@ -62,20 +65,28 @@ fn skip_blank(text: &str) -> &str {
     }
 }
 
-/// Renames the option `default`: the word between `[` or `,` and `=`, outside strings and comments.
+/// Renames the option `default`: the word between `[` or `,` and `=`, outside strings and comments. Of its
+/// value `-inf` the sign goes, and so it does of `-nan`.
 fn rename_defaults(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut before = ' ';
+    let (mut before, mut in_default) = (' ', false);
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let length = token(rest, c);
         let (token, after) = rest.split_at(length);
         let is_default =
             token == "default" && matches!(before, '[' | ',') && skip_blank(after).starts_with('=');
-        out.push_str(if is_default { DEFAULT } else { token });
+        let value = skip_blank(after);
+        out.push_str(match token {
+            _ if is_default => DEFAULT,
+            "-" if in_default && ["inf", "nan"].iter().any(|word| value.starts_with(word)) => " ",
+            "inf" if in_default && before == '-' => NEGATIVE_INFINITY,
+            token => token,
+        });
         let is_blank = c.is_whitespace() || token.starts_with("//") || token.starts_with("/*");
         if !is_blank {
             before = c;
+            in_default = is_default || (in_default && matches!(c, '=' | '-'));
         }
         rest = after;
     }
@@ -140,9 +151,14 @@ fn default_value(option: &UninterpretedOption) -> Option<String> {
         Ok(text) => text,
         Err(_) => bytes.iter().map(|byte| format!("\\{byte:03o}")).collect(),
     };
+    let word = |word: &String| match word.as_str() {
+        NEGATIVE_INFINITY => "-inf".to_owned(),
+        word => word.to_owned(),
+    };
     option
         .identifier_value
-        .clone()
+        .as_ref()
+        .map(word)
         .or_else(|| option.positive_int_value.map(|n| n.to_string()))
         .or_else(|| option.negative_int_value.map(|n| n.to_string()))
         .or_else(|| option.double_value.map(|n| n.to_string()))
@@ -194,5 +210,15 @@ mod tests {
             renamed.starts_with("int32 default = 1 [dEfauLt = 7, /* x */ dEfauLt=8]; // [default")
         );
         assert!(renamed.ends_with(", dEfauLt = \"x\"];"));
+    }
+
+    #[test]
+    fn negative_infinity_is_renamed_as_a_default_alone() {
+        let text =
+            "float a = 1 [default = -inf, (x) = -inf], b = 2 [default = - nan]; float inf = 3;";
+        let renamed = rename_defaults(text);
+        let expected =
+            "float a = 1 [dEfauLt =  iNf, (x) = -inf], b = 2 [dEfauLt =   nan]; float inf = 3;";
+        assert_eq!(renamed, expected);
     }
 }

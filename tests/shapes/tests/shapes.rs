@@ -225,6 +225,8 @@ fn files_of_editions_mean_what_their_features_say() {
     assert_eq!(inherits.level(), pb::modern::Level::High);
     assert_eq!(inherits.seal(), b"\x01\xff");
     assert!((inherits.half() + 0.5).abs() < f64::EPSILON);
+    assert!(inherits.lowest().is_infinite() && inherits.lowest().is_sign_negative());
+    assert!(inherits.none().is_nan());
 
     // A whole file of other features; maps know no groups.
     let plain = Plain {
