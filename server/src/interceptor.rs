@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use trunkline_core::{Metadata, Status, Trailers};
 use trunkline_transport::stream::MessageHook;
 
-use crate::rpc::RequestContext;
+use crate::rpc::{RequestContext, own};
 
 /// Surrounds RPCs of all four shapes: waits, refuses, edits, and sees how they end.
 ///
@@ -180,12 +180,16 @@ impl<'a> Next<'a> {
 
     /// Runs the rest: inner interceptors, and the handler with the children that it has spawned.
     ///
-    /// Errors: the status that they end with, INTERNAL for a panic in the handler.
+    /// Errors: the status that they end with, INTERNAL for a panic in the handler. That of a call
+    /// which they made is passed on already: it is what the client would get.
     /// Dropping the future drops the handler where it waits, and its children.
     pub async fn run(self, cx: RequestContext) -> Result<Trailers, Status> {
         let Self { rest, mut end } = self;
         match rest.split_first() {
-            Some((first, rest)) => first.0.intercept(cx, Next { rest, end }).await,
+            Some((first, rest)) => {
+                let ended = first.0.intercept(cx, Next { rest, end }).await;
+                ended.map_err(own)
+            }
             None => {
                 end.as_mut().start(cx);
                 Running { end: Some(end) }.await

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tracing::Level;
 use trunkline::details::{BadRequest, RetryInfo};
-use trunkline::{Code, OrStatus, Origin, Response, Status};
+use trunkline::server::{Interceptor, Next};
+use trunkline::{Code, Metadata, OrStatus, Origin, RequestContext, Response, Status, Trailers};
 use trunkline_test_protos::echo::{EchoClient, Note};
 
 use crate::errors::closed_port;
@@ -248,4 +249,82 @@ async fn a_status_that_is_cut_is_told_to_the_log_once() {
     assert_eq!(log.count("too large to be sent whole"), 1);
     drop(echo);
     world.end().await;
+}
+
+/// Adds a header before, and a trailer after, whatever the outcome is.
+struct Marks;
+
+impl Interceptor for Marks {
+    async fn intercept(&self, cx: RequestContext, mut next: Next<'_>) -> Result<Trailers, Status> {
+        next.headers_mut().insert("checked", "yes")?;
+        let mut outcome = next.run(cx).await;
+        let metadata: &mut Metadata = match &mut outcome {
+            Ok(trailers) => trailers,
+            Err(status) => status.metadata_mut(),
+        };
+        metadata.insert("audited", "yes")?;
+        outcome
+    }
+}
+
+/// A failure of a call that a handler made, with metadata that is meant for this server.
+fn of_a_call() -> Status {
+    let mut status = Status::not_found("no such seat").with_origin(Origin::Peer);
+    let metadata = status.metadata_mut();
+    metadata.insert("inner", "secret").expect("a valid entry");
+    status.with_method("/booking.Booking/Find")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_handler_and_interceptors_add_leaves_with_the_failure_of_an_inner_call() {
+    let handlers = || {
+        Scripted::default()
+            .once(|_, _| Box::pin(async { Err(of_a_call()) }))
+            .expand(|_, _, mut responses| {
+                Box::pin(async move {
+                    responses.insert_trailer("seats", "0")?;
+                    Err(of_a_call())
+                })
+            })
+            .chat(|cx, _, mut responses| {
+                cx.spawn(async move {
+                    responses.insert_trailer("seats", "0")?;
+                    Err(of_a_call())
+                });
+                Box::pin(std::future::pending())
+            })
+    };
+    for intercepted in [false, true] {
+        let service = scripted(handlers());
+        let world = World::memory(if intercepted {
+            service.intercept(Marks)
+        } else {
+            service
+        });
+        let echo = world.echo();
+        let once = echo.once(note("x")).await.unwrap_err();
+        let expand = match echo.expand(note("x")).await {
+            Ok(mut notes) => notes.recv().await.unwrap_err(),
+            Err(status) => status,
+        };
+        let (sender, mut notes) = echo.chat().await.unwrap();
+        let chat = notes.recv().await.unwrap_err();
+        drop((sender, notes, echo));
+        for (kind, status, seats) in [
+            ("once", once, None),
+            ("expand", expand, Some("0")),
+            ("chat", chat, Some("0")),
+        ] {
+            assert_eq!(status.code(), Code::NotFound, "{kind}");
+            let text = "a call to /booking.Booking/Find failed: no such seat";
+            assert_eq!(status.message(), text, "{kind}");
+            let of = |key| status.metadata().get(key);
+            assert_eq!(of("inner"), None, "{kind} {intercepted}");
+            assert_eq!(of("seats"), seats, "{kind} {intercepted}");
+            let mark = intercepted.then_some("yes");
+            let marks = (of("checked"), of("audited"));
+            assert_eq!(marks, (mark, mark), "{kind} {intercepted}");
+        }
+        world.end().await;
+    }
 }

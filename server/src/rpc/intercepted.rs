@@ -18,6 +18,7 @@ use super::children::Scope;
 use super::context::RequestContext;
 use super::incoming::{EncodedReply, Incoming, Outcome, Success};
 use super::run::{Rpc, watched};
+use super::settle::own;
 use crate::handler::Serve;
 use crate::interceptor::{Additions, Chain, Endpoint, Next};
 
@@ -227,8 +228,9 @@ impl Kept {
                 trailers.extend(own);
                 Ok(trailers.into())
             }
-            Err(mut status) => {
+            Err(status) => {
                 self.scope.abort();
+                let mut status = own(status);
                 status.metadata_mut().extend(self.take_trailers());
                 Err(status)
             }
@@ -258,7 +260,7 @@ impl Kept {
             self.panicked = true;
         }
         self.scope.abort();
-        let mut status = cause.status();
+        let mut status = own(cause.status());
         status.metadata_mut().extend(self.take_trailers());
         status
     }
@@ -279,7 +281,7 @@ impl Kept {
             }
             None => self.additions.headers,
         };
-        let trailers = match returned {
+        let trailers = match returned.map_err(own) {
             Ok(trailers) => trailers.into_metadata(),
             Err(status) if headers.is_empty() => return Outcome::from(status),
             Err(mut status) => {

@@ -17,6 +17,7 @@ pub use self::context::{Extensions, RequestContext};
 pub use self::incoming::{Finish, Incoming, Only, Outcome, Reply, Respond, Rest};
 pub(crate) use self::intercepted::run_intercepted;
 pub(crate) use self::run::{Rpc, run};
+pub(crate) use self::settle::own;
 
 /// All that a client learns about a panic: the rest is for the server's log.
 const PANICKED: &str = "handler panicked";

@@ -6,16 +6,14 @@ use std::fmt;
 use trunkline_core::protocol::fits_trailers;
 use trunkline_core::{Code, Origin, Stage, Status};
 
-/// The status that an RPC of `method` is answered with, of the one that its handler returned.
+/// The status that an RPC of `method` is answered with, of the one that its handler or an
+/// interceptor returned.
 ///
 /// One of a call that the handler made is passed on, not taken for the handler's own; see
 /// [`passed_on`]. Whatever the client is not told is logged here, once: a source, a hidden text,
 /// the length of a text that is cut.
 pub(super) fn settle(status: Status, method: &'static str) -> Status {
-    let settled = match status.method() {
-        Some(call) => passed_on(&status, call),
-        None => status,
-    };
+    let settled = own(status);
     if let Some(source) = settled.source() {
         let (status, source) = (&settled, Chain(source));
         if settled.stage() == Some(Stage::Message) {
@@ -35,6 +33,14 @@ pub(super) fn settle(status: Status, method: &'static str) -> Status {
         );
     }
     settled
+}
+
+/// The status as one of this RPC: what interceptors see, and may add to.
+pub(crate) fn own(status: Status) -> Status {
+    match status.method() {
+        Some(call) => passed_on(&status, call),
+        None => status,
+    }
 }
 
 /// What the failure of a call is to the caller of its caller.
