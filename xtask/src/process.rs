@@ -4,8 +4,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How long the output of a child may stay open after its end, by a process that it left behind.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Between two looks at a child.
 const POLL: Duration = Duration::from_millis(5);
@@ -58,7 +62,8 @@ pub(crate) fn run(command: &mut Command, bound: Duration) -> Result<(), String> 
     }
 }
 
-/// Runs `command` and keeps what it printed; past `bound` it and its children are killed.
+/// Runs `command` and keeps what it printed; past `bound` it and its children are killed. One that ends and
+/// leaves a process behind which holds its output is not waited for.
 pub(crate) fn capture(command: &mut Command, bound: Duration) -> io::Result<Captured> {
     let mut child = command
         .stdin(Stdio::null())
@@ -73,8 +78,8 @@ pub(crate) fn capture(command: &mut Command, bound: Duration) -> io::Result<Capt
     }
     Ok(Captured {
         status,
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
+        stdout: stdout.finish(),
+        stderr: stderr.finish(),
     })
 }
 
@@ -134,14 +139,43 @@ pub(crate) fn wait(child: &mut Child, bound: Duration) -> io::Result<Option<Exit
     }
 }
 
-fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+/// What a pipe has given so far, read by a thread of its own.
+struct Drain {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Closed at the end of the pipe.
+    end: mpsc::Receiver<()>,
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> Drain {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let (open, end) = mpsc::channel();
+    let into = Arc::clone(&bytes);
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
+        let _open: mpsc::Sender<()> = open;
+        let Some(mut pipe) = pipe else { return };
+        let mut chunk = [0; 8192];
+        loop {
+            match pipe.read(&mut chunk) {
+                Ok(0) => return,
+                Ok(read) => {
+                    let mut bytes = into.lock().unwrap_or_else(PoisonError::into_inner);
+                    bytes.extend_from_slice(chunk.get(..read).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
         }
+    });
+    Drain { bytes, end }
+}
+
+impl Drain {
+    /// All that came until the end of the pipe, which is not waited for without a bound.
+    fn finish(self) -> String {
+        let _ = self.end.recv_timeout(LAST_WORDS);
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
 }
 
 /// Every process below `root`, deepest last; empty where there is no /proc.
@@ -204,6 +238,20 @@ mod tests {
         .unwrap();
         assert!(captured.status.is_none());
         assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_process_that_was_left_behind_with_the_output_is_not_waited_for() {
+        let begin = Instant::now();
+        let captured = capture(
+            Command::new("sh").args(["-c", "sleep 60 & echo $!"]),
+            Duration::from_secs(50),
+        )
+        .unwrap();
+        let took = begin.elapsed();
+        let ended = exists("kill", captured.stdout.trim());
+        assert!(captured.succeeded() && ended, "{}", captured.stdout);
+        assert!(took < Duration::from_secs(30));
     }
 
     #[test]
