@@ -98,6 +98,39 @@ fn registration(service: &Service, out: &mut Writer) {
          pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {{
          Self(service)
          }}
+
+         /// Erases the type: for lists of services, and for layers of tower around this one.
+         #[must_use]
+         pub fn boxed(self) -> {rt}::server::BoxService {{
+         {rt}::server::GrpcService::boxed(self)
+         }}
+
+         /// Surrounds every RPC of this service by an interceptor; the first one added is the outermost.
+         #[must_use]
+         pub fn intercept(self, interceptor: impl {rt}::server::Interceptor) -> {rt}::server::BoxService {{
+         self.boxed().intercept(interceptor)
+         }}
+
+         /// Surrounds every RPC of this service by interceptors from a list that was made at run time.
+         #[must_use]
+         pub fn intercept_all(
+         self,
+         list: impl ::core::iter::IntoIterator<Item = {rt}::server::BoxInterceptor>,
+         ) -> {rt}::server::BoxService {{
+         self.boxed().intercept_all(list)
+         }}
+
+         /// Lets the handler of one method run to completion when its client gives up, instead of dropping it.
+         #[must_use]
+         pub fn run_to_completion<M: {rt}::Method>(self) -> {rt}::server::BoxService {{
+         self.boxed().run_to_completion::<M>()
+         }}
+
+         /// Gives the messages of one method limits of their own.
+         #[must_use]
+         pub fn method_limits<M: {rt}::Method>(self, limits: {rt}::server::MethodLimits) -> {rt}::server::BoxService {{
+         self.boxed().method_limits::<M>(limits)
+         }}
          }}
 
          impl<T> ::core::clone::Clone for {server}<T> {{

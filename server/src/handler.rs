@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use trunkline_core::{Method, MethodDescriptor, ServiceDescriptor};
 
-use crate::interceptor::{BoxInterceptor, Chain, Interceptor};
+use crate::interceptor::Chain;
 use crate::router::{BoxService, MethodTable};
-use crate::rpc::{Incoming, OnCancel, Outcome, RequestContext, Rpc, run, run_intercepted};
-use crate::server::MethodLimits;
+use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run, run_intercepted};
 
-/// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`.
+/// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`,
+/// which has the methods of [`BoxService`] too.
 pub trait GrpcService {
     /// The service's name and methods.
     fn descriptor(&self) -> &'static ServiceDescriptor;
@@ -18,79 +18,13 @@ pub trait GrpcService {
     /// Puts one handler per method into the table.
     fn register(self, methods: &mut MethodTable);
 
-    /// Erases the type, for services that are kept or put together at run time.
+    /// Erases the type, for services that are kept in lists, and for what [`BoxService`] puts
+    /// around one: interceptors, limits, methods that run to completion.
     fn boxed(self) -> BoxService
     where
         Self: Sized,
     {
         BoxService::new(self)
-    }
-
-    /// Surrounds every RPC of this service, inside of what surrounds those of the whole server.
-    /// The first one added is the outermost.
-    fn intercept(self, interceptor: impl Interceptor) -> BoxService
-    where
-        Self: Sized,
-    {
-        self.intercept_all([interceptor.boxed()])
-    }
-
-    /// Surrounds every RPC of this service by interceptors from a list that was made at run time.
-    fn intercept_all(self, list: impl IntoIterator<Item = BoxInterceptor>) -> BoxService
-    where
-        Self: Sized,
-    {
-        self.boxed().with_interceptors(list)
-    }
-
-    /// Lets the handler of `M` run to completion when its client gives up, where it would be
-    /// dropped otherwise: for work that must not stop half-way.
-    ///
-    /// The handler goes on when the client resets the call or is gone, and learns of it from
-    /// [`RequestContext::cancelled`]; what it still receives and sends fails, and its outcome is
-    /// told nobody. It ends with itself, at the deadline, or with the server's stop, which gives it
-    /// the grace; a method whose clients may set no deadline wants
-    /// [`max_timeout`](crate::ServerBuilder::max_timeout). As many such handlers of one connection
-    /// run on as it may have calls at once; one more is dropped. Each is counted in
-    /// [`ServerStats::rpcs_ran_on`](crate::ServerStats::rpcs_ran_on).
-    ///
-    /// A method that is not of this service fails when the server is bound.
-    /// ```
-    /// use trunkline_core::Method;
-    /// use trunkline_server::{BoxService, GrpcService};
-    ///
-    /// // With generated code: `LedgerServer::new(ledger).run_to_completion::<ledger::Transfer>()`.
-    /// fn careful<Transfer: Method>(ledger: impl GrpcService) -> BoxService {
-    ///     ledger.run_to_completion::<Transfer>()
-    /// }
-    /// ```
-    fn run_to_completion<M: Method>(self) -> BoxService
-    where
-        Self: Sized,
-    {
-        self.boxed()
-            .with_on_cancel(M::DESCRIPTOR.path, OnCancel::RunToCompletion)
-    }
-
-    /// Gives the messages of `M` limits of their own, where those of the server are too narrow or
-    /// too wide. What is not said stays the server's.
-    ///
-    /// A method that is not of this service fails when the server is bound.
-    /// ```
-    /// use trunkline_core::Method;
-    /// use trunkline_server::{BoxService, GrpcService, MethodLimits};
-    ///
-    /// // With generated code: `StoreServer::new(store).method_limits::<store::Put>(limits)`.
-    /// fn roomy<Put: Method>(store: impl GrpcService) -> BoxService {
-    ///     let limits = MethodLimits::new().max_receive_message_bytes(64 * 1024 * 1024);
-    ///     store.method_limits::<Put>(limits)
-    /// }
-    /// ```
-    fn method_limits<M: Method>(self, limits: MethodLimits) -> BoxService
-    where
-        Self: Sized,
-    {
-        self.boxed().with_limits(M::DESCRIPTOR.path, limits)
     }
 }
 

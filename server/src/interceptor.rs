@@ -24,7 +24,7 @@ use crate::rpc::{RequestContext, own};
 /// A panic of its own is INTERNAL for its RPC and no other.
 ///
 /// They are added to a server with [`ServerBuilder::intercept`](crate::ServerBuilder::intercept)
-/// and to a service with [`GrpcService::intercept`](crate::GrpcService::intercept). The first one
+/// and to a service with [`BoxService::intercept`](crate::BoxService::intercept), which generated servers have too. The first one
 /// added is the outermost; those of the server are outside of those of a service. A request whose
 /// path is no method's passes none of them: it is answered UNIMPLEMENTED at once. Where there are
 /// no interceptors an RPC pays nothing; each one costs a box per RPC, and the first one more.

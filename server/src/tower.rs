@@ -12,7 +12,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 use trunkline_core::{Stage, Status, Trailers};
 
-use crate::handler::GrpcService;
 use crate::interceptor::{BoxInterceptor, Interceptor, Next};
 use crate::router::BoxService;
 use crate::rpc::RequestContext;

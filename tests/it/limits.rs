@@ -1,7 +1,7 @@
 //! Message limits: a message over one fails its own call, with a text that says which size met
 //! which limit, where, and what to set.
 
-use trunkline::server::{GrpcService, MethodLimits, Server};
+use trunkline::server::{MethodLimits, Server};
 use trunkline::{Code, Origin, Status};
 use trunkline_test_protos::echo::EchoServer;
 use trunkline_test_protos::echo::echo::{Chat, Collect, Once};

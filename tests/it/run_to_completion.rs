@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tracing::Level;
-use trunkline::server::{GrpcService, Interceptor, Next, ServerBuilder};
+use trunkline::server::{Interceptor, Next, ServerBuilder};
 use trunkline::transport::http2::ServerConfig;
 use trunkline::transport::memory;
 use trunkline::{Code, RequestContext, Response, Server, Status, Trailers};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use trunkline::server::{BoxInterceptor, GrpcService, Interceptor, Next};
+use trunkline::server::{BoxInterceptor, Interceptor, Next};
 use trunkline::{
     Code, MessageHook, Metadata, RequestContext, Response, Server, Shape, Status, Trailers,
 };

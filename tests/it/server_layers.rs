@@ -10,7 +10,7 @@ use tower::buffer::BufferLayer;
 use tower::limit::{ConcurrencyLimitLayer, RateLimitLayer};
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
-use trunkline::server::{GrpcService, Interceptor, Next, ServerBuilder};
+use trunkline::server::{Interceptor, Next, ServerBuilder};
 use trunkline::{Code, RequestContext, Response, Server, Status, Trailers};
 use trunkline_test_protos::echo::{EchoServer, Note};
 use trunkline_test_protos::ledger::LedgerServer;

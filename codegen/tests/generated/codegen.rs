@@ -162,6 +162,43 @@ pub mod server {
     pub trait GrpcService {
         fn descriptor(&self) -> &'static ServiceDescriptor;
         fn register(self, methods: &mut MethodTable);
+
+        fn boxed(self) -> BoxService
+        where
+            Self: Sized,
+        {
+            BoxService
+        }
+    }
+
+    #[derive(Debug)]
+    pub struct BoxService;
+    #[derive(Debug)]
+    pub struct BoxInterceptor;
+    #[derive(Debug)]
+    pub struct MethodLimits;
+    pub trait Interceptor {}
+
+    impl BoxService {
+        #[must_use]
+        pub fn intercept(self, _: impl Interceptor) -> Self {
+            self
+        }
+
+        #[must_use]
+        pub fn intercept_all(self, _: impl IntoIterator<Item = BoxInterceptor>) -> Self {
+            self
+        }
+
+        #[must_use]
+        pub fn run_to_completion<M: Method>(self) -> Self {
+            self
+        }
+
+        #[must_use]
+        pub fn method_limits<M: Method>(self, _: MethodLimits) -> Self {
+            self
+        }
     }
 
     pub trait Serve<S>: Method + Sized {

@@ -2,25 +2,37 @@
 
 use std::fmt;
 
-use trunkline_core::ServiceDescriptor;
+use trunkline_core::{Method, ServiceDescriptor};
 
 use super::{MethodTable, Place};
 use crate::handler::GrpcService;
-use crate::interceptor::BoxInterceptor;
+use crate::interceptor::{BoxInterceptor, Interceptor};
 use crate::rpc::OnCancel;
 use crate::server::MethodLimits;
 
 /// Any [`GrpcService`] with its type erased, and with what surrounds its RPCs.
 ///
-/// What [`GrpcService::intercept`] gives, under a name that can be stored:
+/// Made by [`GrpcService::boxed`] and by the methods of generated servers, which are the same as
+/// these:
 /// ```
-/// use trunkline_server::{BoxService, Server};
+/// # use trunkline_core::{Status, Trailers};
+/// # use trunkline_server::{Interceptor, Next, RequestContext};
+/// # struct Logging;
+/// # impl Interceptor for Logging {
+/// #     async fn intercept(&self, cx: RequestContext, next: Next<'_>) -> Result<Trailers, Status> {
+/// #         next.run(cx).await
+/// #     }
+/// # }
+/// use trunkline_server::{BoxService, GrpcService, Server, ServerBuilder};
 ///
-/// fn serve(services: Vec<BoxService>) -> trunkline_server::ServerBuilder {
-///     let server = Server::insecure();
+/// fn logged(service: impl GrpcService) -> BoxService {
+///     service.boxed().intercept(Logging)
+/// }
+///
+/// fn serve(services: Vec<BoxService>) -> ServerBuilder {
 ///     services
 ///         .into_iter()
-///         .fold(server, |server, service| server.add_service(service))
+///         .fold(Server::insecure(), ServerBuilder::add_service)
 /// }
 /// # let _ = serve(Vec::new());
 /// ```
@@ -40,23 +52,66 @@ impl BoxService {
         }
     }
 
-    /// The same service with these inside of what surrounds it already.
-    pub(crate) fn with_interceptors(
-        mut self,
-        list: impl IntoIterator<Item = BoxInterceptor>,
-    ) -> Self {
+    /// Surrounds every RPC of this service, inside of what surrounds those of the whole server.
+    /// The first one added is the outermost.
+    #[must_use]
+    pub fn intercept(self, interceptor: impl Interceptor) -> Self {
+        self.intercept_all([interceptor.boxed()])
+    }
+
+    /// Surrounds every RPC of this service by interceptors from a list that was made at run time.
+    #[must_use]
+    pub fn intercept_all(mut self, list: impl IntoIterator<Item = BoxInterceptor>) -> Self {
         let list: Vec<_> = list.into_iter().collect();
         self.methods.surround(Place::Inside, &list);
         self
     }
 
-    pub(crate) fn with_on_cancel(mut self, path: &'static str, on_cancel: OnCancel) -> Self {
-        self.methods.set_on_cancel(path, on_cancel);
+    /// Lets the handler of `M` run to completion when its client gives up, where it would be
+    /// dropped otherwise: for work that must not stop half-way.
+    ///
+    /// The handler goes on when the client resets the call or is gone, and learns of it from
+    /// [`RequestContext::cancelled`](crate::RequestContext::cancelled); what it still receives and
+    /// sends fails, and its outcome is told nobody. It ends with itself, at the deadline, or with
+    /// the server's stop, which gives it the grace; a method whose clients may set no deadline
+    /// wants [`max_timeout`](crate::ServerBuilder::max_timeout). As many such handlers of one
+    /// connection run on as it may have calls at once; one more is dropped. Each is counted in
+    /// [`ServerStats::rpcs_ran_on`](crate::ServerStats::rpcs_ran_on).
+    ///
+    /// A method that is not of this service fails when the server is bound.
+    /// ```
+    /// use trunkline_core::Method;
+    /// use trunkline_server::{BoxService, GrpcService};
+    ///
+    /// // With generated code: `LedgerServer::new(ledger).run_to_completion::<ledger::Transfer>()`.
+    /// fn careful<Transfer: Method>(ledger: impl GrpcService) -> BoxService {
+    ///     ledger.boxed().run_to_completion::<Transfer>()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn run_to_completion<M: Method>(mut self) -> Self {
+        let on_cancel = OnCancel::RunToCompletion;
+        self.methods.set_on_cancel(M::DESCRIPTOR.path, on_cancel);
         self
     }
 
-    pub(crate) fn with_limits(mut self, path: &'static str, limits: MethodLimits) -> Self {
-        self.methods.set_limits(path, limits);
+    /// Gives the messages of `M` limits of their own, where those of the server are too narrow or
+    /// too wide. What is not said stays the server's.
+    ///
+    /// A method that is not of this service fails when the server is bound.
+    /// ```
+    /// use trunkline_core::Method;
+    /// use trunkline_server::{BoxService, GrpcService, MethodLimits};
+    ///
+    /// // With generated code: `StoreServer::new(store).method_limits::<store::Put>(limits)`.
+    /// fn roomy<Put: Method>(store: impl GrpcService) -> BoxService {
+    ///     let limits = MethodLimits::new().max_receive_message_bytes(64 * 1024 * 1024);
+    ///     store.boxed().method_limits::<Put>(limits)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn method_limits<M: Method>(mut self, limits: MethodLimits) -> Self {
+        self.methods.set_limits(M::DESCRIPTOR.path, limits);
         self
     }
 }

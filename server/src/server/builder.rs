@@ -68,7 +68,7 @@ impl ServerBuilder {
 
     /// Surrounds every RPC of the server; the first one added is the outermost.
     ///
-    /// Those of one service are inside of these: see [`GrpcService::intercept`].
+    /// Those of one service are inside of these: see [`BoxService::intercept`](crate::BoxService::intercept).
     pub fn intercept(self, interceptor: impl Interceptor) -> Self {
         self.intercept_all([interceptor.boxed()])
     }

@@ -36,7 +36,7 @@ impl Default for Limits {
 }
 
 /// The message limits of one method, where they differ from the server's; for
-/// [`GrpcService::method_limits`](crate::GrpcService::method_limits).
+/// [`BoxService::method_limits`](crate::BoxService::method_limits).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MethodLimits {
     receive_bytes: Option<usize>,

@@ -69,6 +69,39 @@ impl<T: Echo> EchoServer<T> {
     pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
         Self(service)
     }
+
+    /// Erases the type: for lists of services, and for layers of tower around this one.
+    #[must_use]
+    pub fn boxed(self) -> ::trunkline::codegen::server::BoxService {
+        ::trunkline::codegen::server::GrpcService::boxed(self)
+    }
+
+    /// Surrounds every RPC of this service by an interceptor; the first one added is the outermost.
+    #[must_use]
+    pub fn intercept(self, interceptor: impl ::trunkline::codegen::server::Interceptor) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().intercept(interceptor)
+    }
+
+    /// Surrounds every RPC of this service by interceptors from a list that was made at run time.
+    #[must_use]
+    pub fn intercept_all(
+        self,
+        list: impl ::core::iter::IntoIterator<Item = ::trunkline::codegen::server::BoxInterceptor>,
+    ) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().intercept_all(list)
+    }
+
+    /// Lets the handler of one method run to completion when its client gives up, instead of dropping it.
+    #[must_use]
+    pub fn run_to_completion<M: ::trunkline::codegen::Method>(self) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().run_to_completion::<M>()
+    }
+
+    /// Gives the messages of one method limits of their own.
+    #[must_use]
+    pub fn method_limits<M: ::trunkline::codegen::Method>(self, limits: ::trunkline::codegen::server::MethodLimits) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().method_limits::<M>(limits)
+    }
 }
 
 impl<T> ::core::clone::Clone for EchoServer<T> {
@@ -190,6 +223,39 @@ impl<T: Shout> ShoutServer<T> {
     #[must_use]
     pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
         Self(service)
+    }
+
+    /// Erases the type: for lists of services, and for layers of tower around this one.
+    #[must_use]
+    pub fn boxed(self) -> ::trunkline::codegen::server::BoxService {
+        ::trunkline::codegen::server::GrpcService::boxed(self)
+    }
+
+    /// Surrounds every RPC of this service by an interceptor; the first one added is the outermost.
+    #[must_use]
+    pub fn intercept(self, interceptor: impl ::trunkline::codegen::server::Interceptor) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().intercept(interceptor)
+    }
+
+    /// Surrounds every RPC of this service by interceptors from a list that was made at run time.
+    #[must_use]
+    pub fn intercept_all(
+        self,
+        list: impl ::core::iter::IntoIterator<Item = ::trunkline::codegen::server::BoxInterceptor>,
+    ) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().intercept_all(list)
+    }
+
+    /// Lets the handler of one method run to completion when its client gives up, instead of dropping it.
+    #[must_use]
+    pub fn run_to_completion<M: ::trunkline::codegen::Method>(self) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().run_to_completion::<M>()
+    }
+
+    /// Gives the messages of one method limits of their own.
+    #[must_use]
+    pub fn method_limits<M: ::trunkline::codegen::Method>(self, limits: ::trunkline::codegen::server::MethodLimits) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().method_limits::<M>(limits)
     }
 }
 
