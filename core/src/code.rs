@@ -1,6 +1,9 @@
 //! The 17 status codes and what other protocols' error numbers mean in them.
 
+use std::borrow::Borrow;
 use std::fmt;
+
+use crate::status::Status;
 
 /// How an RPC ended, as one of the 17 codes that every gRPC implementation shares.
 ///
@@ -65,6 +68,20 @@ impl Code {
             15 => Self::DataLoss,
             16 => Self::Unauthenticated,
             _ => Self::Unknown,
+        }
+    }
+
+    /// The code that a result stands for: `Ok` is [`Code::Ok`].
+    /// ```
+    /// use trunkline_core::{Code, Status};
+    ///
+    /// assert_eq!(Code::of(&Ok::<_, Status>(1)), Code::Ok);
+    /// assert_eq!(Code::of(&Err::<(), _>(Status::not_found("no such city"))), Code::NotFound);
+    /// ```
+    pub fn of<T, S: Borrow<Status>>(result: &Result<T, S>) -> Self {
+        match result {
+            Ok(_) => Self::Ok,
+            Err(status) => status.borrow().code(),
         }
     }
 

@@ -37,7 +37,7 @@ impl server::Interceptor for Gate {
             Some(_) => Err(Status::unauthenticated("the token has expired")),
             None => Err(Status::unauthenticated("no token")),
         };
-        let code = result.as_ref().map_or_else(Status::code, |_| Code::Ok);
+        let code = Code::of(&result);
         println!("server  {method}: {code}");
         result
     }

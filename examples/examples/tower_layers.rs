@@ -37,12 +37,7 @@ async fn at_once(channel: ChannelBuilder, calls: [u64; 6]) -> Result<String, Box
         let name = pause.to_string();
         all.spawn(greeter.say_hello(HelloRequest { name }).owned());
     }
-    let codes: Vec<Code> = all
-        .join_all()
-        .await
-        .into_iter()
-        .map(|result| result.map_or_else(|why| why.code(), |_| Code::Ok))
-        .collect();
+    let codes: Vec<Code> = all.join_all().await.iter().map(Code::of).collect();
     let count = |code| codes.iter().filter(|each| **each == code).count();
     let late = count(Code::DeadlineExceeded);
     let shed = count(Code::ResourceExhausted);

@@ -205,7 +205,7 @@ struct Watching(Arc<Mutex<Vec<Code>>>);
 impl Interceptor for Watching {
     async fn intercept(&self, cx: RequestContext, next: Next<'_>) -> Result<Trailers, Status> {
         let outcome = next.run(cx).await;
-        let code = outcome.as_ref().map_or_else(Status::code, |_| Code::Ok);
+        let code = Code::of(&outcome);
         self.0.lock().unwrap().push(code);
         outcome
     }

@@ -53,9 +53,7 @@ impl Outcome {
     /// The code: [`Code::Ok`], or the status's.
     #[must_use]
     pub fn code(&self) -> Code {
-        self.status
-            .as_ref()
-            .map_or_else(Status::code, |()| Code::Ok)
+        Code::of(&self.status)
     }
 
     /// OK, or the error.
