@@ -85,6 +85,17 @@ pub trait Interceptor: Send + Sync + 'static {
     }
 }
 
+/// An interceptor that others hold too.
+impl<I: Interceptor> Interceptor for Arc<I> {
+    fn intercept(
+        &self,
+        cx: RequestContext,
+        next: Next<'_>,
+    ) -> impl Future<Output = Result<Trailers, Status>> + Send {
+        I::intercept(self, cx, next)
+    }
+}
+
 /// Any [`Interceptor`], with its type erased. Cheap to clone.
 /// ```
 /// use trunkline_core::{Status, Trailers};

@@ -1,6 +1,8 @@
 //! Bearer tokens as call credentials.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -16,7 +18,8 @@ const KEY: &str = "authorization";
 /// checked by a server whose clock may be ahead.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// `authorization: Bearer <token>` on every call, with a token that is fixed or fetched.
+/// `authorization: Bearer <token>` on every call, with a token that is fixed or fetched. Clones
+/// share it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +33,34 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// let channel = Channel::builder("localhost:50051").call_credentials(fetched);
 /// # Ok::<(), trunkline_core::MetadataError>(())
 /// ```
-pub struct BearerToken(Source);
+///
+/// A server may refuse a token before its time. An interceptor around the credentials fetches
+/// another and makes the call again:
+/// ```
+/// use trunkline_client::{BearerToken, CallContext, Channel, ClientStream, Interceptor, Next, Token};
+/// use trunkline_core::{Code, Status};
+///
+/// struct Renew(BearerToken);
+///
+/// impl Interceptor for Renew {
+///     async fn intercept(&self, call: CallContext, next: Next) -> Result<ClientStream, Status> {
+///         let mut stream = next.clone().start(call.clone()).await?;
+///         match stream.outcome().await {
+///             Some(outcome) if outcome.code() == Code::Unauthenticated => {}
+///             _ => return Ok(stream),
+///         }
+///         self.0.invalidate();
+///         next.start(call).await
+///     }
+/// }
+///
+/// let token = BearerToken::fetched(|| async { Ok(Token::new("sesame")) });
+/// let channel = Channel::builder("localhost:50051")
+///     .call_credentials(token.clone())
+///     .intercept(Renew(token));
+/// ```
+#[derive(Clone)]
+pub struct BearerToken(Arc<Source>);
 
 enum Source {
     Fixed(Metadata),
@@ -38,6 +68,8 @@ enum Source {
         fetch: Fetch,
         /// Held while a token is fetched: one fetch serves all calls that wait for it.
         kept: Mutex<Option<Kept>>,
+        /// The one that is kept is used no more.
+        stale: AtomicBool,
     },
 }
 
@@ -85,7 +117,7 @@ impl BearerToken {
     ///
     /// Errors: it cannot stand in a header; the text does not show it.
     pub fn new(token: impl AsRef<str>) -> Result<Self, MetadataError> {
-        entry(token.as_ref()).map(|metadata| Self(Source::Fixed(metadata)))
+        entry(token.as_ref()).map(|metadata| Self(Arc::new(Source::Fixed(metadata))))
     }
 
     /// A token that is fetched by the first call that needs it, and again shortly before it
@@ -96,20 +128,32 @@ impl BearerToken {
         F: Fn() -> Fetching + Send + Sync + 'static,
         Fetching: Future<Output = Result<Token, Status>> + Send + 'static,
     {
-        Self(Source::Fetched {
+        Self(Arc::new(Source::Fetched {
             fetch: Box::new(move || Box::pin(fetch())),
             kept: Mutex::new(None),
-        })
+            stale: AtomicBool::new(false),
+        }))
+    }
+
+    /// Says that the token is good no more, such as after UNAUTHENTICATED: the next call that needs
+    /// one fetches it. A fixed token stays what it is.
+    pub fn invalidate(&self) {
+        if let Source::Fetched { stale, .. } = &*self.0 {
+            stale.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl CallCredentials for BearerToken {
     async fn metadata(&self, _: &CredentialsRequest) -> Result<Metadata, Status> {
-        let (fetch, kept) = match &self.0 {
+        let (fetch, kept, stale) = match &*self.0 {
             Source::Fixed(metadata) => return Ok(metadata.clone()),
-            Source::Fetched { fetch, kept } => (fetch, kept),
+            Source::Fetched { fetch, kept, stale } => (fetch, kept, stale),
         };
         let mut kept = kept.lock().await;
+        if stale.swap(false, Ordering::Relaxed) {
+            *kept = None;
+        }
         if let Some(kept) = &*kept
             && kept.until.is_none_or(|until| now() < until)
         {

@@ -135,6 +135,20 @@ impl<C: CallCredentials> Erased for C {
     }
 }
 
+/// Credentials that others hold too.
+impl<C: CallCredentials> CallCredentials for Arc<C> {
+    fn metadata(
+        &self,
+        request: &CredentialsRequest,
+    ) -> impl Future<Output = Result<Metadata, Status>> + Send {
+        C::metadata(self, request)
+    }
+
+    fn needs_privacy(&self) -> bool {
+        C::needs_privacy(self)
+    }
+}
+
 impl CallCredentials for BoxCallCredentials {
     fn metadata(
         &self,

@@ -111,6 +111,17 @@ where
     }
 }
 
+/// An interceptor that others hold too.
+impl<I: Interceptor> Interceptor for Arc<I> {
+    fn intercept(
+        &self,
+        call: CallContext,
+        next: Next,
+    ) -> impl Future<Output = Result<ClientStream, Status>> + Send {
+        I::intercept(self, call, next)
+    }
+}
+
 /// Any [`Interceptor`], with its type erased.
 ///
 /// ```

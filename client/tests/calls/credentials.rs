@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use trunkline_client::{
-    BearerToken, CallContext, CallCredentials, Channel, ChannelBuilder, CredentialsRequest, Next,
-    Token,
+    BearerToken, CallContext, CallCredentials, Channel, ChannelBuilder, ClientStream,
+    CredentialsRequest, Interceptor, Next, Token,
 };
 use trunkline_core::{Code, Metadata, Stage, Status};
 use trunkline_transport::credentials::{
@@ -366,6 +366,54 @@ async fn a_token_is_fetched_once_for_all_who_wait_and_again_before_it_expires() 
     let expected = [("one", 4), ("two", 2), ("three", 2)];
     let expected = expected.map(|(token, count)| vec![format!("Bearer {token}"); count]);
     assert_eq!(*seen.lock().unwrap(), expected.concat());
+}
+
+/// Makes a call again, once, with a new token.
+struct Renew(Arc<BearerToken>);
+
+impl Interceptor for Renew {
+    async fn intercept(&self, call: CallContext, next: Next) -> Result<ClientStream, Status> {
+        let mut stream = next.clone().start(call.clone()).await?;
+        match stream.outcome().await {
+            Some(outcome) if outcome.code() == Code::Unauthenticated => {}
+            _ => return Ok(stream),
+        }
+        self.0.invalidate();
+        next.start(call).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_fetched_anew_for_all_whom_it_failed() {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&fetches);
+    let fetched = Arc::new(BearerToken::fetched(move || {
+        let number = counter.fetch_add(1, Ordering::Relaxed);
+        async move {
+            sleep(10 * MS).await;
+            Ok(Token::new(number.to_string()))
+        }
+    }));
+    let (builder, mut peer) = pair(100);
+    let channel = builder
+        .call_credentials(Arc::clone(&fetched))
+        .intercept(Arc::new(Renew(fetched)))
+        .build()
+        .unwrap();
+    let server = tokio::spawn(async move {
+        while let Some(exchange) = peer.calls.recv().await {
+            match exchange.header("authorization") {
+                "Bearer 1" => exchange.reply(&["x"]),
+                _ => exchange.fail("16", "expired"),
+            }
+        }
+    });
+    let call = || channel.unary::<One>(bytes("")).owned();
+    let (a, b, c) = tokio::join!(call(), call(), call());
+    a.and(b).and(c).unwrap();
+    call().await.unwrap();
+    assert_eq!(fetches.load(Ordering::Relaxed), 2);
+    server.abort();
 }
 
 #[test]

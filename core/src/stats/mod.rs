@@ -7,6 +7,7 @@
 mod tell;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
@@ -21,21 +22,29 @@ pub use self::tell::{CallStats, ConnectionStats, StatsHandlers};
 /// It is called in the middle of the call, by whoever carries it on, so it must be quick and not
 /// block. It can change nothing; code that should decide something is an interceptor. A panic in
 /// it is caught and changes nothing either.
+///
+/// How often calls ended with which code, to be read while others hold it too:
 /// ```
+/// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU64, Ordering};
 /// use std::time::Instant;
-/// use trunkline_core::stats::{CallEvent, CallInfo, StatsHandler};
+/// use trunkline_core::Code;
+/// use trunkline_core::stats::{CallEvent, CallInfo, StatsHandler, StatsHandlers};
 ///
 /// #[derive(Default)]
-/// struct Failures(AtomicU64);
+/// struct Codes([AtomicU64; 17]);
 ///
-/// impl StatsHandler for Failures {
+/// impl StatsHandler for Codes {
 ///     fn call(&self, _: &CallInfo, event: &CallEvent<'_>, _: Instant) {
-///         if let CallEvent::End { outcome: Err(_), .. } = event {
-///             self.0.fetch_add(1, Ordering::Relaxed);
+///         if let CallEvent::End { outcome, .. } = event {
+///             self.0[Code::of(outcome) as usize].fetch_add(1, Ordering::Relaxed);
 ///         }
 ///     }
 /// }
+///
+/// let codes = Arc::new(Codes::default());
+/// let mut handlers = StatsHandlers::new(); // what `.stats_handler(..)` of both sides adds to
+/// handlers.add(Arc::clone(&codes));
 /// ```
 pub trait StatsHandler: Send + Sync + 'static {
     /// Something happened to a call, at this time.
@@ -49,6 +58,17 @@ pub trait StatsHandler: Send + Sync + 'static {
     /// A connection began or ended, at this time.
     fn connection(&self, connection: &ConnectionInfo, event: &ConnectionEvent<'_>, at: Instant) {
         let _ = (connection, event, at);
+    }
+}
+
+/// A handler that others hold too, to read what it has counted.
+impl<S: StatsHandler + ?Sized> StatsHandler for Arc<S> {
+    fn call(&self, call: &CallInfo, event: &CallEvent<'_>, at: Instant) {
+        S::call(self, call, event, at);
+    }
+
+    fn connection(&self, connection: &ConnectionInfo, event: &ConnectionEvent<'_>, at: Instant) {
+        S::connection(self, connection, event, at);
     }
 }
 
