@@ -79,7 +79,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "package",
         arguments: "",
-        about: "every crate packages: source, README and licences, nothing else; under CI=true it builds from there",
+        about: "every crate packages: source, README and licences, nothing else; and builds from there",
         run: package::run,
     },
     Subcommand {

@@ -19,6 +19,7 @@ pub(crate) fn root() -> PathBuf {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) manifest: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
     /// Its manifest does not say `publish = false`.
@@ -85,6 +86,7 @@ fn package(value: &Value) -> Package {
     let dependencies = value.get("dependencies").and_then(Value::as_array);
     Package {
         name: text(value, "name").unwrap_or_default(),
+        version: text(value, "version").unwrap_or_default(),
         manifest: text(value, "manifest_path").unwrap_or_default().into(),
         dependencies: dependencies.into_iter().flatten().map(dependency).collect(),
         // `null` is any registry, an empty list is none.
