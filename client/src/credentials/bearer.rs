@@ -1,15 +1,18 @@
 //! Bearer tokens as call credentials.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use trunkline_core::{Metadata, MetadataError, Status};
 use trunkline_transport::now;
 
 use super::{CallCredentials, CredentialsRequest};
+use crate::channel::no_runtime;
 use crate::exclusive::BoxFuture;
 
 const KEY: &str = "authorization";
@@ -17,6 +20,10 @@ const KEY: &str = "authorization";
 /// How long before its end a token is no longer used: a call that takes it has to arrive and be
 /// checked by a server whose clock may be ahead.
 const MARGIN: Duration = Duration::from_secs(30);
+
+/// How long a fetch may take. Calls have deadlines of their own; this is for a token server that
+/// has gone silent, which nobody would ask again.
+const FETCH_LIMIT: Duration = Duration::from_secs(30);
 
 /// `authorization: Bearer <token>` on every call, with a token that is fixed or fetched. Clones
 /// share it.
@@ -64,20 +71,44 @@ pub struct BearerToken(Arc<Source>);
 
 enum Source {
     Fixed(Metadata),
-    Fetched {
-        fetch: Fetch,
-        /// Held while a token is fetched: one fetch serves all calls that wait for it.
-        kept: Mutex<Option<Kept>>,
-        /// The one that is kept is used no more.
-        stale: AtomicBool,
-    },
+    Fetched(Fetch, Arc<Mutex<State>>),
 }
 
 type Fetch = Box<dyn Fn() -> BoxFuture<Result<Token, Status>> + Send + Sync>;
 
+/// What all calls that need the token share.
+#[derive(Default)]
+struct State {
+    kept: Option<Kept>,
+    fetching: Option<Fetching>,
+}
+
 struct Kept {
     metadata: Metadata,
     until: Option<Instant>,
+}
+
+/// The one fetch under way. It has a task of its own: the call that began it may be dropped, or be
+/// left unpolled for a while, and others wait for the same token.
+struct Fetching {
+    answer: Answer,
+    task: AbortHandle,
+}
+
+/// What came of a fetch, once something did.
+type Answer = watch::Receiver<Option<Result<Metadata, Status>>>;
+
+impl Fetching {
+    /// It has ended, well or not, or went away with its runtime.
+    fn is_over(&self) -> bool {
+        self.answer.borrow().is_some() || self.answer.has_changed().is_err()
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// A token, and how long it is good for.
@@ -120,53 +151,109 @@ impl BearerToken {
         entry(token.as_ref()).map(|metadata| Self(Arc::new(Source::Fixed(metadata))))
     }
 
-    /// A token that is fetched by the first call that needs it, and again shortly before it
-    /// expires. Calls that come meanwhile wait for the one fetch. A failed fetch fails the call
-    /// that made it; the next call tries anew.
+    /// A token that is fetched when the first call needs it, and again shortly before it expires.
+    ///
+    /// Calls that come meanwhile wait for the one fetch, each as long as its deadline allows. It
+    /// runs in a task of its own and goes on without them. A failed fetch, or one that takes longer
+    /// than 30 s, fails the calls that waited for it; the next call tries anew.
     pub fn fetched<F, Fetching>(fetch: F) -> Self
     where
         F: Fn() -> Fetching + Send + Sync + 'static,
         Fetching: Future<Output = Result<Token, Status>> + Send + 'static,
     {
-        Self(Arc::new(Source::Fetched {
-            fetch: Box::new(move || Box::pin(fetch())),
-            kept: Mutex::new(None),
-            stale: AtomicBool::new(false),
-        }))
+        let fetch = Box::new(move || Box::pin(fetch()) as BoxFuture<_>);
+        Self(Arc::new(Source::Fetched(fetch, Arc::default())))
     }
 
     /// Says that the token is good no more, such as after UNAUTHENTICATED: the next call that needs
-    /// one fetches it. A fixed token stays what it is.
+    /// one fetches it. A fetch that is under way is waited for. A fixed token stays what it is.
     pub fn invalidate(&self) {
-        if let Source::Fetched { stale, .. } = &*self.0 {
-            stale.store(true, Ordering::Relaxed);
+        if let Source::Fetched(_, state) = &*self.0 {
+            lock(state).kept = None;
         }
     }
 }
 
 impl CallCredentials for BearerToken {
     async fn metadata(&self, _: &CredentialsRequest) -> Result<Metadata, Status> {
-        let (fetch, kept, stale) = match &*self.0 {
+        let (fetch, state) = match &*self.0 {
             Source::Fixed(metadata) => return Ok(metadata.clone()),
-            Source::Fetched { fetch, kept, stale } => (fetch, kept, stale),
+            Source::Fetched(fetch, state) => (fetch, state),
         };
-        let mut kept = kept.lock().await;
-        if stale.swap(false, Ordering::Relaxed) {
-            *kept = None;
+        loop {
+            let (mut answer, is_ours) = {
+                let mut state_now = lock(state);
+                if let Some(metadata) = state_now.usable() {
+                    return Ok(metadata.clone());
+                }
+                match &state_now.fetching {
+                    Some(fetching) if !fetching.is_over() => (fetching.answer.clone(), false),
+                    _ => (state_now.begin(fetch, state)?, true),
+                }
+            };
+            match answer.wait_for(Option::is_some).await.as_deref() {
+                Ok(Some(answer)) => return answer.clone(),
+                _ if is_ours => {
+                    let text =
+                        "fetching a token came to no end: it panicked, or its runtime is gone";
+                    return Err(Status::internal(text));
+                }
+                // Somebody else's, whose runtime is gone, perhaps.
+                _ => {}
+            }
         }
-        if let Some(kept) = &*kept
-            && kept.until.is_none_or(|until| now() < until)
-        {
-            return Ok(kept.metadata.clone());
-        }
-        let token = fetch().await?;
-        let metadata = entry(&token.value)?;
-        *kept = Some(Kept {
-            metadata: metadata.clone(),
-            until: token.until(now()),
-        });
-        Ok(metadata)
     }
+}
+
+impl State {
+    /// The token, as long as it is good.
+    fn usable(&self) -> Option<&Metadata> {
+        let kept = self.kept.as_ref()?;
+        let good = kept.until.is_none_or(|until| now() < until);
+        good.then_some(&kept.metadata)
+    }
+
+    /// Begins a fetch that ends with the credentials.
+    fn begin(&mut self, fetch: &Fetch, shared: &Arc<Mutex<Self>>) -> Result<Answer, Status> {
+        let runtime = Handle::try_current().map_err(|error| no_runtime().with_source(error))?;
+        let (tell, answer) = watch::channel(None);
+        let shared = Arc::downgrade(shared);
+        let fetched = fetch();
+        let task = runtime.spawn(async move {
+            let result = match timeout(FETCH_LIMIT, fetched).await {
+                Ok(token) => token.and_then(|token| Kept::new(&token)),
+                Err(_elapsed) => {
+                    let text = format!("no token within {FETCH_LIMIT:?}");
+                    Err(Status::unavailable(text))
+                }
+            };
+            let metadata = result.as_ref().map(|kept| kept.metadata.clone());
+            let answer = metadata.map_err(Status::clone);
+            if let (Some(shared), Ok(kept)) = (shared.upgrade(), result) {
+                lock(&shared).kept = Some(kept);
+            }
+            tell.send_replace(Some(answer));
+        });
+        self.fetching = Some(Fetching {
+            answer: answer.clone(),
+            task: task.abort_handle(),
+        });
+        Ok(answer)
+    }
+}
+
+impl Kept {
+    fn new(token: &Token) -> Result<Self, Status> {
+        Ok(Self {
+            metadata: entry(&token.value)?,
+            until: token.until(now()),
+        })
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // Consistent at each step, so a panic elsewhere leaves nothing broken behind.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn entry(token: &str) -> Result<Metadata, MetadataError> {

@@ -426,3 +426,112 @@ fn tokens_are_checked_and_never_shown() {
     assert!(!format!("{:?}", token("secret")).contains("secret"));
     assert!(!format!("{:?}", Token::new("secret")).contains("secret"));
 }
+
+/// A token that takes 100 ms to be fetched, and is told how often that was begun.
+fn slow_token(answer: fn() -> Result<Token, Status>) -> (BearerToken, Arc<AtomicUsize>) {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fetches);
+    let token = BearerToken::fetched(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            sleep(100 * MS).await;
+            answer()
+        }
+    });
+    (token, fetches)
+}
+
+/// Else calls that are shorter than the fetch would never get a token.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_goes_on_when_the_call_that_began_it_does_not() {
+    let (builder, mut peer) = pair(100);
+    let (token, fetches) = slow_token(|| Ok(Token::new("sesame")));
+    let channel = builder.call_credentials(token).build().unwrap();
+    let late = channel.unary::<One>(bytes("")).timeout(60 * MS).await;
+    assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
+    let call = channel.unary::<One>(bytes("")).timeout(60 * MS);
+    let server = async {
+        let exchange = peer.next().await;
+        assert_eq!(exchange.header("authorization"), "Bearer sesame");
+        exchange.reply(&["x"]);
+    };
+    let both = async { tokio::join!(call.into_future(), server).0 };
+    let reply = tokio::time::timeout(Duration::from_secs(10), both).await;
+    reply.expect("a call with a token").unwrap();
+    assert_eq!(fetches.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_began_a_fetch_and_is_not_polled_holds_up_nobody() {
+    let (builder, mut peer) = pair(100);
+    let (token, _) = slow_token(|| Ok(Token::new("sesame")));
+    let channel = builder.call_credentials(token).build().unwrap();
+    let mut asleep = Box::pin(channel.unary::<One>(bytes("")).into_future());
+    assert!(tokio::time::timeout(50 * MS, &mut asleep).await.is_err());
+    let call = channel
+        .unary::<One>(bytes(""))
+        .timeout(Duration::from_secs(5));
+    let server = async { peer.next().await.reply(&["x"]) };
+    let both = async { tokio::join!(call.into_future(), server).0 };
+    let reply = tokio::time::timeout(Duration::from_secs(10), both).await;
+    reply.expect("a call, or its deadline").unwrap();
+}
+
+/// Not one after the other: the last of a hundred would wait for a hundred fetches.
+#[tokio::test(start_paused = true)]
+async fn a_failed_fetch_fails_all_who_waited_for_it() {
+    let (builder, _peer) = pair(100);
+    let (token, fetches) = slow_token(|| Err(Status::unavailable("no tokens today")));
+    let channel = builder.call_credentials(token).build().unwrap();
+    let began = now();
+    let calls = (0..100).map(|_| tokio::spawn(channel.unary::<One>(bytes("")).owned()));
+    for call in calls.collect::<Vec<_>>() {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(error.message().contains("no tokens today"), "{error}");
+    }
+    assert_eq!(
+        (now() - began, fetches.load(Ordering::Relaxed)),
+        (100 * MS, 1)
+    );
+    let again = channel.unary::<One>(bytes("")).await;
+    assert!(again.is_err());
+    assert_eq!(
+        fetches.load(Ordering::Relaxed),
+        2,
+        "the next one tries anew"
+    );
+}
+
+/// The token server has gone silent: whoever waits has a deadline or not, and others may ask again.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_hangs_is_given_up() {
+    let (builder, _peer) = pair(100);
+    let token = BearerToken::fetched(std::future::pending);
+    let channel = builder.call_credentials(token).build().unwrap();
+    let began = now();
+    let error = channel.unary::<One>(bytes("")).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable);
+    assert!(error.message().contains("no token within 30s"), "{error}");
+    assert_eq!(now() - began, 300 * 100 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_panics_fails_its_calls_and_the_next_one_works() {
+    let (builder, mut peer) = pair(100);
+    let fetches = AtomicUsize::new(0);
+    let token = BearerToken::fetched(move || {
+        let first = fetches.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            assert!(!first, "the first fetch panics");
+            Ok(Token::new("sesame"))
+        }
+    });
+    let channel = builder.call_credentials(token).build().unwrap();
+    let error = channel.unary::<One>(bytes("")).await.unwrap_err();
+    assert_eq!(error.code(), Code::Internal);
+    assert!(error.message().contains("panicked"), "{error}");
+    let server = async { peer.next().await.reply(&["x"]) };
+    let call = channel.unary::<One>(bytes(""));
+    let (reply, ()) = tokio::join!(call.into_future(), server);
+    reply.unwrap();
+}
