@@ -3,14 +3,18 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinHandle;
 use tower_layer::Layer;
 use tower_service::Service;
 use trunkline_core::Status;
 
-use crate::channel::ChannelBuilder;
+use crate::channel::{ChannelBuilder, no_runtime};
 use crate::exclusive::BoxFuture;
 use crate::interceptor::{CallContext, ClientStream, Interceptor, Next};
 
@@ -47,7 +51,8 @@ impl ChannelBuilder {
         <L::Service as Service<CallContext>>::Error: Into<Box<dyn Error + Send + Sync>>,
         <L::Service as Service<CallContext>>::Future: Send,
     {
-        self.intercept(Layered(Mutex::new(layer.layer(StartCall(())))))
+        let service = layer.layer(StartCall(()));
+        self.intercept(Layered(Arc::new(Mutex::new(service))))
     }
 }
 
@@ -85,8 +90,10 @@ impl Service<CallContext> for StartCall {
 /// A stack of layers as one interceptor.
 ///
 /// One service stands for all calls, because not every layer's can be cloned. Its readiness is
-/// waited for by one call after the other: a service wakes only who asked last.
-struct Layered<S>(Mutex<S>);
+/// waited for by one call after the other: a service wakes only who asked last. Whose turn it is
+/// waits in a task of its own, because the call may be left unpolled, in the branch of a `select!`
+/// that lost, and the lock with it.
+struct Layered<S>(Arc<Mutex<S>>);
 
 impl<S> Interceptor for Layered<S>
 where
@@ -96,13 +103,56 @@ where
 {
     async fn intercept(&self, mut call: CallContext, next: Next) -> Result<ClientStream, Status> {
         call.set_next(next);
-        let response = {
-            let mut service = self.0.lock().await;
-            let ready = poll_fn(|cx| service.poll_ready(cx)).await;
-            ready.map_err(to_status)?;
-            service.call(call)
+        let response = match self.ready_now().await? {
+            Some(mut service) => service.call(call),
+            None => self.start_in_turn(call).await?,
         };
         response.await.map_err(to_status)
+    }
+}
+
+impl<S> Layered<S>
+where
+    S: Service<CallContext, Response = ClientStream> + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send,
+{
+    /// The service, if nobody waits for it and it is ready. Never pending.
+    async fn ready_now(&self) -> Result<Option<MutexGuard<'_, S>>, Status> {
+        let Ok(mut service) = self.0.try_lock() else {
+            return Ok(None);
+        };
+        match poll_fn(|cx| Poll::Ready(service.poll_ready(cx))).await {
+            Poll::Ready(ready) => ready.map_err(to_status).map(|()| Some(service)),
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    /// Starts the call when it is its turn and the service is ready.
+    async fn start_in_turn(&self, call: CallContext) -> Result<S::Future, Status> {
+        let runtime = Handle::try_current().map_err(|error| no_runtime().with_source(error))?;
+        let service = Arc::clone(&self.0);
+        let mut turn = Turn(runtime.spawn(async move {
+            let mut service = service.lock_owned().await;
+            let ready = poll_fn(|cx| service.poll_ready(cx)).await;
+            ready.map_err(to_status).map(|()| service.call(call))
+        }));
+        match (&mut turn.0).await {
+            Ok(started) => started,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(error) => Err(no_runtime().with_source(error)),
+            },
+        }
+    }
+}
+
+/// A call that waits for its turn; dropped with the call.
+struct Turn<T>(JoinHandle<T>);
+
+impl<T> Drop for Turn<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -215,3 +215,28 @@ async fn a_stack_is_applied_once_and_sees_calls_of_every_shape() {
     tokio::join!(client, server);
     assert_eq!(counting.services.load(Ordering::Relaxed), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_not_polled_while_it_waits_for_a_limit_holds_up_nobody() {
+    let (builder, mut peer) = pair(100);
+    let channel = builder.layer(ConcurrencyLimitLayer::new(2));
+    let channel = channel.build().unwrap();
+    let call = || tokio::spawn(channel.unary::<One>(bytes("")).owned());
+    let running = [call(), call()];
+    let exchanges = [peer.next().await, peer.next().await];
+    // Waits in a `select!`, say, whose other branch has won and takes its time.
+    let mut asleep = Box::pin(channel.unary::<One>(bytes("")).into_future());
+    assert!(timeout(SECOND, &mut asleep).await.is_err());
+    let queued = [call(), call()];
+    for exchange in exchanges {
+        exchange.reply(&["x"]);
+    }
+    for _ in &queued {
+        let exchange = timeout(SECOND, peer.next()).await;
+        exchange.expect("a call that is polled").reply(&["x"]);
+    }
+    for call in running.into_iter().chain(queued) {
+        call.await.unwrap().unwrap();
+    }
+    drop(asleep);
+}
