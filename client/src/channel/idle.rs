@@ -38,9 +38,11 @@ impl Idleness {
         }
     }
 
-    /// The channel is no longer IDLE. Changes nothing if that is known.
+    /// A connection is wanted: the timeout counts from here.
     pub(crate) fn start(&mut self, now: Instant) {
-        if let (Some(timeout), None) = (self.timeout, &self.watching) {
+        if let Some(watching) = &mut self.watching {
+            watching.used_at = now;
+        } else if let Some(timeout) = self.timeout {
             self.watching = Some(Watching {
                 begun: 0,
                 used_at: now,
@@ -129,6 +131,19 @@ mod tests {
         idle.start(t0);
         let short = |now: Instant| ((now - t0).as_secs() / 1_500, false);
         assert_eq!(run(&mut idle, end, short), end, "one per 25 minutes");
+    }
+
+    /// Without a call, after the connection was lost and nobody wanted another for long.
+    #[test]
+    fn a_connection_that_is_asked_for_is_kept_for_the_timeout() {
+        let t0 = Instant::now();
+        let mut idle = Idleness::new(Some(30 * MINUTE));
+        idle.start(t0);
+        let asked = t0 + 29 * MINUTE;
+        assert_eq!(run(&mut idle, asked, |_| (0, false)), asked);
+        idle.start(asked);
+        let went = run(&mut idle, t0 + 1_000 * MINUTE, |_| (0, false));
+        assert!((30 * MINUTE..=36 * MINUTE).contains(&(went - asked)));
     }
 
     #[test]
