@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 use trunkline_core::stats::MessageSize;
 use trunkline_core::{CompressorRegistry, Encoding, FrameError, Payload};
@@ -87,17 +87,24 @@ impl Compression {
     ) -> Work<T> {
         let slots = Arc::clone(&self.0.slots);
         Work(Box::pin(async move {
-            // Nobody closes it.
-            let slot = slots.acquire_owned().await;
             let Ok(runtime) = Handle::try_current() else {
                 return work();
             };
-            let task = AbortOnDrop(runtime.spawn_blocking(move || {
-                // Kept until the work is done, even if nobody waits for it any more.
-                let _slot = slot;
-                work()
-            }));
-            match task.await {
+            let done = match Arc::clone(&slots).try_acquire_owned() {
+                Ok(slot) => on_the_pool(&runtime, Some(slot), work).await,
+                // A task waits for a slot, not this future: whoever has it may leave it unpolled,
+                // and the slot that it was given with it.
+                Err(_taken) => {
+                    let pool = runtime.clone();
+                    let turn = runtime.spawn(async move {
+                        // Nobody closes it.
+                        let slot = slots.acquire_owned().await.ok();
+                        on_the_pool(&pool, slot, work).await
+                    });
+                    AbortOnDrop(turn).await.and_then(|done| done)
+                }
+            };
+            match done {
                 Ok(done) => done,
                 Err(error) => Err(lost(describe(&error))),
             }
@@ -256,6 +263,20 @@ impl<T> fmt::Debug for Work<T> {
     }
 }
 
+/// Works on a thread of the blocking pool. The slot is kept until that is done, even if nobody waits
+/// for it any more.
+async fn on_the_pool<R: Send + 'static>(
+    runtime: &Handle,
+    slot: Option<OwnedSemaphorePermit>,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, JoinError> {
+    let task = runtime.spawn_blocking(move || {
+        let _slot = slot;
+        work()
+    });
+    AbortOnDrop(task).await
+}
+
 /// Work that nobody waits for and that has not begun is not done.
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 
@@ -290,4 +311,40 @@ fn compress(encoding: &Encoding, frame: Bytes) -> Result<Framed, FrameError> {
 /// Flag and length stand in front of a message.
 fn message_bytes(frame: &Bytes) -> usize {
     frame.len().saturating_sub(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sync::Mutex;
+
+    #[tokio::test]
+    async fn work_that_is_not_polled_keeps_no_slot_from_others() {
+        let compression = Compression::default();
+        let gate = Arc::new(Mutex::new(()));
+        let work = || {
+            let gate = Arc::clone(&gate);
+            let work = move || {
+                drop(gate.lock());
+                Ok(())
+            };
+            compression.work(work, |_| FrameError::NoEncoding)
+        };
+        let held = gate.lock();
+        // As many as there are slots, and as many that wait for one; none is polled again.
+        let slots = compression.0.slots.available_permits();
+        let mut asleep: Vec<_> = (0..2 * slots).map(|_| work()).collect();
+        for each in &mut asleep {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(each).poll(&mut cx).is_pending());
+        }
+        assert_eq!(compression.0.slots.available_permits(), 0);
+        drop(held);
+        let done = tokio::time::timeout(Duration::from_secs(10), work()).await;
+        done.expect("a slot").expect("done");
+        drop(asleep);
+    }
 }
