@@ -169,10 +169,28 @@ impl Metadata {
     }
 }
 
+/// Keys whose values prove who somebody is.
+const SECRETS: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+];
+
+/// Shows the entries, but no value of a key that is used for secrets: `authorization`, `cookie`,
+/// `proxy-authorization`, `set-cookie`.
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.0.iter().map(|(name, value)| (name.as_str(), value));
-        f.debug_map().entries(entries).finish()
+        let mut map = f.debug_map();
+        for (name, value) in &self.0 {
+            match name.as_str() {
+                secret if SECRETS.contains(&secret) => {
+                    map.entry(&secret, &format_args!("(not shown)"))
+                }
+                name => map.entry(&name, value),
+            };
+        }
+        map.finish()
     }
 }
 

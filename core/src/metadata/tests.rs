@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::{Metadata, MetadataError, MetadataValue};
 use crate::random::Random;
+use crate::status::Status;
 
 fn wire(name: &'static str, value: &[u8]) -> Metadata {
     let mut metadata = Metadata::new();
@@ -216,4 +217,18 @@ fn iteration_shows_both_kinds_in_order() {
         format!("{metadata:?}"),
         r#"{"a": "1", "b-bin": "AA", "c-bin": "AQ,Ag", "unreadable": "\xff"}"#
     );
+}
+
+/// Calls, statuses and outcomes show theirs too.
+#[test]
+fn debug_shows_no_value_that_proves_who_somebody_is() {
+    let mut metadata = Metadata::new();
+    metadata.insert("authorization", "Bearer sesame").unwrap();
+    metadata.insert("cookie", "session=sesame").unwrap();
+    metadata.insert("tenant", "a").unwrap();
+    let status = Status::unauthenticated("no").with_metadata(metadata.clone());
+    let shown = format!("{metadata:?} {metadata:#?} {status:?}");
+    assert!(!shown.contains("sesame"), "{shown}");
+    let expected = r#"{"authorization": (not shown), "cookie": (not shown), "tenant": "a"}"#;
+    assert_eq!(format!("{metadata:?}"), expected);
 }
