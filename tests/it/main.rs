@@ -50,6 +50,7 @@ mod keepalive;
 mod limits;
 #[cfg(test)]
 mod listeners;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod lost_client;
@@ -95,7 +96,8 @@ mod tiny_messages;
 mod tls;
 #[cfg(test)]
 mod traps;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod unix;
 #[cfg(test)]
 mod uploads;
