@@ -116,6 +116,7 @@ impl Builder {
     }
 
     /// Writes nothing for a package (`".google.api"`) whose files others import, say for their options.
+    /// Packages inside of it are others.
     ///
     /// Errors: a message or method that uses one of its types, unless [`extern_path`](Self::extern_path)
     /// tells where that is, makes [`compile`](Self::compile) fail and is named.

@@ -71,6 +71,13 @@ struct Checked<'a, 'f> {
 impl Checked<'_, '_> {
     fn file(&mut self, package: &str, scope: &mut Scope) {
         let module = Module::from_protobuf_package_name(self.file.package());
+        if module.parts().any(str::is_empty) && self.all.packages.contains(&module) {
+            let package = self.file.package();
+            let text = format!(
+                "a part of the package `{package}` has no letter that a Rust module could be named by"
+            );
+            self.report(&[2], text);
+        }
         for (at, message) in indexed(&self.file.message_type) {
             if self.is_elsewhere(package, message.name()) {
                 continue;
@@ -100,6 +107,12 @@ impl Checked<'_, '_> {
         let is_new = self.claim(&mut scope.types, upper_camel(name), name, path, "type");
         if is_new && has_inside(message) {
             let module = prost_snake(name);
+            if module == upper_camel(name) {
+                let text = format!(
+                    "the Rust type of `{name}` and the module of what is inside it would both be `{module}`; rename it"
+                );
+                self.report(path, text);
+            }
             self.claim(&mut scope.modules, module, name, path, "module");
         }
     }

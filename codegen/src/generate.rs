@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use prost_build::{Config, Module};
-use prost_types::field_descriptor_proto::Label;
+use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::check::Checks;
@@ -87,6 +87,7 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
     for file in &mut files {
         docs.take(file, &options.no_comments);
         say_packed(file);
+        say_infinite(file);
     }
     let docs = Rc::new(docs);
     let mut config = prost_config(options, &externs, &oneof_fields(&files));
@@ -171,6 +172,22 @@ fn say_packed(file: &mut FileDescriptorProto) {
     }
 }
 
+/// Says `inf` of the defaults of floats that are too large for one, where prost's macro would panic.
+fn say_infinite(file: &mut FileDescriptorProto) {
+    fn each(message: &mut DescriptorProto) {
+        for field in &mut message.field {
+            if let (Type::Float, Some(value)) = (field.r#type(), &mut field.default_value)
+                && let Ok(number) = value.parse::<f32>()
+                && number.is_infinite()
+            {
+                *value = number.to_string();
+            }
+        }
+        message.nested_type.iter_mut().for_each(each);
+    }
+    file.message_type.iter_mut().for_each(each);
+}
+
 fn check(
     options: &Options,
     externs: &Externs,
@@ -217,9 +234,14 @@ fn unused(options: &Options, files: &[FileDescriptorProto]) -> Vec<String> {
         .extern_paths
         .iter()
         .map(|(proto, _)| ("extern_path", proto.as_str()));
+    // Of packages it is the whole name.
+    let skips = |path: &str| files.iter().any(|file| survey::scope(file) == path);
     paths
         .chain(externs)
-        .filter(|(_, path)| *path != "." && nothing(path))
+        .filter(|(option, path)| match *option {
+            "skip_package" => !skips(path),
+            _ => *path != "." && nothing(path),
+        })
         .map(|(option, path)| format!("{option}({path:?}) matches nothing in the files read"))
         .collect()
 }

@@ -14,12 +14,16 @@ use crate::names::{Scope, prost_snake, snake, upper_camel};
 use crate::options::{Options, Target, matches};
 use crate::{client, descriptor, server};
 
+/// The type parameter of servers, which would hide a trait of this name.
+const HANDLER_PARAMETER: &str = "T";
+
 /// Settles what every service's items are called, so that they collide with nothing in their module.
 pub(crate) fn service_names(files: &[FileDescriptorProto]) -> HashMap<String, ServiceNames> {
     let mut scopes: HashMap<Vec<String>, (Scope, Scope)> = HashMap::new();
     for file in files {
         let path = module_path(file);
         let (types, modules) = scopes.entry(path.clone()).or_default();
+        types.reserve(HANDLER_PARAMETER);
         for name in file.message_type.iter().map(|m| m.name()) {
             types.reserve(&upper_camel(name));
             modules.reserve(&prost_snake(name));
@@ -43,6 +47,8 @@ pub(crate) fn service_names(files: &[FileDescriptorProto]) -> HashMap<String, Se
         let (types, modules) = scopes.entry(module_path(file)).or_default();
         for name in services(file) {
             let handler = types.claim(&upper_camel(&name));
+            // They are alike if the name begins with a digit.
+            modules.reserve(&handler);
             let module = modules.claim(&snake(&name));
             let (client, server) = (String::new(), String::new());
             let settled = ServiceNames {

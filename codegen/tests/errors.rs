@@ -298,6 +298,29 @@ message Fine { message Way {} oneof way { Way a = 1; } oneof way_one { int32 b =
 }
 
 #[test]
+fn modules_without_a_name_of_their_own_are_refused() {
+    let text = "syntax = \"proto3\";
+package shop._;
+message _2 { message Inside {} }
+message _3 {}
+";
+    let (error, folder) = fail("nameless", &[("bad.proto", text)]);
+    let file = folder.join("bad.proto").display().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 2, "{error}");
+    for (line, (place, part)) in lines.iter().zip([
+        ("2:1", "a part of the package `shop._` has no letter"),
+        (
+            "3:9",
+            "the Rust type of `_2` and the module of what is inside it would both be `_2`",
+        ),
+    ]) {
+        assert!(line.starts_with(&format!("{file}:{place}: ")), "{line}");
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn a_package_that_is_elsewhere_takes_no_module() {
     let folder = fresh("elsewhere");
     let other = "syntax = \"proto3\"; package shop.types; message T {}";

@@ -235,16 +235,16 @@ fn the_program_answers_on_its_standard_output() {
         child.stdin.take().unwrap().write_all(input).unwrap();
         child.wait_with_output().unwrap()
     };
-    let asked = request("bytes=.nothing.here");
+    let asked = request("bytes=.nothing.here,skip_package=.shop.Money");
     let output = run(&asked.encode_to_vec());
     assert!(output.status.success());
     let response = CodeGeneratorResponse::decode(output.stdout.as_slice()).unwrap();
     assert_eq!(response, ask(&asked));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.contains("warning: bytes(\".nothing.here\") matches nothing"),
-        "{said}"
-    );
+    for option in ["bytes(\".nothing.here\")", "skip_package(\".shop.Money\")"] {
+        let warning = format!("warning: {option} matches nothing");
+        assert!(said.contains(&warning), "{said}");
+    }
 
     let output = run(b"\xff");
     assert!(!output.status.success());

@@ -173,6 +173,7 @@ fn files_of_proto2_keep_defaults_groups_and_what_is_required() {
     assert_eq!(old.level(), Level::High);
     assert_eq!(old.blob(), b"\x01\"x");
     assert_eq!(old.text(), "a \"b\" \\ c");
+    assert!(old.huge().is_infinite() && old.huge().is_sign_negative());
     assert!((old.ratio() + 1.5).abs() < f64::EPSILON);
     let bytes = old.encode_to_vec();
     assert_eq!(
@@ -319,6 +320,8 @@ fn names_that_rust_and_trunkline_use_are_free_for_messages() {
     assert_eq!(taken::method_::SERVICE.name, "core.std.trunkline.method");
     let message = taken::Method {};
     there_and_back(&message);
+    assert_eq!(taken::t::SERVICE.name, "core.std.trunkline.T");
+    assert_eq!(taken::_1st_::SERVICE.name, "core.std.trunkline._1st");
 }
 
 #[test]
