@@ -50,22 +50,24 @@ pub(crate) fn prost_snake(name: &str) -> String {
 /// The words of a name in lower case: `GetHTTPStatus_v2` is get, http, status, v2.
 ///
 /// A word ends at an underscore, before a capital that follows a small letter, and before the last of
-/// several capitals if a small letter follows. A digit counts as what the letter before it is.
+/// several capitals if a small letter follows. A digit counts as what the letter before it is, and as part of
+/// the word if there is none.
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     for part in name.split('_') {
         let mut word = String::new();
-        let mut small = false;
+        let (mut small, mut lettered) = (false, false);
         let mut letters = part.chars().peekable();
         while let Some(c) = letters.next() {
-            let ends_capitals =
-                c.is_ascii_uppercase() && letters.peek().is_some_and(char::is_ascii_lowercase);
+            let ends_capitals = lettered
+                && c.is_ascii_uppercase()
+                && letters.peek().is_some_and(char::is_ascii_lowercase);
             if !word.is_empty() && c.is_ascii_uppercase() && (small || ends_capitals) {
                 words.push(std::mem::take(&mut word));
             }
             word.push(c.to_ascii_lowercase());
             if c.is_ascii_alphabetic() {
-                small = c.is_ascii_lowercase();
+                (small, lettered) = (c.is_ascii_lowercase(), true);
             }
         }
         if !word.is_empty() {
@@ -140,6 +142,7 @@ mod tests {
             ("GetHTTPStatus", "get_http_status", "GetHttpStatus"),
             ("do_it", "do_it", "DoIt"),
             ("HTTP2Server", "http2_server", "Http2Server"),
+            ("A_1Way", "a_1way", "A1way"),
             ("getV1Beta", "get_v1_beta", "GetV1Beta"),
             ("ABC", "abc", "Abc"),
             ("_under__score_", "under_score", "UnderScore"),
