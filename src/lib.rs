@@ -35,20 +35,34 @@ pub use trunkline_core::stats;
 pub use trunkline_transport::stream::MessageHook;
 
 /// Sockets, HTTP/2 connections and streams, for those who bring their own transport.
-pub use trunkline_transport as transport;
+///
+/// All of [`trunkline_transport`], whose page tells more.
+pub mod transport {
+    pub use trunkline_transport::*;
+}
 
 /// TLS for channels and servers, by rustls on ring.
 #[cfg(feature = "tls")]
 pub use trunkline_transport::credentials::tls;
 
+/// Channels, calls and what surrounds them.
+///
+/// All of [`trunkline_client`], whose page tells more.
 #[cfg(feature = "client")]
-pub use trunkline_client as client;
+pub mod client {
+    pub use trunkline_client::*;
+}
 
 #[cfg(feature = "client")]
 pub use trunkline_client::Channel;
 
+/// Servers, what handlers are given, and what surrounds them.
+///
+/// All of [`trunkline_server`], whose page tells more.
 #[cfg(feature = "server")]
-pub use trunkline_server as server;
+pub mod server {
+    pub use trunkline_server::*;
+}
 
 #[cfg(feature = "server")]
 pub use trunkline_server::{RequestContext, Server};

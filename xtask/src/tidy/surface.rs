@@ -72,6 +72,21 @@ const PUBLIC_MODULES: &[PublicModule] = &[
     },
     PublicModule {
         file: "src/lib.rs",
+        name: "client",
+        reason: "all of a crate, under the path that rustc then names in its errors",
+    },
+    PublicModule {
+        file: "src/lib.rs",
+        name: "server",
+        reason: "all of a crate, under the path that rustc then names in its errors",
+    },
+    PublicModule {
+        file: "src/lib.rs",
+        name: "transport",
+        reason: "all of a crate, under the path that rustc then names in its errors",
+    },
+    PublicModule {
+        file: "src/lib.rs",
         name: "testing",
         reason: "test support under its own name",
     },
