@@ -11,6 +11,11 @@ use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run, run_intercepted};
 
 /// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`,
 /// which has the methods of [`BoxService`] too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service",
+    label = "this is no service",
+    note = "a handler becomes one by its generated server: `GreeterServer::new(handler)`"
+)]
 pub trait GrpcService {
     /// The service's name and methods.
     fn descriptor(&self) -> &'static ServiceDescriptor;

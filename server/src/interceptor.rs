@@ -64,6 +64,12 @@ use crate::rpc::{RequestContext, own};
 /// let server = trunkline_server::Server::insecure().intercept(Auth { tokens: Tokens });
 /// # let _ = server;
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no interceptor of a server",
+    label = "this is no interceptor of a server",
+    note = "a server's interceptor is a type with `async fn intercept(&self, cx, next)`; closures, and \
+            interceptors of clients, are none"
+)]
 pub trait Interceptor: Send + Sync + 'static {
     /// Carries one RPC out, or refuses it.
     ///

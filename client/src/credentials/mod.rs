@@ -48,6 +48,11 @@ use crate::exclusive::BoxFuture;
 /// [`ChannelBuilder::call_credentials`]: crate::ChannelBuilder::call_credentials
 /// [`Call::credentials`]: crate::Call::credentials
 /// [transport credentials]: trunkline_transport::credentials::TransportCredentials
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` are no credentials of a call",
+    label = "these are no credentials of a call",
+    note = "TLS secures connections, not calls: `Channel::builder(..).credentials(tls)`"
+)]
 pub trait CallCredentials: Send + Sync + 'static {
     /// The metadata to add to one call on one connection.
     ///

@@ -77,6 +77,12 @@ use crate::exclusive::BoxFuture;
 /// #     async fn refreshed(&self) -> Result<String, Status> { Ok("Bearer b".into()) }
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no interceptor of a client",
+    label = "this is no interceptor of a client",
+    note = "it is a type with `async fn intercept(&self, call, next)`, or a function \
+            `|call: CallContext, next: Next| async move {{ .. }}`; interceptors of servers are none"
+)]
 pub trait Interceptor: Send + Sync + 'static {
     /// Starts a call, or refuses it.
     ///

@@ -47,6 +47,12 @@ pub type Handshake<'a> = Pin<Box<dyn Future<Output = Result<Secured, Status>> + 
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` are no credentials of a connection",
+    label = "these secure no connection",
+    note = "tokens go with calls: `.call_credentials(token)`; certificates belong into `ClientTls` or \
+            `ServerTls`"
+)]
 pub trait TransportCredentials: Send + Sync + 'static {
     /// The client's side. `authority` is the `:authority` that calls will have: the host, perhaps
     /// with a port, that the server has to prove to be.
