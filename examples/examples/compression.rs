@@ -119,7 +119,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     archive.store(note).await?;
 
     println!("a call that wants none of it:");
-    archive.store(novel("plain")).compress("identity").await?;
+    archive
+        .store(novel("plain"))
+        .compression("identity")
+        .await?;
 
     println!("a stream, with one message left alone:");
     let (mut documents, receipt) = archive.store_all().await?;
@@ -140,7 +143,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{characters} characters read");
 
-    let unknown = archive.store(novel("x")).compress("lzma").await;
+    let unknown = archive.store(novel("x")).compression("lzma").await;
     if let Err(status) = unknown {
         println!("{status}");
     }

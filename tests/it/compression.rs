@@ -111,12 +111,12 @@ async fn order_is_kept_whatever_is_compressed_where() {
 async fn an_encoding_that_the_channel_does_not_have_is_named() {
     let world = World::memory(plain());
     let echo = world.echo();
-    let error = soon(echo.once(note("x")).compress("lzma"))
+    let error = soon(echo.once(note("x")).compression("lzma"))
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::Internal);
     assert!(error.message().contains("\"lzma\""), "{error}");
-    let error = soon(echo.chat().compress("lzma")).await.unwrap_err();
+    let error = soon(echo.chat().compression("lzma")).await.unwrap_err();
     assert!(error.message().contains("\"lzma\""), "{error}");
     assert_eq!(world.stats().rpcs_started, 0);
     drop(echo);
@@ -129,12 +129,12 @@ async fn a_server_that_does_not_know_the_encoding_refuses() {
     let server = plain().compressors(CompressorRegistry::empty());
     let world = World::memory(server);
     let echo = world.echo();
-    let error = soon(echo.once(bytes(5_000)).compress("gzip"))
+    let error = soon(echo.once(bytes(5_000)).compression("gzip"))
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented, "{error}");
     assert!(error.message().contains("gzip"), "{error}");
-    let (sender, mut receiver) = soon(echo.chat().compress("gzip")).await.unwrap();
+    let (sender, mut receiver) = soon(echo.chat().compression("gzip")).await.unwrap();
     let error = soon(receiver.recv()).await.unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented, "{error}");
     assert!(soon(echo.once(bytes(5_000))).await.is_ok());
@@ -232,7 +232,7 @@ async fn compressors_of_ones_own() {
     let world = World::memory_with(server, |channel| channel.compressors(registry()));
     let echo = world.echo();
     let sent = bytes(50_000);
-    let answer = soon(echo.once(sent.clone()).compress("x-runs")).await;
+    let answer = soon(echo.once(sent.clone()).compression("x-runs")).await;
     assert_eq!(*answer.unwrap(), sent);
     drop(echo);
     world.end().await;
@@ -245,11 +245,11 @@ async fn a_compressor_that_panics_fails_only_its_call() {
     let server = plain().compressors(registry());
     let world = World::memory_with(server, |channel| channel.compressors(registry()));
     let echo = world.echo();
-    let error = soon(echo.once(bytes(2_000_000)).compress("x-fuse")).await;
+    let error = soon(echo.once(bytes(2_000_000)).compression("x-fuse")).await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), Code::Internal, "{error}");
     assert!(error.message().contains("panicked"), "{error}");
-    let (mut sender, receiver) = soon(echo.chat().compress("x-fuse")).await.unwrap();
+    let (mut sender, receiver) = soon(echo.chat().compression("x-fuse")).await.unwrap();
     let error = soon(sender.send(&bytes(2_000_000))).await.unwrap_err();
     assert_eq!(error.code(), Code::Internal, "{error}");
     drop((sender, receiver));

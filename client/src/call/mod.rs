@@ -236,7 +236,7 @@ impl<'a, M: Method, K: Kind> Call<'a, M, K> {
     /// [`compression_min_bytes`](crate::ChannelBuilder::compression_min_bytes) stay as they are.
     /// One that the channel has no compressor for fails the call when it is awaited, with INTERNAL;
     /// one that the server does not know fails it with UNIMPLEMENTED.
-    pub fn compress(mut self, encoding: impl AsRef<str>) -> Self {
+    pub fn compression(mut self, encoding: impl AsRef<str>) -> Self {
         self.options
             .compress(encoding.as_ref(), self.channel.shared());
         self

@@ -135,11 +135,11 @@ impl CallContext {
         self.options.max_send_message_bytes = Some(bytes);
     }
 
-    /// Chooses what the requests are compressed with, as [`Call::compress`](crate::Call::compress)
+    /// Chooses what the requests are compressed with, as [`Call::compression`](crate::Call::compression)
     /// does.
     ///
     /// Errors: INTERNAL for one that the channel has no compressor for.
-    pub fn set_compress(&mut self, encoding: impl AsRef<str>) -> Result<(), Status> {
+    pub fn set_compression(&mut self, encoding: impl AsRef<str>) -> Result<(), Status> {
         self.options.compress(encoding.as_ref(), &self.channel.0);
         self.options.known_encoding()
     }

@@ -116,7 +116,7 @@ fn gated_world() -> (World, Gate) {
 async fn other_calls_go_on_meanwhile() {
     let (world, gate) = gated_world();
     let echo = world.echo();
-    let large = tokio::spawn(echo.once(bytes(LARGE)).compress("x-gated").owned());
+    let large = tokio::spawn(echo.once(bytes(LARGE)).compression("x-gated").owned());
     gate.began().await;
     for _ in 0..100 {
         assert_eq!(soon(echo.once(note("small"))).await.unwrap().text, "small");
@@ -134,7 +134,7 @@ async fn other_calls_go_on_meanwhile() {
 async fn a_send_that_is_dropped_meanwhile_has_sent_nothing() {
     let (world, gate) = gated_world();
     let echo = world.echo();
-    let (mut sender, mut receiver) = soon(echo.chat().compress("x-gated")).await.unwrap();
+    let (mut sender, mut receiver) = soon(echo.chat().compression("x-gated")).await.unwrap();
     let large = bytes(LARGE);
     tokio::select! {
         biased;
@@ -158,13 +158,13 @@ async fn a_send_that_is_dropped_meanwhile_has_sent_nothing() {
 async fn the_deadline_is_kept_meanwhile() {
     let (world, gate) = gated_world();
     let echo = world.echo();
-    let call = echo.once(bytes(LARGE)).compress("x-gated");
+    let call = echo.once(bytes(LARGE)).compression("x-gated");
     let error = soon(call.timeout(Duration::from_millis(50))).await;
     let error = error.unwrap_err();
     assert_eq!(error.code(), Code::DeadlineExceeded);
     assert!(error.message().contains("compressed"), "{error}");
 
-    let call = echo.chat().compress("x-gated");
+    let call = echo.chat().compression("x-gated");
     let opened = soon(call.timeout(Duration::from_millis(50))).await;
     let (mut sender, receiver) = opened.unwrap();
     let error = soon(sender.send(&bytes(LARGE))).await.unwrap_err();
@@ -183,7 +183,7 @@ async fn no_more_threads_than_processors_work() {
     let echo = world.echo();
     let processors = std::thread::available_parallelism().unwrap().get();
     let calls: Vec<_> = (0..processors * 3)
-        .map(|_| tokio::spawn(echo.once(bytes(LARGE)).compress("x-gated").owned()))
+        .map(|_| tokio::spawn(echo.once(bytes(LARGE)).compression("x-gated").owned()))
         .collect();
     for _ in 0..calls.len() {
         gate.began().await;

@@ -107,9 +107,9 @@ async fn what_a_client_says_and_sends() {
         // Plain, though answers may be compressed.
         echo.once(bytes(20_000)).await.unwrap();
         // 100 bytes are not worth it.
-        echo.once(bytes(100)).compress("gzip").await.unwrap();
-        echo.once(bytes(1 << 20)).compress("gzip").await.unwrap();
-        let (mut sender, summary) = echo.collect().compress("gzip").await.unwrap();
+        echo.once(bytes(100)).compression("gzip").await.unwrap();
+        echo.once(bytes(1 << 20)).compression("gzip").await.unwrap();
+        let (mut sender, summary) = echo.collect().compression("gzip").await.unwrap();
         sender.send(&bytes(100)).await.unwrap();
         sender.send(&bytes(5_000)).await.unwrap();
         sender.send_uncompressed(&bytes(5_000)).await.unwrap();
@@ -150,7 +150,7 @@ async fn calls_override_their_channel() {
         };
         let mut call = echo.once(bytes(5_000));
         if let Some(encoding) = encoding {
-            call = call.compress(encoding);
+            call = call.compression(encoding);
         }
         let (call, (peer, exchange)) = tokio::join!(call.into_future(), script);
         call.unwrap();
@@ -478,7 +478,7 @@ async fn a_call_that_is_sent_again_is_the_same() {
             .await;
         peer
     };
-    let call = echo.once(bytes(2 << 20)).compress("gzip");
+    let call = echo.once(bytes(2 << 20)).compression("gzip");
     let (answer, peer) = tokio::join!(within("the call", call), script);
     assert_eq!(answer.unwrap().text, "ok");
     channel_closes(echo, peer).await;

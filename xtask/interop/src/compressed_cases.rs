@@ -25,7 +25,7 @@ pub(crate) async fn client_compressed_unary(client: &TestServiceClient) -> Verdi
             ..SimpleRequest::default()
         };
         let encoding = if compressed { ENCODING } else { "identity" };
-        let reply = client.unary_call(request).compress(encoding).await?;
+        let reply = client.unary_call(request).compression(encoding).await?;
         expect("size", &size(reply.payload.as_ref()), &314_159)?;
     }
     Ok(())
@@ -50,7 +50,7 @@ pub(crate) async fn client_compressed_streaming(client: &TestServiceClient) -> V
         payload: payload(bytes),
         expect_compressed: is(compressed),
     };
-    let call = client.streaming_input_call().compress(ENCODING);
+    let call = client.streaming_input_call().compression(ENCODING);
     let (mut requests, summary) = call.await?;
     requests.send(&request(27_182, true)).await?;
     requests.send_uncompressed(&request(45_904, false)).await?;
