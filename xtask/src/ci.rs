@@ -2,7 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::report::Table;
-use crate::{bench, consumers, deny, docs, interop, lint, package, plugin, tidy};
+use crate::{bench, consumers, deny, docs, features, interop, lint, package, plugin, tidy};
 use std::time::{Duration, Instant};
 
 /// Name, function, arguments.
@@ -18,6 +18,7 @@ const GATES: &[Gate] = &[
     ("tidy", tidy::run, &[]),
     ("deny", deny::run, &[]),
     ("clippy", lint::clippy, &[]),
+    ("features", features::run, &[]),
     ("docs", docs::run, &[]),
     ("package", package::run, &[]),
     ("consumers", consumers::run, &[]),

@@ -12,6 +12,6 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     command
         .current_dir(workspace::root())
         .env("RUSTDOCFLAGS", "-D warnings")
-        .args(["doc", "--workspace", "--no-deps"]);
+        .args(["doc", "--workspace", "--no-deps", "--all-features"]);
     Outcome::from_result(process::run(&mut command, BOUND))
 }

@@ -9,6 +9,7 @@ mod ci;
 mod consumers;
 mod deny;
 mod docs;
+mod features;
 mod interop;
 mod lint;
 mod outcome;
@@ -57,6 +58,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "clippy on every target, warnings are errors",
         run: lint::clippy,
+    },
+    Subcommand {
+        name: "features",
+        arguments: "",
+        about: "every crate without its features, with those that users pick, with all: no warning",
+        run: features::run,
     },
     Subcommand {
         name: "tidy",
