@@ -216,7 +216,8 @@ impl ChannelBuilder {
     }
 
     /// How long the channel may be without calls until it closes its connections, stops resolving
-    /// and goes IDLE; the next call connects again. Default 30 min; `None` for never.
+    /// and goes IDLE; the next call connects again. Default 30 min; `None` for never. Less than 1 s
+    /// counts as 1 s.
     ///
     /// An open stream is a call. It is noticed at most a sixth of the timeout late.
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// Looks within the timeout.
 const LOOKS: u32 = 6;
 
+/// The shortest timeout: what is shorter would look without a pause while a call is open.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The running decision. It is told the time and never reads a clock.
 #[derive(Debug)]
 pub(crate) struct Idleness {
@@ -31,9 +34,9 @@ struct Watching {
 }
 
 impl Idleness {
-    pub(crate) const fn new(timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
         Self {
-            timeout,
+            timeout: timeout.map(|timeout| timeout.max(MIN_TIMEOUT)),
             watching: None,
         }
     }
@@ -158,5 +161,23 @@ mod tests {
         off.start(t0);
         assert_eq!(off.wake_at(), None);
         assert!(!off.look(t0 + 1_000 * MINUTE, 0, false));
+    }
+
+    /// Else a call that is open would have the control loop look without a pause.
+    #[test]
+    fn a_timeout_of_nothing_looks_now_and_then_all_the_same() {
+        let t0 = Instant::now();
+        for timeout in [Duration::ZERO, Duration::from_nanos(5)] {
+            let mut idle = Idleness::new(Some(timeout));
+            idle.start(t0);
+            let looks = std::cell::Cell::new(0);
+            let end = t0 + MINUTE;
+            let busy = run(&mut idle, end, |_| {
+                looks.set(looks.get() + 1);
+                assert!(looks.get() <= 1_000, "{timeout:?}");
+                (1, true)
+            });
+            assert_eq!(busy, end);
+        }
     }
 }
