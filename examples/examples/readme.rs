@@ -2,9 +2,9 @@
 #![expect(clippy::print_stdout, reason = "an example")]
 
 mod pb {
-    include!(concat!(env!("OUT_DIR"), "/helloworld.rs"));
+    trunkline::include_protos!();
 }
-use pb::{Greeter, GreeterClient, GreeterServer, HelloReply, HelloRequest};
+use pb::helloworld::{Greeter, GreeterClient, GreeterServer, HelloReply, HelloRequest};
 use trunkline::{Channel, RequestContext, Response, Server, Status};
 
 struct Polite;

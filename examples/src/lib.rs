@@ -6,7 +6,7 @@ mod path;
 mod places;
 mod timeline;
 
-pub use generated::{archive, booking, helloworld, multiplex, patience, routeguide, work};
+pub use generated::*;
 pub use path::Path;
 pub use places::{distance_metres, is_within, places};
 pub use timeline::{Timeline, wrap};
