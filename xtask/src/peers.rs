@@ -1,6 +1,6 @@
 //! Foreign programs that some gates run: where they are kept, and how they get there.
 
-use crate::{plugin, process};
+use crate::{outcome, plugin, process};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(crate) fn cache() -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
         .join("trunkline-peers")
 }
+
+const APT_BOUND: Duration = Duration::from_secs(300);
 
 const GO_ENV_BOUND: Duration = Duration::from_secs(30);
 
@@ -171,6 +173,17 @@ fn cargo_deny_folder() -> PathBuf {
     cache().join(format!("cargo-deny-{CARGO_DENY}"))
 }
 
+/// OpenSSL's program, which some tests speak with: brought by apt where everything has to be there.
+///
+/// A failure shows in those tests, which say what is missing.
+pub(crate) fn bring_openssl() {
+    if outcome::is_ci() && !process::exists("openssl", "version") {
+        for arguments in [&["-q", "update"][..], &["-q", "-y", "install", "openssl"]] {
+            let _ = process::run(Command::new("apt-get").args(arguments), APT_BOUND);
+        }
+    }
+}
+
 /// A line for each foreign program: there or not, and what brings it.
 pub(crate) fn describe() -> Vec<String> {
     let grpc_go = if GrpcGo::expected().is_installed() {
@@ -183,7 +196,13 @@ pub(crate) fn describe() -> Vec<String> {
     } else {
         format!("missing; {CARGO_DENY_INSTALL}")
     };
+    let openssl = if process::exists("openssl", "version") {
+        "installed"
+    } else {
+        "missing; the tests that speak with it were skipped"
+    };
     let mut lines = vec![
+        format!("openssl: {openssl}"),
         format!("grpc-go {GRPC_GO} interop client and server: {grpc_go}"),
         format!("cargo-deny: {deny}"),
     ];

@@ -16,12 +16,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         Err(why) => return Outcome::Failed(why),
     };
     let selection = Selection::new(arguments, &members);
+    peers::bring_openssl();
     let mut command = process::cargo();
     command
         .current_dir(workspace::root())
         .args(selection.arguments());
     let result = process::run(&mut command, BOUND);
-    println!("\nForeign peers, which no test above needs (`cargo xtask ci` runs what is there):");
+    println!("\nForeign peers (what is missing was skipped above, or is by `cargo xtask ci`):");
     for line in peers::describe() {
         println!("  {line}");
     }
