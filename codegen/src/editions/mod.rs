@@ -13,6 +13,7 @@ use prost_types::{
 };
 
 use crate::check::is_map_entry;
+use crate::survey;
 
 mod text;
 
@@ -115,19 +116,26 @@ pub(crate) fn lower(file: &mut FileDescriptorProto, features: &FileFeatures) {
     file.syntax = Some("proto3".to_owned());
     let options = features.options.as_ref();
     let inherited = Features::default().with(options.and_then(|o| o.features));
+    let scope = survey::scope(file);
     for (message, own) in file.message_type.iter_mut().zip(&features.messages) {
-        lower_message(message, own, inherited);
+        lower_message(message, &scope, own, inherited);
     }
 }
 
-fn lower_message(message: &mut DescriptorProto, features: &MessageFeatures, inherited: Features) {
+fn lower_message(
+    message: &mut DescriptorProto,
+    scope: &str,
+    features: &MessageFeatures,
+    inherited: Features,
+) {
+    let full_name = format!("{scope}.{}", message.name());
     let options = features.options.as_ref();
     let here = inherited.with(options.and_then(|o| o.features));
     let maps: Vec<String> = message
         .nested_type
         .iter()
         .filter(|nested| is_map_entry(nested))
-        .map(|nested| format!(".{}", nested.name()))
+        .map(|nested| format!("{full_name}.{}", nested.name()))
         .collect();
     let mut optional = Vec::new();
     for (at, (field, own)) in message.field.iter_mut().zip(&features.fields).enumerate() {
@@ -135,8 +143,7 @@ fn lower_message(message: &mut DescriptorProto, features: &MessageFeatures, inhe
         let oneof = oneof.and_then(|index| features.oneofs.get(index));
         let around = here.with(oneof.and_then(|o| o.options.as_ref()?.features));
         let features = around.with(own.options.as_ref().and_then(|o| o.features));
-        let is_map = field.r#type() == Type::Message
-            && maps.iter().any(|map| field.type_name().ends_with(map));
+        let is_map = maps.iter().any(|map| field.type_name() == map);
         if lower_field(field, features, is_map) {
             optional.push(at);
         }
@@ -155,7 +162,7 @@ fn lower_message(message: &mut DescriptorProto, features: &MessageFeatures, inhe
     }
     for (nested, own) in message.nested_type.iter_mut().zip(&features.nested) {
         if !is_map_entry(nested) {
-            lower_message(nested, own, here);
+            lower_message(nested, &full_name, own, here);
         }
     }
 }

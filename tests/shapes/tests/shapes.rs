@@ -193,7 +193,7 @@ fn files_of_proto2_keep_defaults_groups_and_what_is_required() {
 
 #[test]
 fn files_of_editions_mean_what_their_features_say() {
-    use pb::modern::{implicit::Plain, present, Mode, Part, Present};
+    use pb::modern::{implicit, implicit::Plain, present, Mode, Part, Present};
     let part = Part { set: Some(true) };
     let present = Present {
         explicit: Some(0),
@@ -248,6 +248,17 @@ fn files_of_editions_mean_what_their_features_say() {
         .concat()
     );
     there_and_back(&plain);
+
+    // A group like any other, though a map of its message has entries of this name.
+    let near = implicit::Near {
+        foo: [(1, 2)].into(),
+        entries: vec![implicit::far::FooEntry { number: 3 }],
+    };
+    assert_eq!(
+        near.encode_to_vec(),
+        b"\x0a\x04\x08\x01\x10\x02\x13\x08\x03\x14"
+    );
+    there_and_back(&near);
 }
 
 #[test]
