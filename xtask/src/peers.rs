@@ -1,7 +1,7 @@
 //! Foreign programs that some gates run: where they are kept, and how they get there.
 
 use crate::{outcome, plugin, process};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -110,32 +110,43 @@ impl TestCertificates {
     /// A name that the server's certificate is for.
     pub(crate) const NAME: &str = "foo.test.google.fr";
 
-    /// Looks for them in the Go module cache, where building the programs has put them.
+    /// Looks for them in the Go module cache, where building the programs has put them; brings them back where
+    /// only the programs were kept.
     ///
-    /// Errors: no Go toolchain to ask for the cache, or a cache without them.
+    /// Errors: no Go toolchain to ask for the cache, or nothing to fill it with.
     pub(crate) fn find() -> Result<Self, String> {
         let mut command = Command::new("go");
         command.args(["env", "GOMODCACHE"]);
         let asked = process::capture(&mut command, GO_ENV_BOUND).map_err(|error| {
             format!("no Go toolchain to find grpc-go's test certificates with: {error}")
         })?;
-        let module = format!("google.golang.org/grpc@{GRPC_GO}/testdata");
-        let folder = PathBuf::from(asked.stdout.trim()).join(module);
+        let module = format!("google.golang.org/grpc@{GRPC_GO}");
+        let folder = PathBuf::from(asked.stdout.trim())
+            .join(&module)
+            .join("testdata");
+        if let Some(found) = Self::of(&folder) {
+            return Ok(found);
+        }
+        let mut command = Command::new("go");
+        // Outside of any module.
+        command
+            .current_dir(std::env::temp_dir())
+            .args(["mod", "download", &module]);
+        let missing = || format!("no test certificates of grpc-go in {}", folder.display());
+        process::run(&mut command, GO_INSTALL_BOUND)
+            .map_err(|why| format!("{}: {why}", missing()))?;
+        Self::of(&folder).ok_or_else(missing)
+    }
+
+    fn of(folder: &Path) -> Option<Self> {
         let found = Self {
             ca: folder.join("ca.pem"),
             chain: folder.join("server1.pem"),
             key: folder.join("server1.key"),
         };
-        match [&found.ca, &found.chain, &found.key]
-            .iter()
-            .all(|file| file.is_file())
-        {
-            true => Ok(found),
-            false => Err(format!(
-                "no test certificates of grpc-go in {}",
-                folder.display()
-            )),
-        }
+        let files = [&found.ca, &found.chain, &found.key];
+        let all = files.iter().all(|file| file.is_file());
+        all.then_some(found)
     }
 }
 
