@@ -25,7 +25,9 @@ use crate::exclusive::BoxFuture;
 /// Over a connection that others can read nothing is sent and the call fails with UNAUTHENTICATED,
 /// unless the credentials say that they [need no privacy](Self::needs_privacy). Private is what TLS
 /// secures, or other [transport credentials] of that level; and a connection that never leaves the
-/// machine: in-memory and Unix sockets. TCP to the own host is not.
+/// machine: in-memory and Unix sockets. TCP to the own host is not. It is the address that counts: a
+/// [connector](crate::ChannelBuilder::connector) that leads a `memory:` or `unix:` target elsewhere
+/// has to see to its privacy.
 ///
 /// ```
 /// use trunkline_client::{CallCredentials, CredentialsRequest};
