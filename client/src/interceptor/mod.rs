@@ -211,6 +211,7 @@ impl Next {
     /// Errors: what an inner interceptor refuses it with; UNAVAILABLE while nothing can be
     /// reached; DEADLINE_EXCEEDED; a message that is too large. How the server answers is no
     /// error here: see [`ClientStream::on_end`] and [`ClientStream::outcome`].
+    /// Dropping the future calls the call off.
     pub async fn start(self, call: CallContext) -> Result<ClientStream, Status> {
         self.step(call).await
     }

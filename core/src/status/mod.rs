@@ -36,6 +36,7 @@ pub enum Origin {
 
 /// What was being done when an RPC failed. Its `Display` is the lower-case name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Stage {
     /// Looking up addresses.
     Resolve,

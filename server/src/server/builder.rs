@@ -247,6 +247,7 @@ impl ServerBuilder {
     ///
     /// Errors: UNAVAILABLE when nothing can be bound, where the text names each address with its
     /// own cause; those of [`listen`](Self::listen).
+    /// Dropping the future leaves nothing bound.
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, Status> {
         let keepalive = self.keepalive.as_ref().unwrap_or(&self.http2.keepalive);
         let tcp = with_user_timeout(self.tcp.clone(), keepalive);

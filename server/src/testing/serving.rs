@@ -46,6 +46,8 @@ impl Serving {
     }
 
     /// Stops the server as a deployment would, and reports what it had to cut.
+    ///
+    /// Ends within the grace and 200 ms more; dropping the future stops the server at once.
     pub async fn stop(self, grace: Duration) -> StopReport {
         self.handle.graceful_stop(grace).await
     }
