@@ -16,7 +16,7 @@ use trunkline_test_protos::echo::{EchoServer, Note};
 use trunkline_test_protos::ledger::LedgerServer;
 
 use crate::handlers::{Plain, Scripted, Teller, amount, note, number, plain, scripted, telling};
-use crate::world::World;
+use crate::world::{World, soon};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -102,6 +102,25 @@ async fn one_limit_holds_for_all_calls_of_the_server() {
     other.await.unwrap().unwrap();
     echo.once(number(1)).await.unwrap();
     drop(echo);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_up_first_in_line_leaves_the_place_to_the_next() {
+    let (teller, _told) = telling();
+    let most = Arc::default();
+    let world = World::memory(waiting(&teller, &most).layer(ConcurrencyLimitLayer::new(1)));
+    let running = tokio::spawn(world.echo().once(number(100)).owned());
+    world.until("it runs", |stats| stats.live_rpcs == 1).await;
+    let first = tokio::spawn(world.echo().once(number(1)).timeout(10 * MS).owned());
+    world.until("one waits", |stats| stats.live_rpcs == 2).await;
+    let next = tokio::spawn(world.echo().once(number(1)).owned());
+    world.until("two wait", |stats| stats.live_rpcs == 3).await;
+    let gave_up = soon(first).await.unwrap().unwrap_err();
+    assert_eq!(gave_up.code(), Code::DeadlineExceeded, "{gave_up}");
+    soon(running).await.unwrap().unwrap();
+    soon(next).await.unwrap().unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 1);
     world.end().await;
 }
 
