@@ -26,12 +26,18 @@ pub(crate) struct Auth {
 
 impl Auth {
     /// `None` where there are no credentials.
+    #[inline]
     pub(crate) fn new(shared: &Shared, options: &Options) -> Option<Box<Self>> {
-        let (channel, call) = (&shared.config.call_credentials, &options.credentials);
+        let (channel, call) = (&shared.config.call_credentials, options.credentials());
         if channel.is_empty() && call.is_empty() {
             return None;
         }
-        Some(Box::new(Self::of([&channel[..], call].concat())))
+        Some(Self::both(channel, call))
+    }
+
+    #[cold]
+    fn both(channel: &[BoxCallCredentials], call: &[BoxCallCredentials]) -> Box<Self> {
+        Box::new(Self::of([channel, call].concat()))
     }
 
     /// The same, for another stream.

@@ -129,6 +129,7 @@ impl Kind for Unary {
     type Input<M: Method> = M::Request;
     type Future<'a, M: Method> = UnaryFuture<'a, M>;
 
+    #[inline]
     fn start<M: Method>(call: Call<'_, M, Self>) -> UnaryFuture<'_, M> {
         UnaryFuture::new(call.channel, call.input, call.options)
     }
@@ -225,7 +226,7 @@ impl<'a, M: Method, K: Kind> Call<'a, M, K> {
     /// Fails the call with UNAUTHENTICATED where others can read the connection, unless the
     /// credentials [need no privacy](CallCredentials::needs_privacy). Nothing is sent then.
     pub fn credentials(mut self, credentials: impl CallCredentials) -> Self {
-        self.options.credentials.push(credentials.boxed());
+        self.options.add_credentials(credentials.boxed());
         self
     }
 
@@ -300,6 +301,7 @@ impl<'a, M: Method, K: Kind> IntoFuture for Call<'a, M, K> {
     type Output = <K::Future<'a, M> as Future>::Output;
     type IntoFuture = K::Future<'a, M>;
 
+    #[inline]
     fn into_future(self) -> Self::IntoFuture {
         K::start(self)
     }

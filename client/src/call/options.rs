@@ -17,18 +17,24 @@ pub(crate) struct Options {
     pub(crate) deadline: Option<Deadline>,
     pub(crate) inherited_deadline: Option<Deadline>,
     pub(crate) metadata: Metadata,
-    /// The first metadata entry that cannot be sent: fails the call when it is awaited.
-    pub(crate) fault: Option<Box<MetadataError>>,
     pub(crate) wait_for_ready: Option<bool>,
     pub(crate) max_receive_message_bytes: Option<usize>,
     pub(crate) max_send_message_bytes: Option<usize>,
-    pub(crate) credentials: Vec<BoxCallCredentials>,
-    pub(crate) encoding: RequestEncoding,
+    /// What few calls have: the others neither hold nor move room for it.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// The first metadata entry that cannot be sent: fails the call when it is awaited.
+    fault: Option<MetadataError>,
+    credentials: Vec<BoxCallCredentials>,
+    encoding: RequestEncoding,
 }
 
 /// What a call's requests are compressed with.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum RequestEncoding {
+enum RequestEncoding {
     /// What the channel says.
     #[default]
     Channel,
@@ -50,9 +56,18 @@ impl Options {
         self.note(result);
     }
 
+    pub(crate) fn add_credentials(&mut self, credentials: BoxCallCredentials) {
+        self.rare_mut().credentials.push(credentials);
+    }
+
+    /// The call's own, beside the channel's.
+    pub(crate) fn credentials(&self) -> &[BoxCallCredentials] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.credentials)
+    }
+
     pub(crate) fn compress(&mut self, name: &str, shared: &Shared) {
         let known = shared.config.compression.compression.registry();
-        self.encoding = match known.find(name) {
+        self.rare_mut().encoding = match known.find(name) {
             Some(encoding) => RequestEncoding::Chosen(encoding.clone()),
             None if name == "identity" => RequestEncoding::Identity,
             None => RequestEncoding::Unknown(name.into()),
@@ -61,7 +76,8 @@ impl Options {
 
     /// Errors: requests are to be compressed with what the channel does not have.
     pub(crate) fn known_encoding(&self) -> Result<(), Status> {
-        let RequestEncoding::Unknown(name) = &self.encoding else {
+        let Some(RequestEncoding::Unknown(name)) = self.rare.as_ref().map(|rare| &rare.encoding)
+        else {
             return Ok(());
         };
         let text = format!("{name:?} is not among the channel's compressors");
@@ -69,11 +85,11 @@ impl Options {
     }
 
     /// What the requests are compressed with, if they are.
-    pub(crate) const fn encoding<'s>(&'s self, shared: &'s Shared) -> Option<&'s Encoding> {
-        match &self.encoding {
-            RequestEncoding::Channel => shared.config.compression.requests.as_ref(),
-            RequestEncoding::Chosen(encoding) => Some(encoding),
-            RequestEncoding::Identity | RequestEncoding::Unknown(_) => None,
+    pub(crate) fn encoding<'s>(&'s self, shared: &'s Shared) -> Option<&'s Encoding> {
+        match self.rare.as_ref().map(|rare| &rare.encoding) {
+            None | Some(RequestEncoding::Channel) => shared.config.compression.requests.as_ref(),
+            Some(RequestEncoding::Chosen(encoding)) => Some(encoding),
+            Some(RequestEncoding::Identity | RequestEncoding::Unknown(_)) => None,
         }
     }
 
@@ -83,11 +99,13 @@ impl Options {
     }
 
     fn note(&mut self, result: Result<(), MetadataError>) {
-        if let Err(error) = result
-            && self.fault.is_none()
-        {
-            self.fault = Some(Box::new(error));
+        if let Err(error) = result {
+            self.rare_mut().fault.get_or_insert(error);
         }
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// What there is to check and compute once, when the call is first polled.
@@ -95,12 +113,9 @@ impl Options {
     /// Errors: metadata that cannot be sent; an encoding that the channel does not have; a deadline
     /// that has passed.
     pub(crate) fn begin(&mut self, shared: &Shared) -> Result<Expiry, Status> {
-        if let Some(fault) = self.fault.take() {
-            return Err(Status::internal(fault.to_string())
-                .with_unprocessed(true)
-                .with_source(fault));
+        if self.rare.is_some() {
+            self.check_rare()?;
         }
-        self.known_encoding()?;
         // One reading for both, so that the text says the span that was asked for.
         let began = OnceCell::new();
         let clock = || *began.get_or_init(now);
@@ -113,6 +128,15 @@ impl Options {
             return Err(Status::deadline_exceeded(text).with_unprocessed(true));
         }
         Ok(Expiry::new(deadline, bound, left))
+    }
+
+    fn check_rare(&mut self) -> Result<(), Status> {
+        if let Some(fault) = self.rare_mut().fault.take() {
+            return Err(Status::internal(fault.to_string())
+                .with_unprocessed(true)
+                .with_source(fault));
+        }
+        self.known_encoding()
     }
 
     /// The earliest of all deadlines that apply, and whose it is; reads the clock only where it has
@@ -203,7 +227,7 @@ mod tests {
         options.append("Bad Key", "1");
         options.append("grpc-x", "1");
         options.append_bin("raw-bin", &[0, 255]);
-        let fault = options.fault.expect("a fault").to_string();
+        let fault = options.rare_mut().fault.take().expect("a fault").to_string();
         assert!(fault.contains("Bad Key"), "{fault}");
         assert_eq!(options.metadata.len(), 2);
     }

@@ -117,7 +117,7 @@ impl CallContext {
 
     /// Adds credentials, behind those that the channel and the call have already.
     pub fn add_credentials(&mut self, credentials: impl CallCredentials) {
-        self.options.credentials.push(credentials.boxed());
+        self.options.add_credentials(credentials.boxed());
     }
 
     /// Whether the call waits, bounded by its deadline, while no server can be reached.
