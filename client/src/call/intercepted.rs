@@ -169,7 +169,7 @@ impl<M: Method> Launch for LaunchDown<M> {
         let mut request = OneRequest::<M, _>::beneath(Arc::clone(&self.0), call);
         Box::pin(async move {
             request.show().map_err(|why| request.opening.edge(why))?;
-            match std::future::poll_fn(|cx| request.poll(cx)).await {
+            match std::future::poll_fn(|cx| request.poll(cx, |half| half)).await {
                 Ok(half) => {
                     let receiver = Receiver::single_request(half, request);
                     Ok(ClientStream::new(M::DESCRIPTOR, receiver))

@@ -34,6 +34,7 @@ pub(crate) struct OneRequest<'a, M: Method, R = <M as Method>::Request> {
 }
 
 impl<'a, M: Method> OneRequest<'a, M> {
+    #[inline]
     pub(crate) fn new(channel: ChannelRef<'a>, request: M::Request, options: Options) -> Self {
         let codec = M::Codec::default();
         let opening = Opening::new(channel, M::DESCRIPTOR, codec.subtype(), options);
@@ -51,6 +52,7 @@ impl<M: Method> OneRequest<'static, M, Arc<M::Request>> {
 }
 
 impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
+    #[inline]
     const fn opened_by(opening: Opening<'a>, request: R, codec: M::Codec) -> Self {
         Self {
             opening,
@@ -63,10 +65,14 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
     }
 
     /// Ready once the request is on its way; polled again, it sends the same request once more.
-    pub(crate) fn poll(
+    ///
+    /// `put` gets the receiving half and says what comes out: nothing, where it puts the half in
+    /// its place, which saves moving it through the results of all that is called here.
+    pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<RecvHalf<M::Response>, Status>> {
+        mut put: impl FnMut(RecvHalf<M::Response>) -> T,
+    ) -> Poll<Result<T, Status>> {
         if self.opening.compresses() {
             ready!(self.poll_compressed(cx))?;
         }
@@ -89,8 +95,11 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
             let (connection, permit) = (start.connection, start.permit);
             let stream =
                 connection.start_single(permit, &start.head, frame, start.max_receive_bytes)?;
-            let half = RecvHalf::client(stream, Box::new(codec.clone()));
-            Ok(half.with_hooks(start.hooks.cloned()))
+            let mut half = RecvHalf::client(stream, Box::new(codec.clone()));
+            if let Some(hooks) = start.hooks {
+                half.set_hooks(Some(hooks.clone()));
+            }
+            Ok(put(half))
         });
         if let (Poll::Ready(Ok(_)), Some(watch)) = (&opened, self.opening.watch()) {
             watch.sent(size);

@@ -68,6 +68,7 @@ pub(crate) fn was_taken(why: &Status, has_head: bool) -> bool {
 }
 
 impl<'a> Opening<'a> {
+    #[inline]
     pub(crate) fn new(
         channel: ChannelRef<'a>,
         method: &'static MethodDescriptor,

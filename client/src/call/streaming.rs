@@ -58,7 +58,7 @@ impl<M: Method> Future for ServerStreamingFuture<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let opened = match &mut self.0 {
-            Down::Direct(request) => ready!(request.poll(cx)),
+            Down::Direct(request) => ready!(request.poll(cx, |half| half)),
             Down::Starting(starting) => {
                 let started = ready!(starting.poll(cx));
                 self.0 = Down::Done;

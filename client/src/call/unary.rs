@@ -40,7 +40,25 @@ enum Way<'a, M: Method> {
 }
 
 impl<'a, M: Method> UnaryFuture<'a, M> {
+    // Inlined, as what it calls, so that the caller's future is written where it stays.
+    #[inline]
     pub(crate) fn new(channel: ChannelRef<'a>, request: M::Request, options: Options) -> Self {
+        if channel.chain().is_some() {
+            return Self::beneath_interceptors(channel, request, options);
+        }
+        let exchange = Exchange::new(OneRequest::new(channel, request, options));
+        Self {
+            way: Way::Direct(exchange),
+            span: None,
+        }
+    }
+
+    #[cold]
+    fn beneath_interceptors(
+        channel: ChannelRef<'a>,
+        request: M::Request,
+        options: Options,
+    ) -> Self {
         let way = match channel.chain().cloned() {
             None => Way::Direct(Exchange::new(OneRequest::new(channel, request, options))),
             Some(chain) => {
@@ -103,6 +121,7 @@ pub(crate) struct Exchange<'a, M: Method, R> {
 }
 
 impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
+    #[inline]
     pub(crate) const fn new(request: OneRequest<'a, M, R>) -> Self {
         Self {
             request,
@@ -113,8 +132,9 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
     /// Ready once the request is on its way.
     pub(crate) fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         if self.answer.is_none() {
-            let half = ready!(self.request.poll(cx))?;
-            self.answer = Some(Single::new(half));
+            let answer = &mut self.answer;
+            let put = |half| *answer = Some(Single::new(half));
+            ready!(self.request.poll(cx, put))?;
         }
         Poll::Ready(Ok(()))
     }

@@ -84,7 +84,7 @@ where
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RecvHalf<M::Response>, Status>> {
-        Self::poll(self, cx)
+        Self::poll(self, cx, |half| half)
     }
 }
 
