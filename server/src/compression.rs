@@ -99,7 +99,7 @@ pub(crate) struct ServerCompression {
 #[derive(Debug, Default)]
 pub(crate) struct RpcCompression {
     pub(crate) decompress: Option<Box<Decompress>>,
-    pub(crate) compress: Option<Compress>,
+    pub(crate) compress: Option<Box<Compress>>,
 }
 
 impl ServerCompression {
@@ -113,7 +113,8 @@ impl ServerCompression {
         let response = self.choose(request, fields.accept_encoding.as_ref());
         RpcCompression {
             decompress: request.map(|each| Box::new(self.compression.decompress(each.clone()))),
-            compress: response.map(|each| self.compression.compress(each.clone(), self.min_bytes)),
+            compress: response
+                .map(|each| Box::new(self.compression.compress(each.clone(), self.min_bytes))),
         }
     }
 

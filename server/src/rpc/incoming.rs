@@ -108,9 +108,10 @@ impl<M: Method> Incoming<M> {
                 Some(stream),
             ),
         };
-        let requests = requests
-            .decompressing(self.compression.decompress)
-            .with_hooks(self.hooks.clone());
+        let mut requests = requests.decompressing(self.compression.decompress);
+        if let Some(hooks) = &self.hooks {
+            requests.set_hooks(Some(hooks.clone()));
+        }
         let respond = Respond {
             stream,
             codec: self.codec,
@@ -127,7 +128,7 @@ pub struct Respond<M: Method> {
     stream: Option<SharedStream>,
     codec: M::Codec,
     send_bytes: usize,
-    compress: Option<Compress>,
+    compress: Option<Box<Compress>>,
     hooks: Option<MessageHooks>,
 }
 
@@ -157,14 +158,14 @@ impl<M: Method> Respond<M> {
             );
         };
         let half = SendHalf::server(stream, Box::new(self.codec), self.send_bytes)
-            .compressing(self.compress)
+            .compressing(self.compress.map(|compress| *compress))
             .with_hooks(self.hooks);
         (Sender::new(half), Rest { _private: () })
     }
 
     /// Encodes a response and compresses it, or lets that be done elsewhere.
     fn encode(&self, response: Response<M::Response>) -> Result<Encoded, Status> {
-        let compress = self.compress.as_ref();
+        let compress = self.compress.as_deref();
         let compress = compress.filter(|_| !response.is_uncompressed());
         let (headers, message, trailers) = response.into_parts();
         if let Some(hooks) = &self.hooks {

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tracing::Span;
 use trunkline_core::protocol::{RequestFields, Subtype};
@@ -300,14 +300,15 @@ where
             let (context, answer) = (&rpc.context, &mut rpc.answer);
             let mut watch = pin!(Watch::new(context, rpc.on_cancel, Children::Watched));
             let serve = pin!(M::serve(&service, context, incoming));
-            let ended = match watched(serve, watch.as_mut(), answer, context, &span).await {
-                Ok(outcome) if outcome.0.is_ok() && context.scope().is_some() => {
-                    // The RPC lasts as long as its children do.
-                    let done = poll_fn(|cx| watch.as_mut().poll_children(answer, context, cx));
-                    done.await.map(|()| outcome)
+            let mut ended = watched(serve, watch.as_mut(), answer, context, &span).await;
+            let succeeded = ended.as_ref().is_ok_and(|outcome| outcome.0.is_ok());
+            if succeeded && context.scope().is_some() {
+                // The RPC lasts as long as its children do.
+                let done = poll_fn(|cx| watch.as_mut().poll_children(answer, context, cx));
+                if let Err(cause) = done.await {
+                    ended = Err(cause);
                 }
-                ended => ended,
-            };
+            }
             (ended, watch.given_up())
         };
         rpc.given_up = given_up;
@@ -319,32 +320,29 @@ where
 }
 
 /// Runs the handler, or what surrounds it, until it is done or must end.
-pub(super) async fn watched<F: Future>(
-    mut serve: Pin<&mut F>,
-    mut watch: Pin<&mut Watch<'_>>,
-    answer: &mut Answer,
-    context: &RequestContext,
-    span: &Span,
-) -> Result<F::Output, Cause> {
-    let ended = poll_fn(|cx| {
+///
+/// No `async fn`, which would hold all of these twice in the RPC's task.
+#[inline]
+pub(super) fn watched<'a, 'w, F: Future>(
+    mut serve: Pin<&'a mut F>,
+    mut watch: Pin<&'a mut Watch<'w>>,
+    answer: &'a mut Answer,
+    context: &'a RequestContext,
+    span: &'a Span,
+) -> impl Future<Output = Result<F::Output, Cause>> + use<'a, 'w, F> {
+    poll_fn(move |cx| {
         let _entered = span.enter();
         // The handler first: most are done at once, and then there is nothing to watch.
         if let Poll::Ready(outcome) = serve.as_mut().poll(cx) {
             return Poll::Ready(Ok(outcome));
         }
-        watch.as_mut().poll_cause(answer, context, cx).map(Err)
-    })
-    .await;
-    if ended.is_err() && context.scope().is_some_and(Scope::cancel) {
-        // Those who wait in `cancelled()` get one turn before they are dropped.
-        poll_fn(|cx| {
-            let _entered = span.enter();
+        let cause = ready!(watch.as_mut().poll_cause(answer, context, cx));
+        if context.scope().is_some_and(Scope::cancel) {
+            // Those who wait in `cancelled()` get one turn before they are dropped.
             let _late = serve.as_mut().poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-    }
-    ended
+        }
+        Poll::Ready(Err(cause))
+    })
 }
 
 fn unknown_subtype<M: Method>(asked: &str) -> Status {
