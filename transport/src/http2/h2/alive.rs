@@ -37,7 +37,9 @@ pub(super) enum Liveness {
 pub(super) struct Alive {
     policy: Policy,
     ping: SharedPing,
-    handle: PingPong,
+    /// h2's handle for PINGs. Once it is taken h2 looks for a PING of ours each time it is driven:
+    /// a server takes it only when there is one to send.
+    handle: Option<PingPong>,
     timer: Alarm,
     /// The counter of read bytes at the last look.
     read: u64,
@@ -49,16 +51,16 @@ pub(super) struct Alive {
 impl Alive {
     /// For a client: exact.
     pub(super) fn client(policy: Policy, handle: PingPong) -> Self {
-        Self::new(policy, handle, None)
+        Self::new(policy, Some(handle), None)
     }
 
     /// For a server: coarse, and free while there is nothing to do.
-    pub(super) fn server(policy: Policy, handle: PingPong) -> Self {
+    pub(super) fn server(policy: Policy) -> Self {
         let every = policy.time() / LOOKS;
-        Self::new(policy, handle, Some(every))
+        Self::new(policy, None, Some(every))
     }
 
-    fn new(policy: Policy, handle: PingPong, look_every: Option<Duration>) -> Self {
+    fn new(policy: Policy, handle: Option<PingPong>, look_every: Option<Duration>) -> Self {
         let mut this = Self {
             policy,
             ping: SharedPing::default(),
@@ -72,10 +74,12 @@ impl Alive {
         this
     }
 
-    /// The driver's turn, after h2 has read what there was. `read` gives the counter.
+    /// The driver's turn, after h2 has read what there was. `read` gives the counter, `handle` h2's
+    /// handle when it is first needed.
     pub(super) fn poll(
         &mut self,
         read: impl Fn() -> u64,
+        handle: impl FnOnce() -> Option<PingPong>,
         has_calls: bool,
         cx: &mut Context<'_>,
     ) -> Liveness {
@@ -84,7 +88,7 @@ impl Alive {
             self.look(read(), now);
         }
         let was_asked = self.ping.in_flight();
-        if was_asked && self.handle.poll_pong(cx).is_ready() {
+        if was_asked && self.poll_pong(cx).is_ready() {
             let now = now();
             let round_trip = self.ping.acknowledged(now);
             tracing::trace!(?round_trip, "keepalive answered");
@@ -111,13 +115,26 @@ impl Alive {
                 // One that is already under way answers as well; where h2 refuses, the connection
                 // is ending anyway.
                 if self.ping.ask(now) {
-                    let _ = self.handle.send_ping(Ping::opaque());
+                    if self.handle.is_none() {
+                        self.handle = handle();
+                    }
+                    if let Some(handle) = &mut self.handle {
+                        let _ = handle.send_ping(Ping::opaque());
+                    }
                 }
                 Liveness::Asked
             }
         };
         self.arm(cx);
         liveness
+    }
+
+    /// Ready when the PING that is under way is answered.
+    fn poll_pong(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.handle {
+            Some(handle) => handle.poll_pong(cx).map(|_| ()),
+            None => Poll::Pending,
+        }
     }
 
     fn look(&mut self, read: u64, at: impl Fn() -> Instant) {

@@ -155,7 +155,7 @@ impl Driver {
             return Liveness::Nothing;
         };
         let has_calls = self.slots.in_use() > 0;
-        alive.poll(|| self.flusher.bytes_read(), has_calls, cx)
+        alive.poll(|| self.flusher.bytes_read(), || None, has_calls, cx)
     }
 
     /// Adopts the peer's stream limit as it is now, and opens the connection's window for it.

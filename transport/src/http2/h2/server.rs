@@ -58,7 +58,7 @@ impl ServerConnection {
         let link = Link::new(peer, stream_window(config.stream_window_bytes), None);
         let (io, flusher) = coalesce(io);
         let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
-        let mut connection = std::future::poll_fn(|cx| {
+        let connection = std::future::poll_fn(|cx| {
             let polled = handshake.as_mut().poll(cx);
             // The client may wait for our SETTINGS before it says more.
             match flusher.poll_flush(cx) {
@@ -70,10 +70,8 @@ impl ServerConnection {
             }
         })
         .await?;
-        let alive = config.keepalive.policy(now()).and_then(|policy| {
-            let handle = connection.ping_pong()?;
-            Some(Box::new(Alive::server(policy, handle)))
-        });
+        let policy = config.keepalive.policy(now());
+        let alive = policy.map(|policy| Box::new(Alive::server(policy)));
         Ok(Self {
             connection,
             flusher,
@@ -191,7 +189,8 @@ impl ServerConnection {
         let Some(alive) = &mut self.alive else {
             return Liveness::Nothing;
         };
-        alive.poll(|| self.flusher.bytes_read(), true, cx)
+        let handle = || self.connection.ping_pong();
+        alive.poll(|| self.flusher.bytes_read(), handle, true, cx)
     }
 
     /// Each open stream holds the link, some for a while twice: good enough for the pace.
