@@ -31,8 +31,8 @@ const SIZES: &[(&str, usize, usize)] = sizes! {
     Metadata: 24;
     Response<Note>: 112;
     Note: 56;
-    UnaryCall: 248;
-    UnaryFuture: 856;
+    UnaryCall: 200;
+    UnaryFuture: 808;
     Sender<Note>: 144;
     Receiver<Note>: 536;
     server::Sender<Note>: 80;

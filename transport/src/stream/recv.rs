@@ -105,6 +105,7 @@ impl<T> RecvHalf<T> {
     }
 
     /// A server's half whose messages may be compressed.
+    #[inline]
     #[must_use]
     pub fn decompressing(mut self, decompress: Option<Box<Decompress>>) -> Self {
         self.decompress = decompress;
