@@ -227,7 +227,12 @@ mod tests {
         options.append("Bad Key", "1");
         options.append("grpc-x", "1");
         options.append_bin("raw-bin", &[0, 255]);
-        let fault = options.rare_mut().fault.take().expect("a fault").to_string();
+        let fault = options
+            .rare_mut()
+            .fault
+            .take()
+            .expect("a fault")
+            .to_string();
         assert!(fault.contains("Bad Key"), "{fault}");
         assert_eq!(options.metadata.len(), 2);
     }
