@@ -98,17 +98,20 @@ impl<M: Method> Incoming<M> {
         (requests, responses, rest)
     }
 
+    #[inline]
     fn open(self) -> (RecvHalf<M::Request>, Respond<M>) {
         let decoder = Box::new(self.codec.clone());
         let limit = self.limits.receive_bytes;
-        let (requests, stream) = match self.requests {
+        let (mut requests, stream) = match self.requests {
             Requests::Body(body) => (RecvHalf::server(body, decoder, limit), None),
             Requests::Shared(stream) => (
                 RecvHalf::server_shared(stream.clone(), decoder, limit),
                 Some(stream),
             ),
         };
-        let mut requests = requests.decompressing(self.compression.decompress);
+        if let Some(decompress) = self.compression.decompress {
+            requests = requests.decompressing(Some(decompress));
+        }
         if let Some(hooks) = &self.hooks {
             requests.set_hooks(Some(hooks.clone()));
         }

@@ -76,6 +76,7 @@ impl Alive {
 
     /// The driver's turn, after h2 has read what there was. `read` gives the counter, `handle` h2's
     /// handle when it is first needed.
+    #[inline]
     pub(super) fn poll(
         &mut self,
         read: impl Fn() -> u64,
@@ -84,6 +85,22 @@ impl Alive {
         cx: &mut Context<'_>,
     ) -> Liveness {
         let due = self.timer.poll(cx).is_ready();
+        // A server's connection at most wake-ups.
+        let idle = self.look_every.is_some() && !self.ping.in_flight();
+        if idle && !due && !(has_calls && self.policy.is_dormant()) {
+            return Liveness::Nothing;
+        }
+        self.poll_closer(due, read, handle, has_calls, cx)
+    }
+
+    fn poll_closer(
+        &mut self,
+        due: bool,
+        read: impl Fn() -> u64,
+        handle: impl FnOnce() -> Option<PingPong>,
+        has_calls: bool,
+        cx: &mut Context<'_>,
+    ) -> Liveness {
         if self.look_every.is_none() {
             self.look(read(), now);
         }
@@ -185,6 +202,7 @@ impl Alarm {
         }
     }
 
+    #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(sleep) = self.sleep.as_mut().filter(|_| self.at.is_some()) else {
             return Poll::Pending;
