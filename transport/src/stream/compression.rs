@@ -14,13 +14,17 @@ use tokio::task::JoinError;
 use trunkline_core::stats::MessageSize;
 use trunkline_core::{CompressorRegistry, Encoding, FrameError, Payload};
 
-/// Messages from here on are compressed on a thread of the blocking pool: some milliseconds of work
-/// at gzip's fastest level (30 to 100 MB/s, measured), against some ten microseconds for going there
-/// and back. Nobody else on the thread notices what is smaller.
+/// Messages from here on are compressed on a thread of the blocking pool: 0.1 to 0.4 ms of work at
+/// gzip's fastest level (measured for messages of 16 KiB to 1 MiB: 250 to 600 MB/s on text and
+/// JSON, 70 to 160 MB/s on random bytes), against some ten microseconds for going there and back.
+///
+/// What is smaller is compressed in place, by a state of its own: 0.4 MB, whose setting up takes 3
+/// of the 7 to 10 us for a message of 1 KiB, and 3 of the 12 to 25 us for one of 4 KiB. Kept with
+/// each stream it would cost more memory than that is worth.
 const LARGE_PLAIN: usize = 64 * 1024;
 
 /// Messages are decompressed in place until this much came out of them: twice as much, because that
-/// is two to three times as fast.
+/// is one and a half to two times as fast.
 const LARGE_INFLATED: usize = 128 * 1024;
 
 /// What is already this large when it comes is not tried in place.
