@@ -9,7 +9,11 @@ const BOUND: Duration = Duration::from_secs(3_600);
 
 /// The tests that ask whether they soak, and those that only soaking runs: package, program, names.
 const TESTS: &[(&str, &str, &[&str])] = &[
-    ("trunkline", "it", &["answered_and_then_cancelled_calls"]),
+    (
+        "trunkline",
+        "it",
+        &["answered_and_then_cancelled_calls", "tls::slow::"],
+    ),
     (
         "trunkline-codegen",
         "incremental",
