@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use trunkline_client::{BoxInterceptor, CallContext, Channel, ClientStream, Interceptor, Next};
 use trunkline_core::{Code, Deadline, Origin, Shape, Status};
-use trunkline_transport::now;
+use trunkline_transport::{memory, now};
 
 use super::support::{Both, Down, Exchange, One, Peer, Up, bytes, frame, headers, ok, pair};
 
@@ -524,4 +524,56 @@ async fn the_stream_of_another_call_is_told_apart() {
         peer.next().await;
     };
     tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_options_that_an_interceptor_sets_hold_for_the_call() {
+    let (builder, mut peer) = pair(100);
+    let options = |mut call: CallContext, next: Next| async move {
+        match call.metadata().get("set") {
+            Some("compression") => call.set_compression("gzip")?,
+            Some("send") => call.set_max_send_message_bytes(2),
+            Some("receive") => call.set_max_receive_message_bytes(2),
+            _ => {}
+        }
+        next.start(call).await
+    };
+    let channel = builder.intercept(options).build().unwrap();
+    let server = async {
+        let exchange = peer.next().await;
+        assert_eq!(exchange.header("grpc-encoding"), "gzip");
+        exchange.reply(&["one"]);
+        peer.next().await.try_reply(&["three"]);
+    };
+    let client = async {
+        let call = |set: &str| channel.unary::<One>(bytes("ask")).metadata("set", set);
+        assert_eq!(call("compression").await.unwrap().message(), "one");
+        let sent = call("send").await.unwrap_err();
+        assert_eq!(sent.code(), Code::ResourceExhausted, "{sent}");
+        assert!(sent.message().contains("sending"), "{sent}");
+        let received = call("receive").await.unwrap_err();
+        assert_eq!(received.code(), Code::ResourceExhausted, "{received}");
+        assert!(received.message().contains("receiving"), "{received}");
+    };
+    tokio::join!(server, client);
+
+    // Nobody listens: a call fails at once unless its interceptor has it wait.
+    let waits = |mut call: CallContext, next: Next| async move {
+        call.set_wait_for_ready(true);
+        next.start(call).await
+    };
+    let (connector, listener) = memory::pair("nobody");
+    drop(listener);
+    let nowhere = Channel::builder("memory:nobody")
+        .connector(connector)
+        .insecure();
+    let plain = nowhere.clone().build().unwrap();
+    let waiting = nowhere.intercept(waits).build().unwrap();
+    let call = |channel: &Channel| {
+        let call = channel.unary::<One>(bytes("ask")).timeout(5_000 * MS);
+        call.owned()
+    };
+    assert_eq!(call(&plain).await.unwrap_err().code(), Code::Unavailable);
+    let late = call(&waiting).await.unwrap_err();
+    assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
 }
