@@ -19,6 +19,7 @@ mod plugin;
 mod process;
 mod report;
 mod soak;
+mod suites;
 mod test;
 mod tidy;
 mod workspace;
@@ -112,6 +113,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "the tests that every day are scaled down, in full",
         run: soak::run,
+    },
+    Subcommand {
+        name: "record",
+        arguments: "",
+        about: "what the last runs of the suites found goes into docs/ and the README",
+        run: suites::record,
     },
     Subcommand {
         name: "bench",

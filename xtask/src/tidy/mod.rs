@@ -8,7 +8,7 @@ mod shape;
 mod surface;
 
 use crate::outcome::Outcome;
-use crate::{process, workspace};
+use crate::{process, suites, workspace};
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -138,6 +138,8 @@ fn check(files: &[SourceFile], members: &[workspace::Package], root: &Path) -> V
         findings.extend(names::check(file, &masked));
         findings.extend(surface::check(file, &masked));
     }
+    let stale = suites::stale_tables(root).into_iter();
+    findings.extend(stale.map(|(page, why)| Finding::new(page, 1, "suites", why)));
     findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     findings
 }
