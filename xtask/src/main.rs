@@ -98,8 +98,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "interop",
-        arguments: "[--self-test] [case]...",
-        about: "both sides against grpc-go's interop programs",
+        arguments: "[--peer go]... [--self-test] [case]...",
+        about: "both sides against the interop programs of others",
         run: interop::run,
     },
     Subcommand {

@@ -2,9 +2,11 @@
 
 mod cases;
 mod compressed_cases;
+mod flags;
 mod messages;
 mod service;
 mod unary_cases;
 
 pub use cases::{Failure, run_case};
+pub use flags::Flags;
 pub use service::Interop;

@@ -1,85 +1,103 @@
-//! The cases, and how one is run.
+//! How cases are run: each by a client process of its own, against one server.
 
-use super::peer::{Client, Server};
+use super::peer::{Call, ClientCommand, ServerCommand};
+use super::running::Running;
+use crate::peers::TestCertificates;
 use crate::process;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// By their names in the interop test descriptions. A case that vanishes from a peer is a failure, not a skip.
-pub(super) const CASES: &[&str] = &[
-    "empty_unary",
-    "large_unary",
-    "client_streaming",
-    "server_streaming",
-    "ping_pong",
-    "empty_stream",
-    "timeout_on_sleeping_server",
-    "cancel_after_begin",
-    "cancel_after_first_response",
-    "status_code_and_message",
-    "special_status_message",
-    "custom_metadata",
-    "unimplemented_method",
-    "unimplemented_service",
+/// What the two soaks are told, by all who have them; each puts its own dashes in front.
+pub(super) const SOAK_FLAGS: [&str; 5] = [
+    "soak_iterations=1000",
+    "soak_max_failures=0",
+    "soak_per_iteration_max_acceptable_latency_ms=1000",
+    "soak_overall_timeout_seconds=120",
+    "soak_num_threads=1",
 ];
 
-/// The longest that a case takes on a good day is a second.
-const CASE_BOUND: Duration = Duration::from_secs(20);
+/// The longest that a case takes on a good day is a few seconds.
+const CASE_BOUND: Duration = Duration::from_secs(30);
+
+/// More than the soaks give themselves.
+const SOAK_BOUND: Duration = Duration::from_secs(150);
+
+/// Who calls whom, over what.
+pub(super) struct Direction<'a> {
+    /// Each with the folder of its programs.
+    pub(super) client: (ClientCommand, &'a Path),
+    pub(super) server: (ServerCommand, &'a Path),
+    pub(super) tls: Option<&'a TestCertificates>,
+}
 
 /// How a case ended.
-pub(super) enum Verdict {
-    Pass(Duration),
-    Fail(String),
+pub(super) struct Verdict {
+    pub(super) time: Duration,
+    /// Why it did not pass.
+    pub(super) failure: Option<String>,
 }
 
-/// Runs each case with a client process of its own against one server; a server that died is started again.
-pub(super) fn run(client: &Client<'_>, server: &Server<'_>, cases: &[&str]) -> Vec<Verdict> {
+pub(super) fn is_soak(case: &str) -> bool {
+    case.ends_with("_soak")
+}
+
+/// Runs the cases in order; a server that died is started again.
+pub(super) fn run(direction: &Direction<'_>, cases: &[&str]) -> Vec<Verdict> {
     let mut running = None;
-    let mut verdicts = Vec::new();
-    for case in cases {
-        let mut alive = match running.take() {
-            Some(alive) => alive,
-            None => match server.start() {
-                Ok(started) => started,
-                Err(why) => {
-                    verdicts.push(Verdict::Fail(why));
-                    continue;
-                }
-            },
-        };
-        let verdict = run_one(client, alive.port(), case);
-        let died = alive.died();
-        match (verdict, died) {
-            (verdict, None) => {
-                verdicts.push(verdict);
-                running = Some(alive);
-            }
-            (Verdict::Pass(_), Some(how)) => {
-                verdicts.push(Verdict::Fail(format!("the server ended: {how}")))
-            }
-            (Verdict::Fail(why), Some(how)) => {
-                verdicts.push(Verdict::Fail(format!("{why}; and the server ended: {how}")))
-            }
-        }
-    }
-    verdicts
+    let each = cases.iter().map(|case| {
+        let begin = Instant::now();
+        let failure = run_one(direction, &mut running, case).err();
+        let time = begin.elapsed();
+        Verdict { time, failure }
+    });
+    each.collect()
 }
 
-fn run_one(client: &Client<'_>, port: u16, case: &str) -> Verdict {
-    let begin = Instant::now();
-    match process::capture(&mut client.command(port, case), CASE_BOUND) {
-        Err(error) => Verdict::Fail(format!("the client cannot start: {error}")),
-        Ok(captured) if captured.succeeded() => Verdict::Pass(begin.elapsed()),
-        Ok(captured) => {
-            let ending = captured.ending();
-            Verdict::Fail(format!(
-                "client: {ending}\n{}{}",
-                indent(&captured.stdout),
-                indent(&captured.stderr)
-            ))
-        }
-    }
+fn run_one(
+    direction: &Direction<'_>,
+    running: &mut Option<Running>,
+    case: &str,
+) -> Result<(), String> {
+    let mut server = match running.take() {
+        Some(alive) => alive,
+        None => Running::start(direction.server, direction.tls)?,
+    };
+    let call = Call {
+        port: server.port(),
+        case,
+        tls: direction.tls,
+    };
+    let (client, folder) = direction.client;
+    let called = call_once(&mut client(folder, &call), case);
+    let Some(how) = server.died() else {
+        *running = Some(server);
+        return called;
+    };
+    let ended = format!("the server ended: {how}");
+    Err(called.map_or_else(|why| format!("{why}; and {ended}"), |()| ended.clone()))
 }
 
+fn call_once(command: &mut Command, case: &str) -> Result<(), String> {
+    let bound = if is_soak(case) {
+        SOAK_BOUND
+    } else {
+        CASE_BOUND
+    };
+    let captured = process::capture(command, bound)
+        .map_err(|error| format!("the client cannot start: {error}"))?;
+    if captured.succeeded() {
+        return Ok(());
+    }
+    let ending = captured.ending();
+    let said = indent(&captured.stdout) + &indent(&captured.stderr);
+    Err(format!("client: {ending}\n{said}"))
+}
+
+/// The last lines of it: a soak says one per iteration.
 fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("   | {line}\n")).collect()
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len().saturating_sub(40);
+    let lines = lines.get(last..).unwrap_or_default();
+    lines.iter().map(|line| format!("   | {line}\n")).collect()
 }

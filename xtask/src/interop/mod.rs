@@ -1,138 +1,255 @@
-//! `interop`: our programs against grpc-go's, both directions, in plaintext and over TLS, every case by name.
+//! `interop`: our programs against those of other implementations, both directions, every case by name.
 
 mod cases;
+mod go;
+mod ours;
 mod peer;
+mod running;
 
 use crate::outcome::Outcome;
-use crate::peers::{GrpcGo, TestCertificates};
+use crate::peers::TestCertificates;
 use crate::report::Table;
-use crate::{process, workspace};
-use cases::{CASES, Verdict};
-use peer::{Client, Server};
-use std::time::Duration;
+use crate::suites::{Row, Run};
+use cases::{Direction, Verdict};
+use peer::{Installed, Peer, Security, ServerCommand};
+use std::path::Path;
 
-/// The package with our two programs; its folder is `xtask/interop`.
-const PACKAGE: &str = "trunkline-interop";
-
-const BUILD_BOUND: Duration = Duration::from_secs(1_200);
+/// In the order of the report.
+const PEERS: &[&Peer] = &[&go::PEER];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let self_test = arguments.iter().any(|word| word == "--self-test");
-    let names: Vec<&str> = arguments
-        .iter()
-        .map(String::as_str)
-        .filter(|word| !word.starts_with("--"))
-        .collect();
-    if let Some(unknown) = names.iter().find(|name| !CASES.contains(name)) {
-        return Outcome::Failed(format!(
-            "no case {unknown:?}; there are {}",
-            CASES.join(", ")
-        ));
-    }
-    let cases: Vec<&str> = CASES
-        .iter()
-        .copied()
-        .filter(|case| names.is_empty() || names.contains(case))
-        .collect();
-    let grpc_go = match GrpcGo::install() {
-        Ok(programs) => programs,
-        Err(why) => return Outcome::missing_tool(why),
+    let wanted = match Wanted::of(arguments) {
+        Ok(wanted) => wanted,
+        Err(why) => return Outcome::Failed(why),
     };
-    let certificates = TestCertificates::find();
-    let mut securities = vec![None];
-    securities.extend(certificates.as_ref().ok().map(Some));
-    let directions = if self_test {
-        itself(&grpc_go, &securities)
-    } else {
-        match ours(&grpc_go, &securities) {
-            Ok(directions) => directions,
-            Err(outcome) => return outcome,
+    let programs = match ours::build() {
+        Ok(folder) => folder,
+        Err(why) => return Outcome::Failed(why),
+    };
+    let mut run = Run::new("interop");
+    for peer in &wanted.peers {
+        match (peer.install)() {
+            Ok(installed) => judge(peer, &installed, &programs, &wanted, &mut run),
+            Err(why) => run.missing(why),
         }
-    };
-    match (judge(&directions, &cases), &certificates) {
-        (Outcome::Passed, Err(why)) => Outcome::missing_tool(format!("nothing over TLS: {why}")),
-        (outcome, _) => outcome,
     }
+    run.finish()
 }
 
-/// Who calls whom.
-struct Direction<'a> {
-    name: String,
-    client: Client<'a>,
-    server: Server<'a>,
+/// What the command line asks for.
+struct Wanted {
+    peers: Vec<&'static Peer>,
+    /// All if empty.
+    cases: Vec<String>,
+    /// Peers with themselves: what fails there is not ours.
+    self_test: bool,
 }
 
-/// In plaintext, or with these certificates.
-type Security<'a> = Option<&'a TestCertificates>;
-
-fn named(direction: &str, security: Security<'_>) -> String {
-    let over = security.map_or("", |_| ", TLS");
-    format!("{direction}{over}")
-}
-
-/// grpc-go with itself: what fails there is not ours.
-fn itself<'a>(grpc_go: &GrpcGo, securities: &[Security<'a>]) -> Vec<Direction<'a>> {
-    let each = securities.iter().map(|&security| Direction {
-        name: named("grpc-go -> grpc-go", security),
-        client: Client::grpc_go(&grpc_go.client, security),
-        server: Server::grpc_go(&grpc_go.server, security),
-    });
-    each.collect()
-}
-
-/// Builds our programs and pairs each with its counterpart.
-fn ours<'a>(grpc_go: &GrpcGo, securities: &[Security<'a>]) -> Result<Vec<Direction<'a>>, Outcome> {
-    let root = workspace::root();
-    let mut command = process::cargo();
-    command
-        .current_dir(&root)
-        .args(["build", "--package", PACKAGE, "--bins"]);
-    process::run(&mut command, BUILD_BOUND).map_err(Outcome::Failed)?;
-    let target = workspace::target_directory(&root.join("Cargo.toml")).map_err(Outcome::Failed)?;
-    let programs = target.join("debug");
-    let pairs = securities.iter().flat_map(|&security| {
-        [
-            Direction {
-                name: named("grpc-go -> trunkline", security),
-                client: Client::grpc_go(&grpc_go.client, security),
-                server: Server::trunkline(&programs.join("interop-server"), security),
-            },
-            Direction {
-                name: named("trunkline -> grpc-go", security),
-                client: Client::trunkline(&programs.join("interop-client"), security),
-                server: Server::grpc_go(&grpc_go.server, security),
-            },
-        ]
-    });
-    Ok(pairs.collect())
-}
-
-fn judge(directions: &[Direction<'_>], cases: &[&str]) -> Outcome {
-    let mut heading = vec!["case"];
-    heading.extend(directions.iter().map(|direction| direction.name.as_str()));
-    let mut table = Table::new(&heading);
-    let mut rows: Vec<Vec<String>> = cases.iter().map(|&case| vec![case.to_owned()]).collect();
-    let mut failed = 0;
-    for direction in directions {
-        let verdicts = cases::run(&direction.client, &direction.server, cases);
-        for (row, (case, verdict)) in rows.iter_mut().zip(cases.iter().zip(verdicts)) {
-            match verdict {
-                Verdict::Pass(time) => row.push(format!("PASS {:>5} ms", time.as_millis())),
-                Verdict::Fail(why) => {
-                    failed += 1;
-                    row.push("FAIL".to_owned());
-                    println!("-- {case}, {}: {why}", direction.name);
+impl Wanted {
+    fn of(arguments: &[String]) -> Result<Self, String> {
+        let mut wanted = Self {
+            peers: Vec::new(),
+            cases: Vec::new(),
+            self_test: false,
+        };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--self-test" => wanted.self_test = true,
+                "--peer" => {
+                    let name = words.next().map_or("", String::as_str);
+                    wanted.peers.push(peer_of(name)?);
+                }
+                case if all_cases(PEERS).contains(&case) => wanted.cases.push(case.to_owned()),
+                unknown => {
+                    let known = all_cases(PEERS).join(", ");
+                    return Err(format!("no case {unknown:?}; there are {known}"));
                 }
             }
         }
+        if wanted.peers.is_empty() {
+            wanted.peers = PEERS.to_vec();
+        }
+        Ok(wanted)
     }
-    for row in rows {
-        table.row(row);
+
+    fn chosen(&self, cases: &[&'static str]) -> Vec<&'static str> {
+        let chosen = |case: &&str| self.cases.is_empty() || self.cases.iter().any(|it| it == case);
+        cases.iter().copied().filter(chosen).collect()
     }
-    println!("\n{}", table.render());
-    if failed == 0 {
-        Outcome::Passed
+}
+
+fn peer_of(name: &str) -> Result<&'static Peer, String> {
+    let mut peers = PEERS.iter().copied();
+    peers.find(|peer| peer.name == name).ok_or_else(|| {
+        let known: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
+        format!("no peer {name:?}; there are {}", known.join(", "))
+    })
+}
+
+/// Every case that one of their programs has, once.
+fn all_cases(peers: &[&Peer]) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for peer in peers {
+        let clients = peer.clients.iter().map(|client| client.cases);
+        let servers = peer.servers.iter().map(|server| server.cases);
+        for case in clients.chain(servers).flatten() {
+            if !all.contains(case) {
+                all.push(*case);
+            }
+        }
+    }
+    all
+}
+
+/// One row of the report, before it ran.
+struct Pair<'a> {
+    side: String,
+    cases: &'static [&'static str],
+    direction: Direction<'a>,
+}
+
+/// Runs all that this peer can do with us, and adds its rows and its table of cases.
+fn judge(peer: &Peer, installed: &Installed, ours: &Path, wanted: &Wanted, run: &mut Run) {
+    let mut columns = Vec::new();
+    for &security in peer.securities {
+        let tls = match (security, &installed.certificates) {
+            (Security::Plaintext, _) => None,
+            (Security::Tls, Ok(certificates)) => Some(certificates),
+            (Security::Tls, Err(why)) => {
+                run.missing(format!("{} over TLS: {why}", peer.suite));
+                continue;
+            }
+        };
+        for pair in pairs(peer, &installed.folder, ours, tls, wanted.self_test) {
+            let cases = wanted.chosen(pair.cases);
+            if cases.is_empty() {
+                continue;
+            }
+            let mut row = Row::new(peer.suite, &pair.side).expecting(pair.cases.len());
+            if wanted.self_test || !wanted.cases.is_empty() {
+                row = row.partial();
+            }
+            let verdicts = cases::run(&pair.direction, &cases);
+            let column: Vec<(&str, String)> = cases
+                .iter()
+                .zip(&verdicts)
+                .map(|(&case, verdict)| (case, cell(verdict)))
+                .collect();
+            for (case, verdict) in cases.iter().zip(verdicts) {
+                row.case(*case, verdict.time, verdict.failure);
+            }
+            run.add(row);
+            columns.push((pair.side, column));
+        }
+    }
+    println!("\n{}", table(peer, &columns));
+}
+
+fn cell(verdict: &Verdict) -> String {
+    let time = verdict.time.as_millis();
+    let result = if verdict.failure.is_none() {
+        "PASS"
     } else {
-        Outcome::Failed(format!("{failed} cases failed"))
+        "FAIL"
+    };
+    format!("{result} {time:>6} ms")
+}
+
+fn table(peer: &Peer, columns: &[(String, Vec<(&str, String)>)]) -> String {
+    let mut heading = vec![peer.suite];
+    heading.extend(columns.iter().map(|(side, _)| side.as_str()));
+    let mut table = Table::new(&heading);
+    for case in all_cases(&[peer]) {
+        let of = |column: &Vec<(&str, String)>| {
+            let found = column.iter().find(|(name, _)| *name == case);
+            found.map(|(_, cell)| cell.clone())
+        };
+        let cells: Vec<Option<String>> = columns.iter().map(|(_, column)| of(column)).collect();
+        if cells.iter().any(Option::is_some) {
+            let mut row = vec![case.to_owned()];
+            row.extend(cells.into_iter().map(|cell| cell.unwrap_or("-".to_owned())));
+            table.row(row);
+        }
+    }
+    table.render()
+}
+
+/// Its clients with our server, our client with its servers; or its clients with its first server.
+fn pairs<'a>(
+    peer: &Peer,
+    theirs: &'a Path,
+    ours: &'a Path,
+    tls: Option<&'a TestCertificates>,
+    self_test: bool,
+) -> Vec<Pair<'a>> {
+    let over = if tls.is_some() { "TLS" } else { "plaintext" };
+    let side = |side: &str, variant: &str| match variant {
+        "" => format!("{side}, {over}"),
+        variant => format!("{side} ({variant}), {over}"),
+    };
+    let mut pairs = Vec::new();
+    for client in peer.clients {
+        let (name, server) = match peer.servers.first() {
+            Some(server) if self_test => ("itself", (server.command, theirs)),
+            _ => ("server", (ours::server as ServerCommand, ours)),
+        };
+        pairs.push(Pair {
+            side: side(name, client.variant),
+            cases: client.cases,
+            direction: Direction {
+                client: (client.command, theirs),
+                server,
+                tls,
+            },
+        });
+    }
+    for server in peer.servers.iter().filter(|_| !self_test) {
+        pairs.push(Pair {
+            side: side("client", server.variant),
+            cases: server.cases,
+            direction: Direction {
+                client: (ours::client, ours),
+                server: (server.command, theirs),
+                tls,
+            },
+        });
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_and_cases_are_chosen_by_name() {
+        let words = ["--peer", "go", "empty_unary"].map(str::to_owned);
+        let wanted = Wanted::of(&words).unwrap();
+        assert_eq!(wanted.peers.len(), 1);
+        let peer = wanted.peers[0];
+        assert_eq!(wanted.chosen(peer.clients[0].cases), ["empty_unary"]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_what_there_is() {
+        let why = Wanted::of(&["--peer".to_owned(), "cobol".to_owned()]).err();
+        assert!(why.is_some_and(|why| why.contains("cobol") && why.contains("go")));
+        let why = Wanted::of(&["empty_binary".to_owned()]).err();
+        assert!(why.is_some_and(|why| why.contains("empty_unary")));
+    }
+
+    #[test]
+    fn no_list_of_cases_names_one_twice() {
+        for peer in PEERS {
+            let clients = peer.clients.iter().map(|client| client.cases);
+            let servers = peer.servers.iter().map(|server| server.cases);
+            for cases in clients.chain(servers) {
+                let mut names = cases.to_vec();
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), cases.len(), "{}", peer.name);
+            }
+        }
     }
 }

@@ -23,8 +23,8 @@ pub(crate) const GRPC_GO: &str = "v1.83.1";
 
 /// grpc-go's two interop programs.
 pub(crate) struct GrpcGo {
-    pub(crate) client: PathBuf,
-    pub(crate) server: PathBuf,
+    /// Where `client` and `server` are.
+    pub(crate) folder: PathBuf,
 }
 
 impl GrpcGo {
@@ -37,10 +37,7 @@ impl GrpcGo {
     /// Errors: no Go toolchain, or the build failed.
     pub(crate) fn install() -> Result<Self, String> {
         let folder = PROGRAMS.install()?;
-        Ok(Self {
-            client: folder.join("client"),
-            server: folder.join("server"),
-        })
+        Ok(Self { folder })
     }
 }
 

@@ -1,15 +1,23 @@
-//! `interop-client ADDRESS CASE [--tls CA NAME]`: runs one case; exit code 0 means that it passed.
+//! `interop-client --server_port=PORT --test_case=CASE`: runs one case; exit code 0 means that it passed.
 
 use std::error::Error;
 use std::process::ExitCode;
 use trunkline::client::Channel;
 use trunkline::tls::{ClientTls, Roots};
-use trunkline_interop::run_case;
+use trunkline_interop::{Flags, run_case};
+
+const FLAGS: &[&str] = &[
+    "server_host",
+    "server_port",
+    "test_case",
+    "use_tls",
+    "ca_file",
+    "server_host_override",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match run(&arguments).await {
+    match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -18,17 +26,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (channel, case) = match *arguments.as_slice() {
-        [address, case] => (Channel::insecure(address)?, case),
-        [address, case, "--tls", ca, name] => {
-            let tls = ClientTls::builder().roots(Roots::from_file(ca)?).build()?;
-            let builder = Channel::builder(address).credentials(tls).authority(name);
-            (builder.build()?, case)
-        }
-        _ => return Err("interop-client ADDRESS CASE [--tls CA NAME]".into()),
-    };
-    let outcome = run_case(&channel, case).await;
+async fn run() -> Result<(), Box<dyn Error>> {
+    let flags = Flags::parse(std::env::args().skip(1), FLAGS)?;
+    let case = flags.required("test_case")?;
+    let host = flags.get("server_host").unwrap_or("localhost");
+    let mut builder = Channel::builder(format!("{host}:{}", flags.required("server_port")?));
+    if flags.value("use_tls", false)? {
+        let roots = Roots::from_file(flags.required("ca_file")?)?;
+        builder = builder.credentials(ClientTls::builder().roots(roots).build()?);
+    } else {
+        builder = builder.insecure();
+    }
+    if let Some(name) = flags.get("server_host_override") {
+        builder = builder.authority(name);
+    }
+    let outcome = run_case(&builder.build()?, case).await;
     Ok(outcome.map_err(|error| format!("{case}: {error}"))?)
 }

@@ -1,14 +1,15 @@
-//! `interop-server ADDRESS [--tls CHAIN KEY]`: serves the interop service until it is ended.
+//! `interop-server --port=PORT`: serves the interop services on the loopback until it is ended.
 
 use std::error::Error;
 use std::process::ExitCode;
 use trunkline::tls::{Identity, ServerTls};
-use trunkline_interop::Interop;
+use trunkline_interop::{Flags, Interop};
+
+const FLAGS: &[&str] = &["port", "use_tls", "tls_cert_file", "tls_key_file"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match run(&arguments).await {
+    match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -17,15 +18,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (address, tls) = match *arguments.as_slice() {
-        [address] => (address, None),
-        [address, "--tls", chain, key] => {
-            let identity = Identity::from_files(chain, key)?;
-            (address, Some(ServerTls::new(identity)?))
-        }
-        _ => return Err("interop-server ADDRESS [--tls CHAIN KEY]".into()),
+async fn run() -> Result<(), Box<dyn Error>> {
+    let flags = Flags::parse(std::env::args().skip(1), FLAGS)?;
+    let address = format!("127.0.0.1:{}", flags.required("port")?);
+    let tls = if flags.value("use_tls", false)? {
+        let chain = flags.required("tls_cert_file")?;
+        let identity = Identity::from_files(chain, flags.required("tls_key_file")?)?;
+        Some(ServerTls::new(identity)?)
+    } else {
+        None
     };
-    Ok(Interop::serve(address, tls).await?)
+    Ok(Interop::serve(&address, tls).await?)
 }
