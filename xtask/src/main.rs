@@ -98,7 +98,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "interop",
-        arguments: "[--peer go]... [--self-test] [case]...",
+        arguments: "[--peer go|java]... [--self-test] [case]...",
         about: "both sides against the interop programs of others",
         run: interop::run,
     },

@@ -2,6 +2,7 @@
 
 mod cases;
 mod go;
+mod java;
 mod ours;
 mod peer;
 mod running;
@@ -15,7 +16,7 @@ use peer::{Installed, Peer, Security, ServerCommand};
 use std::path::Path;
 
 /// In the order of the report.
-const PEERS: &[&Peer] = &[&go::PEER];
+const PEERS: &[&Peer] = &[&go::PEER, &java::PEER];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let wanted = match Wanted::of(arguments) {

@@ -41,8 +41,8 @@ impl GrpcGo {
     }
 }
 
-/// The certificates that grpc-go's interop programs are tested with. They are read where Go keeps its modules, and are
-/// nowhere in this tree.
+/// The certificates that interop programs are tested with. They are read where their peers came from, and are nowhere
+/// in this tree.
 pub(crate) struct TestCertificates {
     /// Who signed the server's.
     pub(crate) ca: PathBuf,
@@ -55,7 +55,7 @@ impl TestCertificates {
     /// A name that the server's certificate is for.
     pub(crate) const NAME: &str = "foo.test.google.fr";
 
-    /// Looks for them in the Go module cache, where building the programs has put them; brings them back where
+    /// Looks for grpc-go's in the Go module cache, where building the programs has put them; brings them back where
     /// only the programs were kept.
     ///
     /// Errors: no Go toolchain to ask for the cache, or nothing to fill it with.
@@ -83,7 +83,8 @@ impl TestCertificates {
         Self::of(&folder).ok_or_else(missing)
     }
 
-    fn of(folder: &Path) -> Option<Self> {
+    /// Those of a folder that has them under the names they have everywhere.
+    pub(super) fn of(folder: &Path) -> Option<Self> {
         let found = Self {
             ca: folder.join("ca.pem"),
             chain: folder.join("server1.pem"),

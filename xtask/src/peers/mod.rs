@@ -3,6 +3,7 @@
 mod deny;
 pub(crate) mod go;
 mod grpc_go;
+mod grpc_java;
 
 use crate::{outcome, plugin, process};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub(crate) use deny::{CARGO_DENY_INSTALL, cargo_deny, install_cargo_deny};
 pub(crate) use grpc_go::{GRPC_GO, GrpcGo, TestCertificates};
+pub(crate) use grpc_java::{GRPC_JAVA, GrpcJava};
 
 /// The folder of the peers: outside the tree, so that a clean clone finds what another one installed.
 pub(crate) fn cache() -> PathBuf {
@@ -44,6 +46,11 @@ pub(crate) fn describe() -> Vec<String> {
     } else {
         "missing; `cargo xtask interop` builds them (needs Go)"
     };
+    let grpc_java = if GrpcJava::is_installed() {
+        "installed"
+    } else {
+        "missing; `cargo xtask interop` fetches them (needs Java and Maven)"
+    };
     let deny = if cargo_deny().is_some() {
         "installed".to_owned()
     } else {
@@ -57,6 +64,7 @@ pub(crate) fn describe() -> Vec<String> {
     let mut lines = vec![
         format!("openssl: {openssl}"),
         format!("grpc-go {GRPC_GO} interop client and server: {grpc_go}"),
+        format!("grpc-java {GRPC_JAVA} interop clients and server: {grpc_java}"),
         format!("cargo-deny: {deny}"),
     ];
     lines.extend(plugin::describe());
