@@ -119,7 +119,7 @@ impl Code {
     /// Source: gRPC "HTTP to gRPC Status Code Mapping".
     pub const fn from_http_status(status: u16) -> Self {
         match status {
-            400 | 431 => Self::Internal,
+            400 => Self::Internal,
             401 => Self::Unauthenticated,
             403 => Self::PermissionDenied,
             404 => Self::Unimplemented,
@@ -184,7 +184,7 @@ mod tests {
             (405, Code::Unknown),
             (415, Code::Unknown),
             (429, Code::Unavailable),
-            (431, Code::Internal),
+            (431, Code::Unknown),
             (500, Code::Unknown),
             (502, Code::Unavailable),
             (503, Code::Unavailable),

@@ -95,7 +95,7 @@ async fn http_statuses_are_translated() {
         (405, Code::Unknown),
         (415, Code::Unknown),
         (429, Code::Unavailable),
-        (431, Code::Internal),
+        (431, Code::Unknown),
         (500, Code::Unknown),
         (502, Code::Unavailable),
         (503, Code::Unavailable),
