@@ -100,7 +100,7 @@ impl<T> Sender<T> {
     }
 
     /// Sets a response header. Headers leave with the first message, or with
-    /// [`send_headers`](Self::send_headers).
+    /// [`send_headers`](Self::send_headers), and at the latest in front of the status.
     ///
     /// ```
     /// # use trunkline_core::Status;

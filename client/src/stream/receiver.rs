@@ -141,11 +141,15 @@ impl<T> Receiver<T> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Waits for the response headers; messages are not touched.
+    /// Waits for the response headers; messages are not touched. A call that failed after them
+    /// still has them.
     ///
     /// A server may answer without headers of its own, which leaves them empty.
     /// Errors: why there will be none. Cancel safe.
     pub async fn headers(&mut self) -> Result<&Metadata, Status> {
+        if self.half.has_headers() {
+            return Ok(self.half.headers());
+        }
         if let Err(why) = poll_fn(|cx| self.poll_half(cx, RecvHalf::poll_head)).await {
             self.conclude(Err(why))?;
         }

@@ -38,6 +38,8 @@ pub struct RecvHalf<T> {
     headers: Metadata,
     trailers: Metadata,
     answered: bool,
+    /// Client: the answer began with headers, which are here.
+    has_headers: bool,
     /// Those who look at the messages; most halves have none.
     tap: Option<Box<Tap<T>>>,
 }
@@ -100,6 +102,7 @@ impl<T> RecvHalf<T> {
             headers: Metadata::new(),
             trailers: Metadata::new(),
             answered: false,
+            has_headers: false,
             tap: None,
         }
     }
@@ -252,6 +255,13 @@ impl<T> RecvHalf<T> {
         self.trailers = trailers;
     }
 
+    /// Client: true once there are response headers, also if the call has failed after them. An
+    /// answer that is a status alone has none.
+    #[must_use]
+    pub const fn has_headers(&self) -> bool {
+        self.has_headers
+    }
+
     /// Client: true once the server has answered anything, so that the call was processed.
     #[must_use]
     pub const fn has_head(&self) -> bool {
@@ -345,6 +355,7 @@ impl<T> RecvHalf<T> {
                     tap.hooks.tell(&CallEvent::HeadersIn { metadata });
                 }
                 self.headers = headers;
+                self.has_headers = true;
                 self.decompress = encoding
                     .and_then(|encoding| stream.decompress(encoding))
                     .map(Box::new);

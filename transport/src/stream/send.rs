@@ -250,7 +250,10 @@ impl<T> SendHalf<T> {
     /// Server: the response headers, if those who measure have to be told of them.
     fn untold_headers(&mut self) -> Option<Metadata> {
         let told = self.told_headers || self.tap.as_ref()?.hooks.stats().is_none();
-        (!told).then(|| self.with_headers(|headers| headers.clone()))?
+        match &self.out {
+            Out::Server(stream) if !told => stream.headers(),
+            Out::Server(_) | Out::Client(_) => None,
+        }
     }
 
     /// Server: the response headers are on their way.
@@ -306,7 +309,8 @@ impl<T> SendHalf<T> {
         }
     }
 
-    /// Server: edits the response headers; `None` once they are sent.
+    /// Server: edits the response headers, which are sent even if the RPC fails without a message;
+    /// `None` once they are sent.
     pub fn with_headers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         match &self.out {
             Out::Server(stream) => stream.with_headers(edit),

@@ -166,8 +166,8 @@ impl SharedStream {
         self.0.with_trailers(std::mem::take).unwrap_or_default()
     }
 
-    /// Ends the RPC: the messages sent so far, then the trailers; a status alone if nothing was
-    /// sent. From then on both halves fail. Calling it again changes nothing.
+    /// Ends the RPC: the messages sent so far, then the trailers; a status alone if it fails, nothing
+    /// was sent, and its handler has set no headers. From then on both halves fail. Calling it again changes nothing.
     pub fn finish(&self, outcome: Result<&Metadata, &Status>) {
         self.0.finish(outcome);
     }
@@ -212,8 +212,13 @@ impl SharedStream {
         self.0.poll_closed(cx)
     }
 
+    /// The response headers so far; `None` once they are sent.
+    pub(crate) fn headers(&self) -> Option<Metadata> {
+        self.0.with_headers(|headers| headers.clone())
+    }
+
     pub(crate) fn with_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
-        self.0.with_headers(edit)
+        self.0.with_own_headers(edit)
     }
 
     pub(crate) fn with_trailers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {

@@ -298,6 +298,17 @@ impl StreamCell {
         (!state.ended).then(|| edit(&mut state.trailers))
     }
 
+    /// Server: the same for the handler, whose headers are sent as such even if it fails.
+    pub(super) fn with_own_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        let Out::Head(_, _, headers) = &mut state.out else {
+            return None;
+        };
+        let edited = edit(headers);
+        state.own_headers = !headers.is_empty();
+        Some(edited)
+    }
+
     /// Server: sends the response headers now, if they are not yet sent.
     pub(super) fn send_headers(&self) -> Result<(), Status> {
         let mut state = self.state.lock();

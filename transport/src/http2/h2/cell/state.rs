@@ -27,6 +27,8 @@ pub(super) struct State {
     /// Why nothing more can be sent; for the sender alone.
     send_failed: Option<Status>,
     pub(super) trailers: Metadata,
+    /// Server: the handler has set response headers of its own.
+    pub(super) own_headers: bool,
     /// END_STREAM or RST_STREAM is queued.
     pub(super) ended: bool,
     /// Who waits for what happens on the stream.
@@ -66,6 +68,7 @@ impl State {
             local: None,
             send_failed: None,
             trailers: Metadata::new(),
+            own_headers: false,
             ended: false,
             signal,
             kept: None,
@@ -270,7 +273,9 @@ impl State {
         }
     }
 
-    /// Server: queues messages and trailers, or trailers alone.
+    /// Server: queues messages and trailers, or a status alone: where the RPC fails before its
+    /// first message and its handler has set no headers. What others have set goes with the status
+    /// then: clients may repeat a call that was answered by a status alone (gRFC A6).
     pub(super) fn end(
         &mut self,
         outcome: Result<&Metadata, &Status>,
@@ -278,8 +283,8 @@ impl State {
         link: &Link,
     ) {
         let mut last = Fields::default();
-        if let (Out::Head(respond, _, headers), Err(status), 0) =
-            (&mut self.out, outcome, self.waiting)
+        if let (Out::Head(respond, _, headers), Err(status), 0, false) =
+            (&mut self.out, outcome, self.waiting, self.own_headers)
         {
             let mut status = status.clone();
             status.metadata_mut().extend(std::mem::take(headers));
