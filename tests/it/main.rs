@@ -37,6 +37,8 @@ mod drain;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod failed_metadata;
+#[cfg(test)]
 mod goaway;
 #[cfg(test)]
 mod handlers;

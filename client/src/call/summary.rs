@@ -83,6 +83,9 @@ impl<T> Summary<T> {
         let mut result = result.map_err(|why| self.expiry.edge(why, self.path));
         if let Some(mut ends) = self.ends.take() {
             result = self.conclude(&mut ends, result);
+        } else if let Err(why) = &mut result {
+            let (headers, _) = self.single.remains();
+            why.metadata_mut().extend(headers);
         }
         self.span.ended(&result);
         result

@@ -198,7 +198,11 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
         &mut self,
         result: Result<Response<M::Response>, Status>,
     ) -> Result<Response<M::Response>, Status> {
-        let result = result.map_err(|why| self.edge(why));
+        let result = result.map_err(|mut why| {
+            let (headers, _) = self.remains();
+            why.metadata_mut().extend(headers);
+            self.edge(why)
+        });
         if let Some(watch) = self.request.opening.watch() {
             watch.ended(result.as_ref().map(|_| ()));
         }

@@ -43,7 +43,10 @@ impl Outcome {
 
     /// What the caller of a call with one response gets.
     pub(crate) fn into_response<T>(self, message: Option<T>) -> Result<Response<T>, Status> {
-        self.status?;
+        if let Err(mut why) = self.status {
+            why.metadata_mut().extend(self.headers);
+            return Err(why);
+        }
         let message = message.ok_or_else(|| {
             Status::internal("an interceptor made OK of a call that has no response message")
         })?;

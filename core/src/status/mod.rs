@@ -153,6 +153,9 @@ impl Status {
     }
 
     /// Metadata that came, or goes, with the status.
+    ///
+    /// A call with a single response that fails has no other place for what the server said: its
+    /// trailers, and behind them the headers of its response, if there were any.
     pub fn metadata(&self) -> &Metadata {
         &self.0.metadata
     }
