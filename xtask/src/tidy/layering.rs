@@ -104,6 +104,11 @@ const LAYERS: &[Layer] = &[
         outside: None,
     },
     Layer {
+        name: "trunkline-conformance",
+        ours: &["trunkline", "trunkline-codegen"],
+        outside: None,
+    },
+    Layer {
         name: "trunkline-interop",
         ours: &["trunkline", "trunkline-codegen"],
         outside: None,
