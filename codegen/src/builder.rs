@@ -73,6 +73,15 @@ impl Builder {
         self
     }
 
+    /// Whether generated servers have the descriptors of their files, for server reflection; default `true`.
+    ///
+    /// They are a few hundred bytes per file, in the program only if its feature `reflection` is on, and
+    /// told to clients only by a server that says so.
+    pub fn build_descriptors(mut self, yes: bool) -> Self {
+        self.options.descriptors = yes;
+        self
+    }
+
     /// The crate that generated code builds on; default `"::trunkline"`.
     ///
     /// `"::trunkline_client"` goes with `build_server(false)`, `"::trunkline_server"` with
@@ -287,11 +296,11 @@ impl Builder {
         let own: Vec<PathBuf> = includes.iter().map(|p| p.as_ref().to_owned()).collect();
         let all: Vec<PathBuf> = own.iter().chain(&imported.includes).cloned().collect();
         let mut sources = compile::load(&protos, &all)?;
+        let descriptors = sources.descriptors()?;
         let set = options
             .descriptor_set
             .is_some()
-            .then(|| sources.descriptor_set())
-            .transpose()?;
+            .then(|| sources.descriptor_set(&descriptors));
         let mut read: BTreeSet<PathBuf> = sources.places.values().cloned().collect();
         read.extend(imported.read.iter().cloned());
         let generated = generate::generate(
@@ -299,6 +308,7 @@ impl Builder {
             Input {
                 files: sources.files,
                 places: sources.places,
+                descriptors,
                 chosen: None,
                 imported: imported.types.clone(),
             },

@@ -105,9 +105,11 @@ fn doc_comment(line: &str) -> String {
 fn starts_item(line: &str) -> bool {
     let trait_impl = line.starts_with("impl") && line.contains(" for ");
     let rest = line.strip_prefix("pub ").unwrap_or(line);
-    ["struct ", "enum ", "mod ", "trait ", "impl ", "impl<"]
-        .iter()
-        .any(|keyword| !trait_impl && rest.starts_with(keyword))
+    [
+        "struct ", "enum ", "mod ", "trait ", "impl ", "impl<", "const ",
+    ]
+    .iter()
+    .any(|keyword| !trait_impl && rest.starts_with(keyword))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 
 use crate::check::Checks;
 use crate::debug;
+use crate::described::{self, Described, Descriptors};
 use crate::docs::Docs;
 use crate::error::Error;
 use crate::exports;
@@ -36,6 +37,8 @@ pub(crate) struct Input {
     pub(crate) files: Vec<FileDescriptorProto>,
     /// Where they were read.
     pub(crate) places: Places,
+    /// Their descriptors as they were written, editions and options of all kinds included.
+    pub(crate) descriptors: Descriptors,
     /// Of which of them to generate code; `None` for all.
     pub(crate) chosen: Option<BTreeSet<String>>,
     /// Rust paths of types that other crates have.
@@ -58,6 +61,7 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
     let Input {
         mut files,
         places,
+        descriptors,
         chosen,
         ..
     } = input;
@@ -94,12 +98,21 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
     let by_hand = debug::by_hand(options, &files);
     // Without the dot it means this message and nothing inside.
     config.skip_debug(by_hand.iter().map(|name| name.trim_start_matches('.')));
+    let names = service_names(&files);
+    let described = if options.server && options.descriptors {
+        let is_here = |file: &_| wanted(file) && !exports::of(file, &externs).is_empty();
+        let runtime = format!("{}::codegen", options.runtime);
+        described::emit(&files, &descriptors, is_here, &runtime)
+    } else {
+        Described::default()
+    };
     config.service_generator(Box::new(Services {
         options: options.clone(),
-        names: service_names(&files),
+        names,
+        described: described.services,
         docs: Rc::clone(&docs),
     }));
-    let mut tails: HashMap<Module, String> = HashMap::new();
+    let mut tails: HashMap<Module, String> = described.texts;
     let mut unwanted = HashSet::new();
     let mut requests = Vec::with_capacity(files.len());
     for file in files {

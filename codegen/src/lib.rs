@@ -9,6 +9,7 @@ mod client;
 mod compile;
 mod crates;
 mod debug;
+mod described;
 mod descriptor;
 mod docs;
 mod editions;

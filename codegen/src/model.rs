@@ -11,6 +11,8 @@ pub(crate) struct Service {
     /// `helloworld.Greeter`, as on the wire.
     pub(crate) full_name: String,
     pub(crate) names: ServiceNames,
+    /// The constant that server reflection asks for; `None` if the server has nothing to tell.
+    pub(crate) described: Option<String>,
     /// Lines of documentation, may be empty.
     pub(crate) docs: Vec<String>,
     pub(crate) deprecated: bool,

@@ -14,6 +14,8 @@ pub(crate) const INCLUDE_FILE: &str = "mod.rs";
 pub(crate) struct Options {
     pub(crate) client: bool,
     pub(crate) server: bool,
+    /// Whether servers have the descriptors of their files.
+    pub(crate) descriptors: bool,
     /// The crate that has the module `codegen`.
     pub(crate) runtime: String,
     pub(crate) out_dir: Option<PathBuf>,
@@ -76,6 +78,7 @@ impl Default for Options {
         Self {
             client: true,
             server: true,
+            descriptors: true,
             runtime: "::trunkline".to_owned(),
             out_dir: None,
             include_file: Some(PathBuf::from(INCLUDE_FILE)),

@@ -7,7 +7,7 @@ use crate::builder::Builder;
 use crate::error::Error;
 
 /// Every key, for the text of an error.
-const KEYS: &str = "build_client, build_server, runtime_path, include_file, skip_package, disable_comments, \
+const KEYS: &str = "build_client, build_server, build_descriptors, runtime_path, include_file, skip_package, disable_comments, \
 extern_path, compile_well_known_types, type_attribute, message_attribute, enum_attribute, field_attribute, \
 derive, bytes, btree_map, boxed, retain_enum_prefix, type_names, trait_attribute, client_attribute, \
 server_attribute";
@@ -43,6 +43,7 @@ fn set(builder: Builder, pair: &str) -> Result<Builder, String> {
     Ok(match key {
         "build_client" => builder.build_client(yes()?),
         "build_server" => builder.build_server(yes()?),
+        "build_descriptors" => builder.build_descriptors(yes()?),
         "runtime_path" => builder.runtime_path(text()?),
         "include_file" => builder.include_file(text()?),
         "skip_package" => builder.skip_package(text()?),

@@ -6,6 +6,7 @@ use prost::Message;
 use prost_types::FileDescriptorProto;
 
 use crate::builder::{Builder, configure};
+use crate::described::{Descriptors, without_comments};
 use crate::editions::{self, FileFeatures};
 use crate::error::Error;
 use crate::generate::{self, Input};
@@ -21,9 +22,7 @@ use crate::survey::Places;
 ///
 /// Errors: [`Error::Request`] if the request cannot be decoded; then there is nobody to answer.
 pub fn plugin_response(request: &[u8]) -> Result<PluginResponse, Error> {
-    let request = Request::decode(request).map_err(|error| Error::Request {
-        reason: error.to_string(),
-    })?;
+    let request = Request::decode(request).map_err(|error| refuse(&error))?;
     let mut response = Response {
         supported_features: PROTO3_OPTIONAL | SUPPORTS_EDITIONS,
         minimum_edition: editions::MINIMUM,
@@ -56,8 +55,12 @@ fn answer(request: Request, warnings: &mut Vec<String>) -> Result<Vec<File>, Err
     let Builder { options } = parameters::apply(configure(), &parameter)?;
     let options = options.checked()?;
     let mut files = Vec::with_capacity(request.proto_file.len());
+    let mut descriptors = Descriptors::new();
     for bytes in &request.proto_file {
-        files.push(file(bytes)?);
+        let file = file(bytes)?;
+        let bytes = without_comments(bytes).map_err(|error| refuse(&error))?;
+        descriptors.insert(file.name().to_owned(), bytes);
+        files.push(file);
     }
     let generated = generate::generate(
         &options,
@@ -65,6 +68,7 @@ fn answer(request: Request, warnings: &mut Vec<String>) -> Result<Vec<File>, Err
             files,
             // protoc names files as imports do.
             places: Places::new(),
+            descriptors,
             chosen: Some(request.file_to_generate.into_iter().collect()),
             imported: Default::default(),
         },
@@ -82,14 +86,11 @@ fn answer(request: Request, warnings: &mut Vec<String>) -> Result<Vec<File>, Err
 
 /// Decodes a file, and lowers it if it is one of an edition.
 fn file(bytes: &[u8]) -> Result<FileDescriptorProto, Error> {
-    let refuse = |error: prost::DecodeError| Error::Request {
-        reason: error.to_string(),
-    };
-    let mut file = FileDescriptorProto::decode(bytes).map_err(refuse)?;
+    let mut file = FileDescriptorProto::decode(bytes).map_err(|error| refuse(&error))?;
     match file.syntax() {
         "" | "proto2" | "proto3" => {}
         "editions" => {
-            let features = FileFeatures::decode(bytes).map_err(refuse)?;
+            let features = FileFeatures::decode(bytes).map_err(|error| refuse(&error))?;
             let edition = features.edition.unwrap_or_default();
             if !(editions::MINIMUM..=editions::MAXIMUM).contains(&edition) {
                 let name = file.name();
@@ -105,6 +106,11 @@ fn file(bytes: &[u8]) -> Result<FileDescriptorProto, Error> {
         }
     }
     Ok(file)
+}
+
+fn refuse(error: &prost::DecodeError) -> Error {
+    let reason = error.to_string();
+    Error::Request { reason }
 }
 
 // prost-types has these messages without editions, and without the bytes of a file.

@@ -67,6 +67,7 @@ fn registration(service: &Service, out: &mut Writer) {
     let server = &service.names.server;
     let handler = &service.names.handler;
     let module = &service.names.module;
+    let full_name = &service.full_name;
     let deprecation = if service.deprecated {
         format!("\n{}", service.deprecation())
     } else {
@@ -85,6 +86,11 @@ fn registration(service: &Service, out: &mut Writer) {
     }
     out.add(&format!(
         "pub struct {server}<T>(::std::sync::Arc<T>);
+
+         impl {server}<()> {{
+         /// The service's name, `{full_name}`: what a health reporter asks for.
+         pub const NAME: &'static str = {full_name:?};
+         }}
 
          impl<T: {handler}> {server}<T> {{
          /// Serves `service`.{deprecation}
@@ -161,7 +167,15 @@ fn registration(service: &Service, out: &mut Writer) {
             method.marker
         ));
     }
-    out.add("}\n}\n\n");
+    out.add("}\n");
+    if let Some(file) = &service.described {
+        out.add(&format!(
+            "\nfn file_descriptor(&self) -> ::core::option::Option<&'static {rt}::FileDescriptor> {{
+             ::core::option::Option::Some(&{file})
+             }}"
+        ));
+    }
+    out.add("}\n\n");
 }
 
 fn glue(service: &Service, method: &Method, out: &mut Writer) {

@@ -81,7 +81,7 @@ fn module_path(file: &FileDescriptorProto) -> Vec<String> {
         .collect()
 }
 
-fn full_name(package: &str, service: &str) -> String {
+pub(crate) fn full_name(package: &str, service: &str) -> String {
     if package.is_empty() {
         service.to_owned()
     } else {
@@ -93,6 +93,8 @@ fn full_name(package: &str, service: &str) -> String {
 pub(crate) struct Services {
     pub(crate) options: Options,
     pub(crate) names: HashMap<String, ServiceNames>,
+    /// The constants with the descriptors of their files.
+    pub(crate) described: HashMap<String, String>,
     pub(crate) docs: Rc<Docs>,
 }
 
@@ -135,6 +137,7 @@ impl Services {
                 server: self.attributes(Target::Server, &full_name),
             },
             names: self.names.get(&full_name)?.clone(),
+            described: self.described.get(&full_name).cloned(),
             docs: self.docs.resolve(&service.comments.leading),
             deprecated: service.options.deprecated(),
             methods: service

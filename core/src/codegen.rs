@@ -1,8 +1,8 @@
 //! The paths that generated code uses in every crate. Not for people: what is here follows `trunkline-codegen`.
 
 pub use crate::{
-    Codec, Idempotency, Metadata, Method, MethodDescriptor, Response, ServiceDescriptor, Shape,
-    Status,
+    Codec, FileDescriptor, Idempotency, Metadata, Method, MethodDescriptor, Response,
+    ServiceDescriptor, Shape, Status,
 };
 
 #[cfg(feature = "prost")]

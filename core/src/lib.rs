@@ -9,6 +9,7 @@ mod codec;
 pub mod codegen;
 mod compression;
 mod deadline;
+mod file_descriptor;
 mod frame;
 mod include;
 mod metadata;
@@ -34,6 +35,7 @@ pub use compression::{
     Compressor, CompressorRegistry, DecompressError, Encoding, EncodingNameError,
 };
 pub use deadline::{Deadline, Inherited, Timeout, TimeoutError};
+pub use file_descriptor::FileDescriptor;
 pub use frame::{Frame, FrameDecoder, FrameEncoder, FrameError, Payload};
 pub use metadata::{Metadata, MetadataError, MetadataValue};
 pub use method::{Idempotency, Method, MethodDescriptor, ServiceDescriptor, Shape};

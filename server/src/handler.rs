@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use trunkline_core::{Method, MethodDescriptor, ServiceDescriptor};
+use trunkline_core::{FileDescriptor, Method, MethodDescriptor, ServiceDescriptor};
 
 use crate::interceptor::Chain;
 use crate::router::{BoxService, MethodTable};
@@ -22,6 +22,12 @@ pub trait GrpcService {
 
     /// Puts one handler per method into the table.
     fn register(self, methods: &mut MethodTable);
+
+    /// The `.proto` file that it was generated from, for server reflection; `None` for one that was
+    /// written by hand.
+    fn file_descriptor(&self) -> Option<&'static FileDescriptor> {
+        None
+    }
 
     /// Erases the type, for services that are kept in lists, and for what [`BoxService`] puts
     /// around one: interceptors, limits, methods that run to completion.

@@ -11,6 +11,7 @@ use prost_types::FileDescriptorProto;
 use protox::Compiler;
 use protox::file::GoogleFileResolver;
 
+use crate::described::Descriptors;
 use crate::editions::{self, FileFeatures};
 use crate::error::{Error, Problem};
 use crate::survey::Places;
@@ -93,13 +94,14 @@ fn attempt(protos: &[&Path], includes: &[PathBuf], reading: Reading) -> Result<S
 }
 
 impl Sources {
-    /// All files as an encoded `FileDescriptorSet`, options of all kinds included, comments left out.
+    /// The encoded descriptor of each file, options of all kinds included, comments left out.
     ///
     /// Those of an edition say so, as protoc writes them, whatever they were read as.
-    pub(crate) fn descriptor_set(&mut self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn descriptors(&mut self) -> Result<Descriptors, Error> {
         self.compiler.include_source_info(false);
-        let mut set = FileSet::of(&self.compiler)?;
-        for (name, bytes) in self.names.iter().zip(&mut set.files) {
+        let set = FileSet::of(&self.compiler)?;
+        let mut descriptors = Descriptors::new();
+        for (name, mut bytes) in self.names.iter().zip(set.files) {
             if let Some(edition) = self.editions.get(name) {
                 let says = SaysEdition {
                     syntax: "editions".to_owned(),
@@ -108,8 +110,16 @@ impl Sources {
                 // Of a field that is there twice, the last one counts.
                 bytes.extend(says.encode_to_vec());
             }
+            descriptors.insert(name.clone(), bytes);
         }
-        Ok(set.encode_to_vec())
+        Ok(descriptors)
+    }
+
+    /// All files as an encoded `FileDescriptorSet`, in their order.
+    pub(crate) fn descriptor_set(&self, descriptors: &Descriptors) -> Vec<u8> {
+        let files = self.names.iter().filter_map(|name| descriptors.get(name));
+        let files = files.cloned().collect();
+        FileSet { files }.encode_to_vec()
     }
 }
 

@@ -79,6 +79,18 @@ impl ServiceDescriptor {
     }
 }
 
+#[derive(Debug)]
+pub struct FileDescriptor {
+    pub encoded: &'static [u8],
+    pub imports: &'static [&'static Self],
+}
+
+impl FileDescriptor {
+    pub const fn new(encoded: &'static [u8], imports: &'static [&'static Self]) -> Self {
+        Self { encoded, imports }
+    }
+}
+
 pub trait Codec<M> {}
 
 #[derive(Clone, Debug, Default)]
@@ -140,7 +152,7 @@ pub mod server {
     use std::marker::PhantomData;
     use std::sync::Arc;
 
-    use super::{Method, Response, ServiceDescriptor, Status};
+    use super::{FileDescriptor, Method, Response, ServiceDescriptor, Status};
 
     #[derive(Debug)]
     pub struct RequestContext;
@@ -162,6 +174,10 @@ pub mod server {
     pub trait GrpcService {
         fn descriptor(&self) -> &'static ServiceDescriptor;
         fn register(self, methods: &mut MethodTable);
+
+        fn file_descriptor(&self) -> Option<&'static FileDescriptor> {
+            None
+        }
 
         fn boxed(self) -> BoxService
         where

@@ -57,6 +57,12 @@ pub trait Echo: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct EchoServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl EchoServer<()> {
+    /// The service's name, `Echo`: what a health reporter asks for.
+    pub const NAME: &'static str = "Echo";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Echo> EchoServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -123,6 +129,10 @@ impl<T: Echo> ::trunkline::codegen::server::GrpcService for EchoServer<T> {
 
     fn register(self, methods: &mut ::trunkline::codegen::server::MethodTable) {
         methods.add::<echo::Say, T>(&self.0);
+    }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_BARE)
     }
 }
 
@@ -212,6 +222,12 @@ pub trait Shout: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct ShoutServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl ShoutServer<()> {
+    /// The service's name, `Shout`: what a health reporter asks for.
+    pub const NAME: &'static str = "Shout";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Shout> ShoutServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -279,6 +295,10 @@ impl<T: Shout> ::trunkline::codegen::server::GrpcService for ShoutServer<T> {
     fn register(self, methods: &mut ::trunkline::codegen::server::MethodTable) {
         methods.add::<shout::Say, T>(&self.0);
     }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_BARE)
+    }
 }
 
 impl<T: Shout> ::trunkline::codegen::server::Serve<T> for shout::Say {
@@ -320,6 +340,14 @@ impl ShoutClient {
         self.channel.server_streaming(request)
     }
 }
+
+/// File `bare.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_BARE: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\nbare.proto\"\x1a\n\x04Word\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text2\x1b\n\x04Echo\x12\x13\n\x03Say\x12\x05.Word\x1a\x05.Word2\x1e\n\x05Shout\x12\x15\n\x03Say\x12\x05.Word\x1a\x05.Word0\x01b\x06proto3",
+    &[],
+);
 
 impl ::trunkline::codegen::prost::Name for Word {
     const NAME: &'static str = "Word";

@@ -89,6 +89,12 @@ pub trait Tool: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct ToolServer_<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl ToolServer_<()> {
+    /// The service's name, `clashes.Tool`: what a health reporter asks for.
+    pub const NAME: &'static str = "clashes.Tool";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Tool> ToolServer_<T> {
     /// Serves `service`.
     #[deprecated(note = "marked deprecated in `clashes.Tool`")]
@@ -158,6 +164,10 @@ impl<T: Tool> ::trunkline::codegen::server::GrpcService for ToolServer_<T> {
     fn register(self, methods: &mut ::trunkline::codegen::server::MethodTable) {
         methods.add::<tool::Send, T>(&self.0);
         methods.add::<tool::Send_, T>(&self.0);
+    }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_CLASHES)
     }
 }
 
@@ -247,6 +257,12 @@ pub trait ToolClientFactory: ::core::marker::Send + ::core::marker::Sync + 'stat
 pub struct ToolClientFactoryServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl ToolClientFactoryServer<()> {
+    /// The service's name, `clashes.ToolClientFactory`: what a health reporter asks for.
+    pub const NAME: &'static str = "clashes.ToolClientFactory";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: ToolClientFactory> ToolClientFactoryServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -314,6 +330,10 @@ impl<T: ToolClientFactory> ::trunkline::codegen::server::GrpcService for ToolCli
     fn register(self, methods: &mut ::trunkline::codegen::server::MethodTable) {
         let _ = methods;
     }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_CLASHES)
+    }
 }
 
 /// A service without methods.
@@ -333,6 +353,14 @@ impl ToolClientFactoryClient {
         Self { channel }
     }
 }
+
+/// File `clashes.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_CLASHES: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\rclashes.proto\x12\x07clashes\"\x0c\n\nToolClient\"\x0c\n\nToolServer2o\n\x04Tool\x120\n\x04Send\x12\x13.clashes.ToolServer\x1a\x13.clashes.ToolClient\x120\n\x04send\x12\x13.clashes.ToolServer\x1a\x13.clashes.ToolClient\x1a\x03\x88\x02\x012\x13\n\x11ToolClientFactoryb\x06proto3",
+    &[],
+);
 
 impl ::trunkline::codegen::prost::Name for ToolClient {
     const NAME: &'static str = "ToolClient";

@@ -316,6 +316,12 @@ pub trait Guide: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct GuideServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl GuideServer<()> {
+    /// The service's name, `guide.Guide`: what a health reporter asks for.
+    pub const NAME: &'static str = "guide.Guide";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Guide> GuideServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -386,6 +392,10 @@ impl<T: Guide> ::trunkline::codegen::server::GrpcService for GuideServer<T> {
         methods.add::<guide::RecordRoute, T>(&self.0);
         methods.add::<guide::Chat, T>(&self.0);
         methods.add::<guide::Lookup, T>(&self.0);
+    }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_GUIDE)
     }
 }
 
@@ -533,6 +543,14 @@ impl GuideClient {
         self.channel.unary(request)
     }
 }
+
+/// File `guide.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_GUIDE: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x0bguide.proto\x12\x05guide\"A\n\x05Point\x12\x1a\n\x08latitude\x18\x01 \x01(\x05R\x08latitude\x12\x1c\n\tlongitude\x18\x02 \x01(\x05R\tlongitude\"H\n\x04Area\x12\x1e\n\x03low\x18\x01 \x01(\x0b2\x0c.guide.PointR\x03low\x12 \n\x04high\x18\x02 \x01(\x0b2\x0c.guide.PointR\x04high\"\xdb\x02\n\x07Feature\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\x02at\x18\x02 \x01(\x0b2\x0c.guide.PointR\x02at\x12\x18\n\x07picture\x18\x03 \x01(\x0cR\x07picture\x12\'\n\x04kind\x18\x04 \x01(\x0e2\x13.guide.Feature.KindR\x04kind\x12\x1d\n\x08old_name\x18\x05 \x01(\tB\x02\x18\x01R\x07oldName\x122\n\x06nearby\x18\x06 \x03(\x0b2\x1a.guide.Feature.NearbyEntryR\x06nearby\x1aG\n\x0bNearbyEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\"\n\x05value\x18\x02 \x01(\x0b2\x0c.guide.PointR\x05value:\x028\x01\"?\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_HOUSE\x10\x01\x12\x11\n\tKIND_ROCK\x10\x02\x1a\x02\x08\x01\"]\n\x07Summary\x12\x16\n\x06points\x18\x01 \x01(\rR\x06points\x12\x18\n\x06metres\x18\x02 \x01(\x01H\x00R\x06metres\x12\x16\n\x05words\x18\x03 \x01(\tH\x00R\x05wordsB\x08\n\x06length\"F\n\x04Note\x12\x1c\n\x02at\x18\x01 \x01(\x0b2\x0c.guide.PointR\x02at\x12\x17\n\x04text\x18\x02 \x01(\tH\x00R\x04text\x88\x01\x01B\x07\n\x05_text2\xee\x01\n\x05Guide\x12/\n\nGetFeature\x12\x0c.guide.Point\x1a\x0e.guide.Feature\"\x03\x90\x02\x01\x12-\n\x0cListFeatures\x12\x0b.guide.Area\x1a\x0e.guide.Feature0\x01\x122\n\x0bRecordRoute\x12\x0c.guide.Point\x1a\x0e.guide.Summary\"\x03\x90\x02\x02(\x01\x12$\n\x04Chat\x12\x0b.guide.Note\x1a\x0b.guide.Note(\x010\x01\x12+\n\x06Lookup\x12\x0c.guide.Point\x1a\x0e.guide.Feature\"\x03\x88\x02\x01b\x06proto3",
+    &[],
+);
 
 impl ::trunkline::codegen::prost::Name for Point {
     const NAME: &'static str = "Point";

@@ -318,6 +318,12 @@ pub trait Keywords: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct KeywordsServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl KeywordsServer<()> {
+    /// The service's name, `names.Keywords`: what a health reporter asks for.
+    pub const NAME: &'static str = "names.Keywords";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Keywords> KeywordsServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -391,6 +397,10 @@ impl<T: Keywords> ::trunkline::codegen::server::GrpcService for KeywordsServer<T
         methods.add::<keywords::Into, T>(&self.0);
         methods.add::<keywords::GetHttpStatus, T>(&self.0);
         methods.add::<keywords::GetHttpStatus_, T>(&self.0);
+    }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_NAMES)
     }
 }
 
@@ -576,6 +586,14 @@ impl KeywordsClient {
         self.channel.unary(request)
     }
 }
+
+/// File `names.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_NAMES: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x0bnames.proto\x12\x05names\"1\n\x06Result\x12\'\n\x07options\x18\x01 \x03(\x0b2\r.names.OptionR\x07options\"\x99\x01\n\x06Option\x12(\n\x04some\x18\x01 \x01(\x0b2\x12.names.Option.SomeH\x00R\x04some\x12#\n\x04none\x18\x02 \x01(\x0b2\r.names.StatusH\x00R\x04none\x1a9\n\x04Some\x12\x12\n\x04send\x18\x01 \x01(\x08R\x04send\x12\x1d\n\x02of\x18\x02 \x01(\x0b2\r.names.OptionR\x02ofB\x05\n\x03vec\"\x1c\n\x06Status\x12\x12\n\x04code\x18\x01 \x01(\x05R\x04code\"\n\n\x08Response\"\x06\n\x04Send\"\x05\n\x03Arc\"\x08\n\x06Future2\xe1\x02\n\x08Keywords\x12$\n\x04Type\x12\r.names.Result\x1a\r.names.Result\x12\'\n\x05Match\x12\r.names.Result\x1a\r.names.Result(\x01\x12&\n\x04Self\x12\r.names.Result\x1a\r.names.Result0\x01\x12\'\n\x03New\x12\r.names.Result\x1a\r.names.Result(\x010\x01\x12%\n\x05Clone\x12\r.names.Option\x1a\r.names.Option\x12$\n\x04Into\x12\r.names.Option\x1a\r.names.Option\x124\n\x0fget_http_status\x12\x12.names.Option.Some\x1a\r.names.Status\x122\n\rGetHTTPStatus\x12\x12.names.Option.Some\x1a\r.names.Statusb\x06proto3",
+    &[],
+);
 
 impl ::trunkline::codegen::prost::Name for Result {
     const NAME: &'static str = "Result";

@@ -169,6 +169,12 @@ pub trait Orders: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct OrdersServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl OrdersServer<()> {
+    /// The service's name, `shop.orders.Orders`: what a health reporter asks for.
+    pub const NAME: &'static str = "shop.orders.Orders";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Orders> OrdersServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -239,6 +245,10 @@ impl<T: Orders> ::trunkline::codegen::server::GrpcService for OrdersServer<T> {
         methods.add::<orders::Clear, T>(&self.0);
         methods.add::<orders::At, T>(&self.0);
         methods.add::<orders::Reserve, T>(&self.0);
+    }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_SHOP_ORDERS_ORDERS)
     }
 }
 
@@ -362,6 +372,44 @@ impl OrdersClient {
         self.channel.bidi()
     }
 }
+
+/// File `google/protobuf/empty.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_GOOGLE_PROTOBUF_EMPTY: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x1bgoogle/protobuf/empty.proto\x12\x0fgoogle.protobuf\"\x07\n\x05EmptyB}\n\x13com.google.protobufB\nEmptyProtoP\x01Z.google.golang.org/protobuf/types/known/emptypb\xf8\x01\x01\xa2\x02\x03GPB\xaa\x02\x1eGoogle.Protobuf.WellKnownTypesb\x06proto3",
+    &[],
+);
+
+/// File `google/protobuf/timestamp.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_GOOGLE_PROTOBUF_TIMESTAMP: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x1fgoogle/protobuf/timestamp.proto\x12\x0fgoogle.protobuf\";\n\tTimestamp\x12\x18\n\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n\x05nanos\x18\x02 \x01(\x05R\x05nanosB\x85\x01\n\x13com.google.protobufB\x0eTimestampProtoP\x01Z2google.golang.org/protobuf/types/known/timestamppb\xf8\x01\x01\xa2\x02\x03GPB\xaa\x02\x1eGoogle.Protobuf.WellKnownTypesb\x06proto3",
+    &[],
+);
+
+/// File `google/protobuf/wrappers.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_GOOGLE_PROTOBUF_WRAPPERS: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x1egoogle/protobuf/wrappers.proto\x12\x0fgoogle.protobuf\"#\n\x0bDoubleValue\x12\x14\n\x05value\x18\x01 \x01(\x01R\x05value\"\"\n\nFloatValue\x12\x14\n\x05value\x18\x01 \x01(\x02R\x05value\"\"\n\nInt64Value\x12\x14\n\x05value\x18\x01 \x01(\x03R\x05value\"#\n\x0bUInt64Value\x12\x14\n\x05value\x18\x01 \x01(\x04R\x05value\"\"\n\nInt32Value\x12\x14\n\x05value\x18\x01 \x01(\x05R\x05value\"#\n\x0bUInt32Value\x12\x14\n\x05value\x18\x01 \x01(\rR\x05value\"!\n\tBoolValue\x12\x14\n\x05value\x18\x01 \x01(\x08R\x05value\"#\n\x0bStringValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\"\"\n\nBytesValue\x12\x14\n\x05value\x18\x01 \x01(\x0cR\x05valueB\x83\x01\n\x13com.google.protobufB\rWrappersProtoP\x01Z1google.golang.org/protobuf/types/known/wrapperspb\xf8\x01\x01\xa2\x02\x03GPB\xaa\x02\x1eGoogle.Protobuf.WellKnownTypesb\x06proto3",
+    &[],
+);
+
+/// File `shop/orders/orders.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_SHOP_ORDERS_ORDERS: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x18shop/orders/orders.proto\x12\x0bshop.orders\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x16shop/stock/stock.proto\x1a\x10shop/money.proto\"\x84\x01\n\x05Order\x12,\n\x05items\x18\x01 \x03(\x0b2\x16.shop.stock.Shelf.ItemR\x05items\x12!\n\x05total\x18\x02 \x01(\x0b2\x0b.shop.MoneyR\x05total\x12*\n\x02at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at2\x9c\x02\n\x06Orders\x12(\n\x05Place\x12\x12.shop.orders.Order\x1a\x0b.shop.Money\x12=\n\x05Count\x12\x16.google.protobuf.Empty\x1a\x1c.google.protobuf.UInt32Value\x127\n\x05Clear\x12\x16.google.protobuf.Empty\x1a\x16.google.protobuf.Empty\x126\n\x02At\x12\x1a.google.protobuf.Timestamp\x1a\x12.shop.orders.Order0\x01\x128\n\x07Reserve\x12\x16.shop.stock.Shelf.Item\x1a\x11.shop.stock.Shelf(\x010\x01b\x06proto3",
+    &[
+        &FILE_GOOGLE_PROTOBUF_EMPTY,
+        &FILE_GOOGLE_PROTOBUF_TIMESTAMP,
+        &FILE_GOOGLE_PROTOBUF_WRAPPERS,
+        &super::stock::FILE_SHOP_STOCK_STOCK,
+        &super::FILE_SHOP_MONEY,
+    ],
+);
 
 impl ::trunkline::codegen::prost::Name for Order {
     const NAME: &'static str = "Order";

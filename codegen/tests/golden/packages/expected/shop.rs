@@ -59,6 +59,12 @@ pub trait Stock: ::core::marker::Send + ::core::marker::Sync + 'static {
 pub struct StockServer<T>(::std::sync::Arc<T>);
 
 #[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+impl StockServer<()> {
+    /// The service's name, `shop.Stock`: what a health reporter asks for.
+    pub const NAME: &'static str = "shop.Stock";
+}
+
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
 impl<T: Stock> StockServer<T> {
     /// Serves `service`.
     #[must_use]
@@ -126,6 +132,10 @@ impl<T: Stock> ::trunkline::codegen::server::GrpcService for StockServer<T> {
     fn register(self, methods: &mut ::trunkline::codegen::server::MethodTable) {
         methods.add::<stock_::Worth, T>(&self.0);
     }
+
+    fn file_descriptor(&self) -> ::core::option::Option<&'static ::trunkline::codegen::FileDescriptor> {
+        ::core::option::Option::Some(&FILE_SHOP_MONEY)
+    }
 }
 
 impl<T: Stock> ::trunkline::codegen::server::Serve<T> for stock_::Worth {
@@ -166,6 +176,14 @@ impl StockClient {
         self.channel.unary(request)
     }
 }
+
+/// File `shop/money.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_SHOP_MONEY: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x10shop/money.proto\x12\x04shop\"\x1d\n\x05Money\x12\x14\n\x05cents\x18\x01 \x01(\x03R\x05cents2*\n\x05Stock\x12!\n\x05Worth\x12\x0b.shop.Money\x1a\x0b.shop.Moneyb\x06proto3",
+    &[],
+);
 
 impl ::trunkline::codegen::prost::Name for Money {
     const NAME: &'static str = "Money";

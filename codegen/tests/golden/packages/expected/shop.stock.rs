@@ -25,6 +25,16 @@ pub mod shelf {
     }
 }
 
+/// File `shop/stock/stock.proto`, for server reflection.
+#[doc(hidden)]
+#[allow(dead_code, unnameable_types, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery, reason = "generated code")]
+pub const FILE_SHOP_STOCK_STOCK: ::trunkline::codegen::FileDescriptor = ::trunkline::codegen::FileDescriptor::new(
+    b"\n\x16shop/stock/stock.proto\x12\nshop.stock\x1a\x10shop/money.proto\"t\n\x05Shelf\x12,\n\x05items\x18\x01 \x03(\x0b2\x16.shop.stock.Shelf.ItemR\x05items\x1a=\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x05price\x18\x02 \x01(\x0b2\x0b.shop.MoneyR\x05priceb\x06proto3",
+    &[
+        &super::FILE_SHOP_MONEY,
+    ],
+);
+
 impl ::trunkline::codegen::prost::Name for Shelf {
     const NAME: &'static str = "Shelf";
     const PACKAGE: &'static str = "shop.stock";
