@@ -10,6 +10,8 @@ use trunkline_transport::Peer;
 
 use super::children::Scope;
 use crate::server::Link;
+#[cfg(any(feature = "health", feature = "reflection"))]
+use crate::signal::Signal;
 
 /// What the client sent along with an RPC, and the means to start work that belongs to it.
 ///
@@ -147,6 +149,46 @@ impl RequestContext {
     /// done without waiting. A drop guard needs no call to this. Cancel safe.
     pub async fn cancelled(&self) {
         self.scope_or_new().cancelled().await;
+    }
+
+    /// Waits until the server begins to stop, which is before anything is cut: for handlers that go
+    /// on for as long as their client likes, such as watches.
+    ///
+    /// A stop waits for them until its grace is over. One that ends itself by then, say with
+    /// UNAVAILABLE, does not hold it up, and its client knows that it wants another server. The
+    /// end of a connection alone, because of its age, is none. Cancel safe.
+    /// ```
+    /// use trunkline_core::Status;
+    /// use trunkline_server::{RequestContext, Sender};
+    ///
+    /// async fn tick(cx: &RequestContext, mut ticks: Sender<u64>) -> Result<(), Status> {
+    ///     let ticking = async {
+    ///         for tick in 0.. {
+    ///             ticks.send(&tick).await?;
+    ///             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    ///         }
+    ///         Ok(())
+    ///     };
+    ///     tokio::select! {
+    ///         ended = ticking => ended,
+    ///         () = cx.stopping() => Err(Status::unavailable("the server is stopping")),
+    ///     }
+    /// }
+    /// ```
+    pub async fn stopping(&self) {
+        self.link.drain().wait().await;
+    }
+
+    /// Whether the server has begun to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.link.drain().is_raised()
+    }
+
+    /// Raised when the server begins to stop.
+    #[cfg(any(feature = "health", feature = "reflection"))]
+    pub(crate) fn stop_signal(&self) -> &Signal {
+        self.link.drain()
     }
 
     /// What was started or asked for, if anything.

@@ -259,6 +259,11 @@ impl Link {
         &self.stop
     }
 
+    /// Raised when the server begins to stop.
+    pub(crate) fn drain(&self) -> &Signal {
+        &self.shared.drain
+    }
+
     /// Raised when the grace of the server's stop is over.
     pub(crate) fn abort(&self) -> &Signal {
         &self.shared.abort
