@@ -9,6 +9,7 @@ mod interceptor;
 mod router;
 mod rpc;
 mod server;
+mod services;
 mod signal;
 mod stream;
 #[cfg(feature = "testing")]
@@ -22,6 +23,10 @@ pub use interceptor::{BoxInterceptor, Interceptor, Next};
 pub use router::{BoxService, MethodTable, Router};
 pub use rpc::{Extensions, Finish, Incoming, Only, Outcome, Reply, RequestContext, Respond, Rest};
 pub use server::{MethodLimits, Server, ServerBuilder, ServerHandle, ServerStats, StopReport};
+#[cfg(feature = "reflection")]
+pub use services::Reflection;
+#[cfg(feature = "health")]
+pub use services::{HealthReporter, ServingStatus};
 pub use stream::{Receiver, Sender};
 #[cfg(feature = "tower")]
 pub use tower::{RunRpc, RunRpcFuture};

@@ -43,6 +43,8 @@ mod goaway;
 #[cfg(test)]
 mod handlers;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod idle;
 #[cfg(test)]
 mod in_memory;
@@ -66,6 +68,8 @@ mod panics;
 mod proxy;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
+mod reflection;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]

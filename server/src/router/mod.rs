@@ -11,6 +11,7 @@ use trunkline_core::Status;
 
 use crate::handler::{GrpcService, Serve};
 use crate::interceptor::BoxInterceptor;
+use crate::services::{self, Described};
 
 pub use self::service::BoxService;
 pub use self::table::MethodTable;
@@ -25,6 +26,7 @@ pub(crate) use self::unknown::unknown;
 pub struct Router {
     methods: MethodTable,
     services: HashSet<&'static str>,
+    pub(crate) described: Described,
     duplicate: Option<&'static str>,
 }
 
@@ -40,6 +42,7 @@ impl Router {
     pub fn add_service(mut self, service: impl GrpcService) -> Self {
         let name = service.descriptor().name;
         if self.services.insert(name) {
+            self.described.add(&service);
             service.register(&mut self.methods);
         } else {
             self.duplicate.get_or_insert(name);
@@ -73,6 +76,7 @@ impl Router {
             }
         }
         self.duplicate = self.duplicate.or(other.duplicate);
+        self.described.merge(other.described);
         self.methods.merge(other.methods);
         self
     }
@@ -81,7 +85,8 @@ impl Router {
     ///
     /// Errors: ALREADY_EXISTS names a service, or a path, that was added twice; NOT_FOUND a method
     /// that a service has no handler for and that was to run to completion.
-    pub(crate) fn into_routes(self, interceptors: &[BoxInterceptor]) -> Result<Routes, Status> {
+    pub(crate) fn into_routes(mut self, interceptors: &[BoxInterceptor]) -> Result<Routes, Status> {
+        self = services::with_reflection(self)?;
         if let Some(name) = self.duplicate {
             let text = format!("service {name} was added to the server twice");
             return Err(Status::already_exists(text));

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use trunkline_core::{Method, ServiceDescriptor};
+use trunkline_core::{FileDescriptor, Method, ServiceDescriptor};
 
 use super::{MethodTable, Place};
 use crate::handler::GrpcService;
 use crate::interceptor::{BoxInterceptor, Interceptor};
 use crate::rpc::OnCancel;
 use crate::server::MethodLimits;
+use crate::services::Described;
 
 /// Any [`GrpcService`] with its type erased, and with what surrounds its RPCs.
 ///
@@ -38,16 +39,19 @@ use crate::server::MethodLimits;
 /// ```
 pub struct BoxService {
     descriptor: &'static ServiceDescriptor,
+    described: Described,
     methods: MethodTable,
 }
 
 impl BoxService {
     pub(crate) fn new(service: impl GrpcService) -> Self {
         let descriptor = service.descriptor();
+        let described = Described::of(&service);
         let mut methods = MethodTable::default();
         service.register(&mut methods);
         Self {
             descriptor,
+            described,
             methods,
         }
     }
@@ -123,6 +127,10 @@ impl GrpcService for BoxService {
 
     fn register(self, methods: &mut MethodTable) {
         methods.merge(self.methods);
+    }
+
+    fn file_descriptor(&self) -> Option<&'static FileDescriptor> {
+        self.described.file()
     }
 
     fn boxed(self) -> Self {

@@ -5,4 +5,10 @@ mod generated {
     trunkline::include_protos!();
 }
 
-pub use generated::tests::{echo, ledger};
+/// Clients of the standard services, which the server has in generated code of its own.
+mod standard {
+    trunkline::include_protos!("standard.rs");
+}
+
+pub use generated::tests::{catalog, echo, ledger};
+pub use standard::grpc::{health, reflection};

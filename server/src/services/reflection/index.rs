@@ -1,0 +1,147 @@
+//! All files that a server can tell of, each once, and where to find what they define.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use bytes::Bytes;
+use trunkline_core::codegen::prost::Message;
+use trunkline_core::codegen::prost_types::FileDescriptorProto;
+use trunkline_core::{FileDescriptor, Status};
+
+use super::names::{self, Defined};
+
+/// A file's place in the index.
+pub(super) type Id = usize;
+
+/// Files and what they define.
+///
+/// Packages and crates bring the same files over and over: alike in their bytes and imports, they
+/// are one here. Two that only share the name, as may happen where crates name files relative to
+/// folders of their own, are both kept, each with the imports that it was compiled with; asked for
+/// by that name, the first one is told.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    files: Vec<File>,
+    known: HashMap<(Bytes, Vec<Id>), Id>,
+    by_name: HashMap<String, Id>,
+    symbols: HashMap<String, Id>,
+    /// By the message that is extended, and the number.
+    extensions: HashMap<String, BTreeMap<i32, Id>>,
+}
+
+#[derive(Debug)]
+struct File {
+    encoded: Bytes,
+    imports: Vec<Id>,
+}
+
+impl Index {
+    /// Takes in a file and what it imports.
+    ///
+    /// Errors: INVALID_ARGUMENT for what is no descriptor.
+    pub(super) fn add(&mut self, file: &'static FileDescriptor) -> Result<Id, Status> {
+        self.add_once(file, &mut HashMap::new())
+    }
+
+    /// `added` keeps a file that many others import from being looked at by each of them.
+    fn add_once(
+        &mut self,
+        file: &'static FileDescriptor,
+        added: &mut HashMap<*const u8, Id>,
+    ) -> Result<Id, Status> {
+        let place = file.encoded.as_ptr();
+        if let Some(&id) = added.get(&place) {
+            return Ok(id);
+        }
+        let mut imports = Vec::with_capacity(file.imports.len());
+        for import in file.imports {
+            imports.push(self.add_once(import, added)?);
+        }
+        let parsed = FileDescriptorProto::decode(file.encoded)
+            .map_err(|error| unreadable("a generated file descriptor", &error))?;
+        let id = self.insert(&parsed, Bytes::from_static(file.encoded), imports);
+        added.insert(place, id);
+        Ok(id)
+    }
+
+    /// Takes in one file whose imports are here.
+    pub(super) fn insert(
+        &mut self,
+        parsed: &FileDescriptorProto,
+        encoded: Bytes,
+        imports: Vec<Id>,
+    ) -> Id {
+        let id = self.files.len();
+        let key = (encoded, imports);
+        if let Some(&known) = self.known.get(&key) {
+            return known;
+        }
+        let (encoded, imports) = key.clone();
+        self.known.insert(key, id);
+        self.files.push(File { encoded, imports });
+        let name = parsed.name();
+        if self.by_name.contains_key(name) {
+            tracing::warn!(
+                file = name,
+                "reflection has two files of this name, which differ"
+            );
+        } else {
+            self.by_name.insert(name.to_owned(), id);
+        }
+        names::each(parsed, &mut |defined| match defined {
+            Defined::Symbol(symbol) => {
+                self.symbols.entry(symbol).or_insert(id);
+            }
+            Defined::Extension(of, number) => {
+                let numbers = self.extensions.entry(of.to_owned()).or_default();
+                numbers.entry(number).or_insert(id);
+            }
+        });
+        id
+    }
+
+    /// The file of this name, as imports spell it.
+    pub(super) fn file(&self, name: &str) -> Option<Id> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The file that defines this full name.
+    pub(super) fn symbol(&self, name: &str) -> Option<Id> {
+        self.symbols.get(name).copied()
+    }
+
+    /// The file that defines this extension of a message.
+    pub(super) fn extension(&self, of: &str, number: i32) -> Option<Id> {
+        self.extensions.get(of)?.get(&number).copied()
+    }
+
+    /// The numbers of a message's extensions, sorted; `None` if it is not known at all.
+    pub(super) fn extension_numbers(&self, of: &str) -> Option<Vec<i32>> {
+        match self.extensions.get(of) {
+            Some(numbers) => Some(numbers.keys().copied().collect()),
+            None => self.symbols.contains_key(of).then(Vec::new),
+        }
+    }
+
+    /// A file and all that it imports, directly or not, that were not sent before: the file first,
+    /// in any case, then its imports before theirs.
+    pub(super) fn with_imports(&self, file: Id, sent: &mut HashSet<Id>) -> Vec<Bytes> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::from([file]);
+        let mut queue = VecDeque::from([file]);
+        while let Some(id) = queue.pop_front() {
+            let Some(each) = self.files.get(id) else {
+                continue;
+            };
+            if sent.insert(id) || id == file {
+                found.push(each.encoded.clone());
+            }
+            let imports = each.imports.iter().copied();
+            queue.extend(imports.filter(|&import| seen.insert(import)));
+        }
+        found
+    }
+}
+
+pub(super) fn unreadable(what: &str, error: &dyn std::error::Error) -> Status {
+    Status::invalid_argument(format!("reflection: {what} cannot be read: {error}"))
+}
