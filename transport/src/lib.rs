@@ -5,6 +5,7 @@ mod address;
 mod connector;
 mod error;
 mod io;
+mod linger;
 mod listener;
 mod net;
 mod proxy;

@@ -10,6 +10,7 @@ mod consumers;
 mod deny;
 mod docs;
 mod features;
+mod h2spec;
 mod interop;
 mod lint;
 mod outcome;
@@ -101,6 +102,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--peer go|java]... [--self-test] [case]...",
         about: "both sides against the interop programs of others",
         run: interop::run,
+    },
+    Subcommand {
+        name: "h2spec",
+        arguments: "",
+        about: "our transport by h2spec and h2specd, beside the bare h2 crate",
+        run: h2spec::run,
     },
     Subcommand {
         name: "plugin",

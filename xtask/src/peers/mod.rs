@@ -5,7 +5,7 @@ pub(crate) mod go;
 mod grpc_go;
 mod grpc_java;
 
-use crate::{outcome, plugin, process};
+use crate::{h2spec, outcome, plugin, process};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -67,6 +67,7 @@ pub(crate) fn describe() -> Vec<String> {
         format!("grpc-java {GRPC_JAVA} interop clients and server: {grpc_java}"),
         format!("cargo-deny: {deny}"),
     ];
+    lines.push(h2spec::describe());
     lines.extend(plugin::describe());
     lines
 }

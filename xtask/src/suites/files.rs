@@ -26,6 +26,7 @@ fn json(run: &Run) -> Value {
             "seconds": (row.seconds() * 10.0).round() / 10.0,
             "remark": row.remark,
             "partial": row.is_partial,
+            "comparison": row.is_comparison,
             "failed": failures(row),
         })
     });

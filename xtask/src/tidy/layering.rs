@@ -114,6 +114,11 @@ const LAYERS: &[Layer] = &[
         outside: None,
     },
     Layer {
+        name: "trunkline-h2spec",
+        ours: &["trunkline-core", "trunkline-transport"],
+        outside: None,
+    },
+    Layer {
         name: "trunkline-test-protos",
         ours: &["trunkline", "trunkline-codegen"],
         outside: None,

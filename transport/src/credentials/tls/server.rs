@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::Ticketer;
@@ -17,12 +16,7 @@ use super::stream::TlsIo;
 use super::{H2, Identity, Roots, TlsError, info, provider, versions};
 use crate::BoxIo;
 use crate::credentials::{Handshake, Secured, Security, TlsVersion, TransportCredentials};
-
-/// How long a client that was refused may take to read why.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// What such a client may still send meanwhile.
-const LINGER_BYTES: u64 = 64 * 1024;
+use crate::linger::{LINGER, linger};
 
 /// TLS for a server: it proves who it is, and may ask its clients to.
 ///
@@ -161,16 +155,6 @@ impl ServerTls {
         let io = BoxIo::new(TlsIo::new(stream, terms));
         Ok(Secured::new(io, security))
     }
-}
-
-/// Lets a client read the alert that was sent: closing a socket with unread bytes would reset the
-/// connection, and the alert with it.
-async fn linger(mut io: BoxIo) {
-    let last_words = async {
-        let _ = io.shutdown().await;
-        let _ = tokio::io::copy(&mut io.take(LINGER_BYTES), &mut tokio::io::sink()).await;
-    };
-    let _ = tokio::time::timeout(LINGER, last_words).await;
 }
 
 impl TransportCredentials for ServerTls {

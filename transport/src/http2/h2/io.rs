@@ -82,6 +82,11 @@ impl Flusher {
         self.0.lock().read
     }
 
+    /// The socket, if h2 has let go of it.
+    pub(super) fn into_io(self) -> Option<BoxIo> {
+        Arc::into_inner(self.0).map(|out| out.into_inner().io)
+    }
+
     /// Gives the buffer's memory back: the connection has no call.
     pub(super) fn shrink(&self) {
         let mut out = self.0.lock();

@@ -31,10 +31,12 @@ impl RequestBody {
         Self { body, link }
     }
 
-    pub(crate) fn poll_chunk(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Status>> {
+    /// Takes what came next, as it came; `None` once the client has half-closed. Its window is
+    /// given back.
+    ///
+    /// # Errors
+    /// What became of the stream or the connection.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         let chunk = self.body.poll_chunk(&self.link, cx);
         chunk.map_err(|error| request_error(&error, &self.link))
     }

@@ -24,6 +24,7 @@ use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
 use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
+use crate::linger::linger;
 use crate::{BoxIo, Peer, now};
 
 /// Streams reset by us that h2 remembers, so that their late frames are no fault.
@@ -57,19 +58,15 @@ impl ServerConnection {
     pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
         let link = Link::new(peer, stream_window(config.stream_window_bytes), None);
         let (io, flusher) = coalesce(io);
-        let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
-        let connection = std::future::poll_fn(|cx| {
-            let polled = handshake.as_mut().poll(cx);
-            // The client may wait for our SETTINGS before it says more.
-            match flusher.poll_flush(cx) {
-                Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, &link, Stage::Http2))),
-                Poll::Ready(Ok(())) | Poll::Pending => polled.map_err(|error| {
-                    let why = connection_error(&error, &link, Stage::Http2);
-                    flusher.explain_client(why, link.peer())
-                }),
+        let connection = match agree(io, &flusher, &link, config).await {
+            Ok(connection) => connection,
+            Err(why) => {
+                if let Some(io) = flusher.into_io() {
+                    linger(io).await;
+                }
+                return Err(why);
             }
-        })
-        .await?;
+        };
         let policy = config.keepalive.policy(now());
         let alive = policy.map(|policy| Box::new(Alive::server(policy)));
         Ok(Self {
@@ -309,6 +306,27 @@ impl ServerStream {
         let body = RequestBody::new(self.body, Arc::clone(&self.link));
         (body, Responder::new(self.respond, self.link))
     }
+}
+
+async fn agree(
+    io: Coalesced,
+    flusher: &Flusher,
+    link: &Link,
+    config: &ServerConfig,
+) -> Result<Connection<Coalesced, Bytes>, Status> {
+    let mut handshake = std::pin::pin!(builder(config).handshake::<_, Bytes>(io));
+    std::future::poll_fn(|cx| {
+        let polled = handshake.as_mut().poll(cx);
+        // The client may wait for our SETTINGS before it says more.
+        match flusher.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, link, Stage::Http2))),
+            Poll::Ready(Ok(())) | Poll::Pending => polled.map_err(|error| {
+                let why = connection_error(&error, link, Stage::Http2);
+                flusher.explain_client(why, link.peer())
+            }),
+        }
+    })
+    .await
 }
 
 fn builder(config: &ServerConfig) -> Builder {

@@ -1,6 +1,7 @@
 //! The engine against itself, over the in-memory pipe.
 
 mod ends;
+mod preface;
 
 use std::future::poll_fn;
 use std::sync::Arc;
