@@ -25,6 +25,12 @@ const TOOL: go::Tool = go::Tool {
         "github.com/summerwind/h2spec/cmd/h2spec",
         "github.com/summerwind/h2spec/cmd/h2specd",
     ],
+    pins: &[
+        ("github.com/summerwind/h2spec", "v2.2.1+incompatible"),
+        ("github.com/fatih/color", "v1.19.0"),
+        ("github.com/spf13/cobra", "v1.10.2"),
+        ("golang.org/x/net", "v0.62.0"),
+    ],
     programs: &["h2spec", "h2specd"],
 };
 

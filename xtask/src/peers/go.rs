@@ -18,6 +18,8 @@ pub(crate) struct Tool {
     pub(crate) version: &'static str,
     /// What `go install` is told, without the version.
     pub(crate) packages: &'static [&'static str],
+    /// Modules and versions that it builds with, where it does not say so itself.
+    pub(crate) pins: &'static [(&'static str, &'static str)],
     /// What it leaves behind.
     pub(crate) programs: &'static [&'static str],
 }
@@ -55,8 +57,13 @@ impl Tool {
             .env("GOBIN", &folder)
             .env("GOFLAGS", "-mod=mod")
             .args(["install", "-p", "1"]);
-        for package in self.packages {
-            command.arg(format!("{package}@{}", self.version));
+        if self.pins.is_empty() {
+            let versioned = |package| format!("{package}@{}", self.version);
+            command.args(self.packages.iter().map(versioned));
+        } else {
+            std::fs::write(folder.join("go.mod"), self.module())
+                .map_err(|error| format!("{}: {error}", folder.display()))?;
+            command.args(self.packages);
         }
         process::run(&mut command, INSTALL_BOUND)?;
         if self.is_installed() {
@@ -68,6 +75,15 @@ impl Tool {
                 folder.display()
             ))
         }
+    }
+
+    /// A module of our own around it: the only place where what it leaves open can be said.
+    fn module(&self) -> String {
+        let mut text = format!("module {}\n", self.name);
+        for (module, version) in self.pins {
+            text.push_str(&format!("require {module} {version}\n"));
+        }
+        text
     }
 
     /// A line for the list of foreign peers; `command` is the subcommand that installs it.

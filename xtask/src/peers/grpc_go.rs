@@ -16,6 +16,7 @@ const PROGRAMS: go::Tool = go::Tool {
         "google.golang.org/grpc/interop/client",
         "google.golang.org/grpc/interop/server",
     ],
+    pins: &[],
     programs: &["client", "server"],
 };
 
