@@ -1,6 +1,6 @@
 //! h2 alone, with the settings of its own.
 
-use super::ANSWER;
+use crate::program::ANSWER;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, client, server};

@@ -1,6 +1,6 @@
 //! Our transport. Beneath heads and messages it knows no gRPC either.
 
-use super::ANSWER;
+use crate::program::ANSWER;
 use bytes::Bytes;
 use std::error::Error;
 use std::future::poll_fn;
