@@ -1,6 +1,7 @@
 //! The cases by name, and those of streams. What is expected is fixed by the interop test descriptions.
 
 use crate::compressed_cases as compressed;
+use crate::extra;
 use crate::messages::{
     ECHO_INITIAL, ECHO_TRAILING, EchoStatus, ResponseParameters, StreamingInputCallRequest,
     StreamingOutputCallRequest, StreamingOutputCallResponse, TestServiceClient, payload, size,
@@ -22,6 +23,12 @@ const REQUEST_SUM: i32 = 74_922;
 /// What a case found wrong.
 #[derive(Clone, Debug)]
 pub struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,7 +78,10 @@ pub async fn run_case(channel: &Channel, name: &str) -> Verdict {
             compressed::client_compressed_streaming(&client).await
         }
         "server_compressed_streaming" => compressed::server_compressed_streaming(&client).await,
-        unknown => Err(Failure(format!("no case {unknown:?}"))),
+        other => match extra::run_case(channel, other).await {
+            Some(verdict) => verdict,
+            None => Err(Failure(format!("no case {other:?}"))),
+        },
     }
 }
 
@@ -91,8 +101,16 @@ pub(crate) fn expect_error<T: fmt::Debug>(
     result: Result<T, Status>,
     code: Code,
 ) -> Result<String, Failure> {
+    expect_failure(result, code).map(|status| status.message().to_owned())
+}
+
+/// An error of this code, or a failure; gives all of it.
+pub(crate) fn expect_failure<T: fmt::Debug>(
+    result: Result<T, Status>,
+    code: Code,
+) -> Result<Status, Failure> {
     match result {
-        Err(status) if status.code() == code => Ok(status.message().to_owned()),
+        Err(status) if status.code() == code => Ok(status),
         Err(status) => Err(Failure(format!("expected {code:?}, found {status}"))),
         Ok(value) => Err(Failure(format!("expected {code:?}, found {value:?}"))),
     }

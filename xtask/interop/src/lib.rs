@@ -2,6 +2,7 @@
 
 mod cases;
 mod compressed_cases;
+mod extra;
 mod flags;
 mod messages;
 mod service;

@@ -1,5 +1,6 @@
 //! The interop service.
 
+use crate::extra::{Extra, ExtraServiceServer};
 use crate::messages::{
     BoolValue, ECHO_INITIAL, ECHO_TRAILING, EchoStatus, Empty, ResponseParameters, SimpleRequest,
     SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
@@ -7,7 +8,9 @@ use crate::messages::{
     payload, size,
 };
 use std::time::Duration;
-use trunkline::server::{Receiver, RequestContext, ResponseCompression, Sender, Server};
+use trunkline::server::{
+    Receiver, RequestContext, ResponseCompression, Sender, Server, ServerKeepalive,
+};
 use trunkline::tls::ServerTls;
 use trunkline::{Code, Metadata, Response, Status};
 
@@ -26,7 +29,10 @@ impl Interop {
         };
         let server = builder
             .compression(ResponseCompression::prefer(["gzip"]))
+            // As often as may be: every case that is silent for a second shows that the client answers.
+            .keepalive(ServerKeepalive::every(Duration::from_secs(1)))
             .add_service(TestServiceServer::new(Self))
+            .add_service(ExtraServiceServer::new(Extra))
             .bind(address)
             .await?;
         server.serve().await

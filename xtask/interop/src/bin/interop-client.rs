@@ -2,7 +2,8 @@
 
 use std::error::Error;
 use std::process::ExitCode;
-use trunkline::client::Channel;
+use std::time::Duration;
+use trunkline::client::{Channel, Keepalive};
 use trunkline::tls::{ClientTls, Roots};
 use trunkline_interop::{Flags, run_case};
 
@@ -40,6 +41,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     if let Some(name) = flags.get("server_host_override") {
         builder = builder.authority(name);
     }
-    let outcome = run_case(&builder.build()?, case).await;
+    // A case that is silent for longer lives only if the server acknowledges a PING within a second.
+    let mut keepalive = Keepalive::every(Duration::from_secs(10));
+    keepalive.timeout = Duration::from_secs(1);
+    let channel = builder.keepalive(keepalive).build()?;
+    let outcome = run_case(&channel, case).await;
     Ok(outcome.map_err(|error| format!("{case}: {error}"))?)
 }
