@@ -2,6 +2,8 @@
 
 mod cases;
 mod go;
+mod grpc_js;
+mod grpcio;
 mod java;
 mod ours;
 mod peer;
@@ -16,7 +18,7 @@ use peer::{Installed, Peer, Security, ServerCommand};
 use std::path::Path;
 
 /// In the order of the report.
-const PEERS: &[&Peer] = &[&go::PEER, &java::PEER];
+const PEERS: &[&Peer] = &[&go::PEER, &java::PEER, &grpcio::PEER, &grpc_js::PEER];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let wanted = match Wanted::of(arguments) {

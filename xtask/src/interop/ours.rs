@@ -27,6 +27,18 @@ pub(super) fn build() -> Result<PathBuf, String> {
 
 pub(super) fn client(folder: &Path, call: &Call<'_>) -> Command {
     let mut command = Command::new(folder.join("interop-client"));
+    call_flags(&mut command, call);
+    command
+}
+
+pub(super) fn server(folder: &Path, listen: &Listen<'_>) -> Command {
+    let mut command = Command::new(folder.join("interop-server"));
+    listen_flags(&mut command, listen);
+    command
+}
+
+/// What every client of ours is told, on whatever library it is written.
+pub(super) fn call_flags(command: &mut Command, call: &Call<'_>) {
     command
         .arg("--server_host=127.0.0.1")
         .arg(format!("--server_port={}", call.port))
@@ -41,11 +53,10 @@ pub(super) fn client(folder: &Path, call: &Call<'_>) -> Command {
             .arg(format!("--ca_file={}", tls.ca.display()))
             .arg(format!("--server_host_override={name}"));
     }
-    command
 }
 
-pub(super) fn server(folder: &Path, listen: &Listen<'_>) -> Command {
-    let mut command = Command::new(folder.join("interop-server"));
+/// What every server of ours is told.
+pub(super) fn listen_flags(command: &mut Command, listen: &Listen<'_>) {
     command.arg(format!("--port={}", listen.port));
     if let Some(tls) = listen.tls {
         command
@@ -53,5 +64,4 @@ pub(super) fn server(folder: &Path, listen: &Listen<'_>) -> Command {
             .arg(format!("--tls_cert_file={}", tls.chain.display()))
             .arg(format!("--tls_key_file={}", tls.key.display()));
     }
-    command
 }

@@ -4,6 +4,7 @@ mod deny;
 pub(crate) mod go;
 mod grpc_go;
 mod grpc_java;
+pub(crate) mod scripts;
 
 use crate::{h2spec, outcome, plugin, process};
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ pub(crate) fn describe() -> Vec<String> {
         format!("openssl: {openssl}"),
         format!("grpc-go {GRPC_GO} interop client and server: {grpc_go}"),
         format!("grpc-java {GRPC_JAVA} interop clients and server: {grpc_java}"),
+        scripts::GRPCIO.describe(),
+        scripts::GRPC_JS.describe(),
         format!("cargo-deny: {deny}"),
     ];
     lines.push(h2spec::describe());
