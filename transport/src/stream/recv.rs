@@ -371,6 +371,7 @@ impl<T> RecvHalf<T> {
                 self.phase = Phase::NotGrpc(Box::new((seen, patience)));
             }
             Err(status) if status.is_unprocessed() && stream.may_restart() => {
+                stream.refused();
                 self.phase = Phase::Refused(status);
             }
             Err(status) => self.fail(status),

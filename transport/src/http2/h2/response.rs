@@ -160,6 +160,12 @@ impl ResponseStream {
         }
     }
 
+    /// The peer has refused the stream. Its place is free at once: the call may need it to go
+    /// out again.
+    pub(crate) fn refused(&mut self) {
+        self.give_back(false);
+    }
+
     /// Puts the call on a new stream, with all that was sent. Only once.
     pub(super) fn restart(
         &mut self,
@@ -177,10 +183,9 @@ impl ResponseStream {
             return;
         }
         self.state = State::Head(response);
-        let old_link = std::mem::replace(old_link, Arc::clone(link));
-        if let Some(old) = self.permit.replace(permit) {
-            old_link.retire(old);
-        }
+        *old_link = Arc::clone(link);
+        // The old one was given back when the stream was refused.
+        self.permit = Some(permit);
     }
 
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Status>> {
