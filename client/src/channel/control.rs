@@ -289,8 +289,9 @@ impl Control {
         };
         let address = subchannel.address.clone();
         tracing::info!(%address, connection = number.0, reason = why.message(), "connection closed");
-        if let Some(connection) = self.open.get(&number)
-            && connection.pings_too_often()
+        let known = self.open.get(&number);
+        let goodbye = known.is_some_and(ClientConnection::said_goodbye);
+        if known.is_some_and(ClientConnection::pings_too_often)
             && let Some(time) = self.settings.http2.keepalive.back_off()
         {
             tracing::warn!(%address, ?time, "the server was asked too often by keepalive: less from now on");
@@ -308,7 +309,11 @@ impl Control {
         if let Some(attempt) = self.attempts.remove(&id) {
             attempt.abort();
         }
-        subchannel.machine.lost(now, carried);
+        if goodbye {
+            subchannel.machine.left(now, carried);
+        } else {
+            subchannel.machine.lost(now, carried);
+        }
         if subchannel.machine.state() == State::TransientFailure {
             let attempts = subchannel.machine.attempts();
             let again = subchannel.machine.wake_at().map(|at| at - now);

@@ -11,7 +11,9 @@
 //! READY alone proves nothing: a peer may accept every connection only to close it. A connection has
 //! proven itself once it has carried a call, or has lived for the wait that a failed attempt would
 //! have cost. One that is lost before that *is* a failed attempt, and backoff goes on; after that it
-//! is replaced at once, and backoff starts over.
+//! is replaced at once, and backoff starts over. A peer that says goodbye (GOAWAY NO_ERROR) is
+//! believed once: the first connection that ends like that unproven is replaced at once too, so that
+//! a call which comes while a server is being restarted goes on to the next.
 //!
 //! `shutdown` leads from every state to SHUTDOWN, which nothing leaves.
 //! The machine is told the time and never reads a clock.
@@ -86,19 +88,33 @@ impl Machine {
         }
     }
 
+    /// The last connection is gone, and the peer had said goodbye. `carried` as for
+    /// [`lost`](Self::lost).
+    pub(crate) fn left(&mut self, now: Instant, carried: bool) {
+        if self.state == State::Ready && self.attempts <= 1 && !self.is_proven(now, carried) {
+            self.state = State::Idle;
+        } else {
+            self.lost(now, carried);
+        }
+    }
+
     /// The last connection is gone. `carried` says whether there was a call on it that the peer took.
     pub(crate) fn lost(&mut self, now: Instant, carried: bool) {
         if self.state != State::Ready {
             return;
         }
-        let since = self.ready_since.unwrap_or(now);
-        if carried || self.backoff.outlived(since, now) {
+        if self.is_proven(now, carried) {
             self.state = State::Idle;
             self.attempts = 0;
             self.backoff.reset();
         } else {
             self.back_off(now);
         }
+    }
+
+    fn is_proven(&self, now: Instant, carried: bool) -> bool {
+        let since = self.ready_since.unwrap_or(now);
+        carried || self.backoff.outlived(since, now)
     }
 
     fn back_off(&mut self, now: Instant) {
@@ -238,6 +254,34 @@ mod tests {
         }
         // After 0, 1, 2.6, 5.16, 9.256, 15.81, 26.3 and 43.1 s.
         assert_eq!(machine.attempts(), 8);
+    }
+
+    #[test]
+    fn a_goodbye_is_believed_once() {
+        let second = Duration::from_secs(1);
+        let t0 = Instant::now();
+        let mut machine = plain();
+        for (attempts, state) in [(1, State::Idle), (2, State::TransientFailure)] {
+            assert!(machine.connect(t0));
+            machine.connected(t0);
+            machine.left(t0, false);
+            assert_eq!((machine.state(), machine.attempts()), (state, attempts));
+        }
+        assert_eq!(machine.wake_at(), Some(t0 + second));
+        // After one that was of use it is believed again.
+        assert!(machine.tick(t0 + second) && machine.connect(t0 + second));
+        machine.connected(t0 + second);
+        machine.left(t0 + second, true);
+        assert_eq!((machine.state(), machine.attempts()), (State::Idle, 0));
+        assert!(machine.connect(t0 + second));
+        machine.connected(t0 + second);
+        machine.left(t0 + second, false);
+        assert_eq!(machine.state(), State::Idle);
+        // A lost connection is none that said goodbye.
+        machine.connect(t0 + second);
+        machine.connected(t0 + second);
+        machine.lost(t0 + second, false);
+        assert_eq!(machine.state(), State::TransientFailure);
     }
 
     #[test]

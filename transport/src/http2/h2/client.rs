@@ -14,7 +14,7 @@ use trunkline_core::{Code, Origin, Stage, Status};
 
 use super::cell::StreamCell;
 use super::driver::Driver;
-use super::error::{asks_for_calm, connection_error, is_misuse, stream_error};
+use super::error::{asks_for_calm, connection_error, is_misuse, says_goodbye, stream_error};
 use super::fields::{Fields, send_chunk};
 use super::io::coalesce;
 use super::link::{Link, Permit, Slots};
@@ -152,6 +152,13 @@ impl ClientConnection {
         self.0.link.pings_too_often()
     }
 
+    /// True once the peer has ended the connection with GOAWAY NO_ERROR: it is being restarted
+    /// perhaps, or balances load, and has nothing against another connection.
+    #[must_use]
+    pub fn said_goodbye(&self) -> bool {
+        self.0.link.said_goodbye()
+    }
+
     /// Opens nothing more; the socket closes when the last open stream has ended.
     pub fn close(&self) {
         let text = "the connection was closed by this side";
@@ -269,6 +276,9 @@ impl ClientConnection {
             tracing::debug!(peer = %link.peer().address(), %error, "the connection takes no more calls");
             if asks_for_calm(&error) {
                 link.set_too_much();
+            }
+            if says_goodbye(&error) {
+                link.set_goodbye();
             }
             link.drain(status.clone());
             self.0.slots.wake_all();

@@ -13,7 +13,7 @@ use trunkline_core::{Deadline, Stage, Status};
 use super::alive::{Alive, Liveness};
 use super::cell::Signal;
 use super::client::{Inner, NO_SETTINGS_YET, refresh, unavailable};
-use super::error::{asks_for_calm, connection_error, io_error, keepalive_error};
+use super::error::{asks_for_calm, connection_error, io_error, keepalive_error, says_goodbye};
 use super::io::{Coalesced, Flusher};
 use super::link::{Link, Permit, Slots};
 use super::pace::Pace;
@@ -110,7 +110,12 @@ impl Driver {
             self.link.drive_streams(&mut self.queue);
             match Pin::new(&mut self.connection).poll(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(None),
-                Poll::Ready(Err(error)) if is_clean_end(&error) => return Poll::Ready(None),
+                Poll::Ready(Err(error)) if is_clean_end(&error) => {
+                    if says_goodbye(&error) {
+                        self.link.set_goodbye();
+                    }
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(Err(error)) => {
                     if asks_for_calm(&error) {
                         self.link.set_too_much();
@@ -205,6 +210,9 @@ impl Driver {
             .map(|handle| handle.poll_ready(&mut Context::from_waker(Waker::noop())));
         match ready {
             Some(Poll::Ready(Err(error))) => {
+                if says_goodbye(&error) {
+                    self.link.set_goodbye();
+                }
                 connection_error(&error, &self.link, Stage::Response).with_unprocessed(true)
             }
             _ => text("closed by the server"),

@@ -86,6 +86,11 @@ pub(super) fn asks_for_calm(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM)
 }
 
+/// The peer goes away, and blames nobody.
+pub(super) fn says_goodbye(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
+}
+
 /// A stream that one side reset.
 pub(super) fn reset(reason: Reason, remote: bool, link: &Link, stage: Stage) -> Status {
     let number = u32::from(reason);

@@ -37,6 +37,8 @@ pub(crate) struct Link {
     pinged: AtomicBool,
     /// The peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM.
     too_much: AtomicBool,
+    /// The peer has said GOAWAY NO_ERROR.
+    goodbye: AtomicBool,
 }
 
 impl Link {
@@ -61,6 +63,7 @@ impl Link {
             abort: OnceLock::new(),
             pinged: AtomicBool::new(false),
             too_much: AtomicBool::new(false),
+            goodbye: AtomicBool::new(false),
         })
     }
 
@@ -207,6 +210,16 @@ impl Link {
     /// Whether the peer closed because of our PINGs, as far as can be told.
     pub(super) fn pings_too_often(&self) -> bool {
         self.pinged.load(Ordering::Acquire) && self.too_much.load(Ordering::Acquire)
+    }
+
+    /// The peer said GOAWAY NO_ERROR.
+    pub(super) fn set_goodbye(&self) {
+        self.goodbye.store(true, Ordering::Release);
+    }
+
+    /// Whether the peer said goodbye, as far as anybody has noticed.
+    pub(super) fn said_goodbye(&self) -> bool {
+        self.goodbye.load(Ordering::Acquire)
     }
 
     pub(super) fn is_open(&self) -> bool {
