@@ -6,12 +6,9 @@ use std::time::Duration;
 use trunkline::{Code, Origin};
 
 use crate::support::{
-    CANCEL, ENHANCE_YOUR_CALM, Event, NO_ERROR, Peer, REFUSED_STREAM, RawServer, Wire,
+    ALL, CANCEL, ENHANCE_YOUR_CALM, Event, NO_ERROR, Peer, REFUSED_STREAM, RawServer, Wire,
     channel_closes, data, goaway, headers, last_data, note, ping, reset, text, trailers, within,
 };
-
-/// The last stream of a GOAWAY that warns but refuses nothing yet.
-const ALL: u32 = (1 << 31) - 1;
 
 fn answer(stream: u32, words: &str) -> Wire {
     let head = Wire::from(headers(stream).status(200).grpc());

@@ -110,4 +110,6 @@ mod uploads;
 #[cfg(test)]
 mod windows;
 #[cfg(test)]
+mod wire;
+#[cfg(test)]
 mod world;

@@ -2,28 +2,89 @@
 
 use std::collections::VecDeque;
 
-/// Appends a field as a literal without indexing and without Huffman coding, unchecked: a test may
-/// send what no client would.
-pub(crate) fn write_field(block: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    block.push(0);
-    write_text(block, name);
-    write_text(block, value);
+/// How a field is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) table: Table,
+    pub(crate) huffman: bool,
 }
 
-fn write_text(block: &mut Vec<u8>, text: &[u8]) {
-    let mut rest = text.len();
-    if rest < 0x7f {
-        block.push(rest as u8);
-    } else {
-        block.push(0x7f);
-        rest -= 0x7f;
-        while rest >= 0x80 {
-            block.push((rest % 0x80) as u8 | 0x80);
-            rest /= 0x80;
+/// What becomes of a field that is written in full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// It stays out of the table.
+    #[default]
+    Without,
+    /// It goes into the table.
+    Incremental,
+    /// It stays out, here and at every hop.
+    Never,
+}
+
+/// Appends a field, unchecked: a test may send what no client would.
+pub(crate) fn write_field(block: &mut Vec<u8>, form: Form, name: &[u8], value: &[u8]) {
+    block.push(match form.table {
+        Table::Without => 0,
+        Table::Incremental => 0x40,
+        Table::Never => 0x10,
+    });
+    for text in [name, value] {
+        if form.huffman {
+            let coded = encode(text);
+            write_integer(block, 0x80, 7, coded.len());
+            block.extend(coded);
+        } else {
+            write_integer(block, 0, 7, text.len());
+            block.extend_from_slice(text);
         }
-        block.push(rest as u8);
     }
-    block.extend_from_slice(text);
+}
+
+/// Appends a field that a table holds.
+pub(crate) fn write_index(block: &mut Vec<u8>, index: usize) {
+    write_integer(block, 0x80, 7, index);
+}
+
+/// Appends a change of the dynamic table's size.
+pub(crate) fn write_resize(block: &mut Vec<u8>, bytes: usize) {
+    write_integer(block, 0x20, 5, bytes);
+}
+
+/// An integer behind these first bits (RFC 7541 §5.1).
+fn write_integer(block: &mut Vec<u8>, first: u8, prefix: u32, value: usize) {
+    let mask = (1_usize << prefix) - 1;
+    if value < mask {
+        block.push(first | value as u8);
+        return;
+    }
+    block.push(first | mask as u8);
+    let mut rest = value - mask;
+    while rest >= 0x80 {
+        block.push((rest % 0x80) as u8 | 0x80);
+        rest /= 0x80;
+    }
+    block.push(rest as u8);
+}
+
+/// HPACK's Huffman code, filled up with ones.
+fn encode(text: &[u8]) -> Vec<u8> {
+    let mut words = codes();
+    words.sort_by_key(|code| code.symbol);
+    let (mut coded, mut bits, mut length) = (Vec::new(), 0_u64, 0);
+    for byte in text {
+        let word = words[usize::from(*byte)];
+        bits = bits << word.length | u64::from(word.bits);
+        length += u32::from(word.length);
+        while length >= 8 {
+            length -= 8;
+            coded.push((bits >> length) as u8);
+        }
+        bits &= (1 << length) - 1;
+    }
+    if length > 0 {
+        coded.push((bits << (8 - length)) as u8 | 0xff >> length);
+    }
+    coded
 }
 
 /// Reads the header blocks of one direction of a connection, in order.
@@ -31,6 +92,10 @@ fn write_text(block: &mut Vec<u8>, text: &[u8]) {
 pub(crate) struct Decoder {
     table: VecDeque<(String, String)>,
     limit: usize,
+    /// What the other side may use of it at most.
+    allowed: usize,
+    /// The next block has to begin with a change to at most this.
+    reduced: Option<usize>,
     codes: Vec<Code>,
 }
 
@@ -47,7 +112,17 @@ impl Decoder {
         Self {
             table: VecDeque::new(),
             limit: 4096,
+            allowed: 4096,
+            reduced: None,
             codes: codes(),
+        }
+    }
+
+    /// The other side has acknowledged another HEADER_TABLE_SIZE.
+    pub(crate) fn allow(&mut self, bytes: usize) {
+        self.allowed = bytes;
+        if bytes < self.limit {
+            self.reduced = Some(self.reduced.unwrap_or(bytes).min(bytes));
         }
     }
 
@@ -55,12 +130,19 @@ impl Decoder {
     pub(crate) fn read(&mut self, block: &[u8]) -> Vec<(String, String)> {
         let mut fields = Vec::new();
         let mut rest = block;
+        if let Some(most) = self.reduced.take() {
+            assert_eq!(block[0] & 0xe0, 0x20, "the table has to shrink first");
+            let first = integer(&mut &block[..], 5);
+            assert!(first <= most, "{first} of {most} bytes of table");
+        }
         while let Some(first) = rest.first().copied() {
             if first & 0x80 != 0 {
                 let index = integer(&mut rest, 7);
                 fields.push(self.entry(index));
             } else if first & 0xe0 == 0x20 {
+                assert!(fields.is_empty(), "too late for a change of the table");
                 self.limit = integer(&mut rest, 5);
+                assert!(self.limit <= self.allowed, "{} bytes of table", self.limit);
                 self.evict();
             } else {
                 let indexed = first & 0x40 != 0;
@@ -222,7 +304,34 @@ fn blocks_are_read() {
     assert_eq!(fields[3..], [authority, field("cache-control", "no-cache")]);
     let mut block = Vec::new();
     let long = "x".repeat(1000);
-    write_field(&mut block, b"name", long.as_bytes());
-    write_field(&mut block, b"a", b"");
+    write_field(&mut block, Form::default(), b"name", long.as_bytes());
+    write_field(&mut block, Form::default(), b"a", b"");
     assert_eq!(decoder.read(&block), [field("name", &long), field("a", "")]);
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let mut decoder = Decoder::new();
+    let every: String = (0..128_u8).map(char::from).collect();
+    for table in [Table::Without, Table::Incremental, Table::Never] {
+        for huffman in [false, true] {
+            let mut block = Vec::new();
+            write_field(&mut block, Form { table, huffman }, b"x", every.as_bytes());
+            let field = ("x".to_owned(), every.clone());
+            assert_eq!(decoder.read(&block), [field], "{table:?} {huffman}");
+        }
+    }
+    // RFC 7541, Appendix C.4.1.
+    let coded = encode(b"www.example.com");
+    let expected = [
+        0xf1, 0xe3, 0xc2, 0xe5, 0xf2, 0x3a, 0x6b, 0xa0, 0xab, 0x90, 0xf4, 0xff,
+    ];
+    assert_eq!(coded, expected);
+    let mut block = Vec::new();
+    write_resize(&mut block, 1_337);
+    write_index(&mut block, 8);
+    assert_eq!(
+        decoder.read(&block),
+        [(":status".to_owned(), "200".to_owned())]
+    );
 }

@@ -13,6 +13,7 @@
 
 mod dark;
 mod frame;
+mod headers;
 mod hpack;
 mod peer;
 mod raw_server;
@@ -23,9 +24,11 @@ use std::time::Duration;
 
 pub(crate) use dark::Path;
 pub(crate) use frame::*;
-pub(crate) use peer::{Event, Exchange, Peer};
+pub(crate) use headers::{Headers, headers, request, trailers};
+pub(crate) use hpack::{Form, Table};
+pub(crate) use peer::{Event, Exchange, Peer, Reaction};
 pub(crate) use raw_server::{RawServer, channel_closes};
-pub(crate) use served::{Heard, Served};
+pub(crate) use served::{Heard, RETURNED, Served};
 use trunkline::codegen::prost::Message;
 use trunkline_test_protos::echo::Note;
 
@@ -38,6 +41,19 @@ pub(crate) async fn within<F: IntoFuture>(wanted: impl fmt::Display, future: F) 
         Ok(output) => output,
         Err(_elapsed) => panic!("waited {LIMIT:?} in vain for {wanted}"),
     }
+}
+
+/// What a connection of a test runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// A pipe in this process.
+    Memory,
+    /// Loopback.
+    Tcp,
+}
+
+impl Over {
+    pub(crate) const BOTH: [Self; 2] = [Self::Memory, Self::Tcp];
 }
 
 /// A note with this text.

@@ -8,12 +8,13 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use trunkline::transport::BoxIo;
 
-use super::frame::{self, Fields, Wire, raw, settings};
+use super::frame::{self, Wire, raw, settings};
+use super::headers::Fields;
 use super::hpack::Decoder;
 use super::{LIMIT, within};
 
 /// What a client's connection begins with (RFC 9113 §3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A scripted peer, client or server.
 ///
@@ -37,6 +38,14 @@ pub(crate) struct Peer {
     pub(crate) pinged: Vec<tokio::time::Instant>,
     /// What WINDOW_UPDATEs have added, per stream.
     pub(crate) credit: HashMap<u32, u64>,
+    /// What the other side's SETTINGS say now.
+    pub(crate) settings: HashMap<u16, u32>,
+    /// Payloads of acknowledged PINGs that no test has asked for yet.
+    pongs: VecDeque<Vec<u8>>,
+    /// SETTINGS of ours whose acknowledgement has come, and those that a test has asked for.
+    settled: (usize, usize),
+    /// The longest payload of a DATA frame since a test has last looked.
+    pub(crate) largest_data: usize,
 }
 
 /// Something that the other side did.
@@ -48,6 +57,17 @@ pub(crate) enum Event {
     /// Last stream, code, text.
     GoAway(u32, u32, String),
     Closed,
+}
+
+/// How the other side took something that was wrong, or odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    /// Not at all.
+    Ignored,
+    /// RST_STREAM with this code.
+    Stream(u32),
+    /// GOAWAY with this code, and the end of the connection.
+    Connection(u32),
 }
 
 /// All that came on one stream.
@@ -90,6 +110,10 @@ impl Peer {
             acknowledges: true,
             pinged: Vec::new(),
             credit: HashMap::new(),
+            settings: HashMap::new(),
+            pongs: VecDeque::new(),
+            settled: (0, 0),
+            largest_data: 0,
         }
     }
 
@@ -179,6 +203,82 @@ impl Peer {
         }
     }
 
+    /// The acknowledgement of a PING; the first one that no test has asked for yet must be this.
+    pub(crate) async fn expect_pong(&mut self, payload: [u8; 8]) {
+        let wanted = format!("the acknowledgement of PING {payload:02x?}");
+        while self.pongs.is_empty() {
+            self.step_for(&wanted).await;
+        }
+        assert_eq!(self.pongs.pop_front().as_deref(), Some(&payload[..]));
+    }
+
+    /// The acknowledgement of the oldest SETTINGS that no test has asked after yet.
+    pub(crate) async fn expect_settled(&mut self) {
+        while self.settled.0 == self.settled.1 {
+            self.step_for("the acknowledgement of SETTINGS").await;
+        }
+        self.settled.1 += 1;
+    }
+
+    /// Sends SETTINGS and waits until they count on the other side.
+    pub(crate) async fn settle(&mut self, values: &[(u16, u32)]) {
+        self.send(settings(values)).await;
+        self.settled.1 = self.settled.0;
+        self.expect_settled().await;
+        for (name, value) in values {
+            if *name == frame::HEADER_TABLE_SIZE {
+                self.decoder.allow(*value as usize);
+            }
+        }
+    }
+
+    /// Everything that the other side has sent so far has been read: it answers a PING.
+    pub(crate) async fn catch_up(&mut self) {
+        self.pongs.clear();
+        self.send(frame::ping_with(*b"catch up")).await;
+        self.expect_pong(*b"catch up").await;
+    }
+
+    /// What has come and no test has asked for, up to now.
+    pub(crate) async fn drain(&mut self) -> Vec<Event> {
+        self.catch_up().await;
+        self.pending.drain(..).collect()
+    }
+
+    /// How the other side took what was sent last.
+    pub(crate) async fn reaction(&mut self) -> Reaction {
+        // An engine may write acknowledgements before anything else, so a second one is waited for.
+        for _ in 0..2 {
+            self.pongs.clear();
+            self.send(frame::ping_with(*b"reaction")).await;
+            while self.pongs.is_empty() && !self.closed {
+                match tokio::time::timeout(LIMIT, self.step()).await {
+                    Ok(event) => self.pending.extend(event),
+                    Err(_elapsed) => panic!("no reaction; heard: {:#?}", self.heard),
+                }
+            }
+        }
+        let mut reaction = Reaction::Ignored;
+        self.pending.retain(|event| {
+            match event {
+                Event::GoAway(_, code, _) => reaction = Reaction::Connection(*code),
+                Event::Reset(_, code) if reaction == Reaction::Ignored => {
+                    reaction = Reaction::Stream(*code);
+                }
+                Event::Closed => assert!(matches!(reaction, Reaction::Connection(_))),
+                Event::Headers(..) | Event::Data(..) | Event::Reset(..) => return true,
+            }
+            false
+        });
+        reaction
+    }
+
+    /// Nothing has come on any stream but what the test has asked for, up to now.
+    pub(crate) async fn expect_nothing(&mut self) {
+        self.catch_up().await;
+        assert!(self.pending.is_empty(), "{:?}", self.pending);
+    }
+
     /// GOAWAY, whatever else comes before it: last stream, code, text.
     pub(crate) async fn expect_goaway(&mut self) -> (u32, u32, String) {
         loop {
@@ -261,24 +361,40 @@ impl Peer {
         }
     }
 
+    /// Reads one more frame, while something else than an event is waited for.
+    async fn step_for(&mut self, wanted: &str) {
+        match tokio::time::timeout(LIMIT, self.step()).await {
+            Ok(Some(Event::Closed)) => self.fail(wanted, &Event::Closed),
+            Ok(event) => self.pending.extend(event),
+            Err(_elapsed) => panic!("no {wanted} within {LIMIT:?}; heard: {:#?}", self.heard),
+        }
+    }
+
     /// Reads up to the next event. Cancel safe.
     async fn read(&mut self) -> Event {
         loop {
-            if self.closed {
-                return Event::Closed;
-            }
-            while let Some((kind, flags, stream, payload)) = self.take_frame() {
-                if let Some(event) = self.understand(kind, flags, stream, &payload).await {
-                    self.hear(format!("{event:?}"));
-                    return event;
-                }
-            }
-            match self.io.read_buf(&mut self.buffer).await {
-                Ok(1..) => {}
-                Ok(0) => self.close("end of file".to_owned()),
-                Err(error) => self.close(error.to_string()),
+            if let Some(event) = self.step().await {
+                return event;
             }
         }
+    }
+
+    /// Reads one frame, or some bytes of it.
+    async fn step(&mut self) -> Option<Event> {
+        if self.closed {
+            return Some(Event::Closed);
+        }
+        if let Some((kind, flags, stream, payload)) = self.take_frame() {
+            let event = self.understand(kind, flags, stream, &payload).await?;
+            self.hear(format!("{event:?}"));
+            return Some(event);
+        }
+        match self.io.read_buf(&mut self.buffer).await {
+            Ok(1..) => {}
+            Ok(0) => self.close("end of file".to_owned()),
+            Err(error) => self.close(error.to_string()),
+        }
+        None
     }
 
     fn close(&mut self, how: String) {
@@ -314,25 +430,21 @@ impl Peer {
         payload: &[u8],
     ) -> Option<Event> {
         let end = flags & frame::END_STREAM != 0;
+        let payload = strip(kind, flags, payload);
         let word = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
         match kind {
-            frame::DATA => Some(Event::Data(stream, payload.to_vec(), end)),
+            frame::DATA => {
+                self.largest_data = self.largest_data.max(payload.len());
+                Some(Event::Data(stream, payload.to_vec(), end))
+            }
             frame::HEADERS => {
-                assert_eq!(
-                    flags & (frame::PADDED | frame::PRIORITY),
-                    0,
-                    "h2 sends neither"
-                );
                 let mut block = payload.to_vec();
                 if flags & frame::END_HEADERS == 0 {
                     block.extend(self.continuation().await);
                 }
                 self.heads += 1;
-                Some(Event::Headers(
-                    stream,
-                    Fields(self.decoder.read(&block)),
-                    end,
-                ))
+                let fields = Fields(self.decoder.read(&block));
+                Some(Event::Headers(stream, fields, end))
             }
             frame::RST_STREAM => Some(Event::Reset(stream, word(0))),
             frame::GOAWAY => {
@@ -340,6 +452,11 @@ impl Peer {
                 Some(Event::GoAway(word(0), word(4), text))
             }
             frame::SETTINGS if flags & frame::ACK == 0 => {
+                for entry in payload.chunks_exact(6) {
+                    let name = u16::from_be_bytes([entry[0], entry[1]]);
+                    let value = entry[2..].try_into().map(u32::from_be_bytes).unwrap();
+                    self.settings.insert(name, value);
+                }
                 self.send(raw(frame::SETTINGS, frame::ACK, 0, &[])).await;
                 None
             }
@@ -347,7 +464,15 @@ impl Peer {
                 *self.credit.entry(stream).or_default() += u64::from(word(0));
                 None
             }
-            frame::PING if flags & frame::ACK == 0 => {
+            frame::SETTINGS => {
+                self.settled.0 += 1;
+                None
+            }
+            frame::PING if flags & frame::ACK != 0 => {
+                self.pongs.push_back(payload.to_vec());
+                None
+            }
+            frame::PING => {
                 self.pinged.push(tokio::time::Instant::now());
                 if self.acknowledges {
                     self.send(raw(frame::PING, frame::ACK, 0, payload)).await;
@@ -379,6 +504,21 @@ impl Peer {
     fn fail(&self, wanted: impl fmt::Display, got: &Event) -> ! {
         panic!("expected {wanted}, got {got:?}; heard: {:#?}", self.heard)
     }
+}
+
+/// The payload without padding and the fields of priority.
+fn strip(kind: u8, flags: u8, payload: &[u8]) -> &[u8] {
+    let mut rest = payload;
+    if !matches!(kind, frame::DATA | frame::HEADERS) {
+        return rest;
+    }
+    if flags & frame::PADDED != 0 {
+        rest = &rest[1..rest.len() - usize::from(rest[0])];
+    }
+    if kind == frame::HEADERS && flags & frame::PRIORITIZED != 0 {
+        rest = &rest[5..];
+    }
+    rest
 }
 
 impl Exchange {

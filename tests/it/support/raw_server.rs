@@ -7,7 +7,7 @@ use trunkline::transport::memory::{self, MemoryListener};
 use trunkline::transport::{BoxIo, Listener};
 use trunkline_test_protos::echo::EchoClient;
 
-use super::{Peer, within};
+use super::{Over, Peer, within};
 
 /// Where the channel of a test connects to.
 pub(crate) struct RawServer(Socket);
@@ -43,6 +43,29 @@ impl RawServer {
             EchoClient::new(channel),
             address,
         )
+    }
+
+    /// Reached in this way.
+    pub(crate) async fn over(over: Over, name: &str) -> (Self, EchoClient) {
+        Self::over_with(over, name, |channel| channel).await
+    }
+
+    /// The same, with options for the channel.
+    pub(crate) async fn over_with(
+        over: Over,
+        name: &str,
+        options: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
+    ) -> (Self, EchoClient) {
+        let (server, builder) = match over {
+            Over::Memory => Self::builder(name),
+            Over::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap().to_string();
+                let builder = Channel::builder(address).insecure();
+                (Self(Socket::Tcp(listener)), builder)
+            }
+        };
+        (server, EchoClient::new(options(builder).build().unwrap()))
     }
 
     /// The next connection, with HTTP/2 begun and empty SETTINGS sent.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use trunkline::server::{self, RequestContext, ServerBuilder, ServerHandle, ServerStats};
@@ -11,19 +12,30 @@ use trunkline::transport::{Address, BoxIo, Connector};
 use trunkline::{Response, Server, Status};
 use trunkline_test_protos::echo::{Echo, EchoServer, Note};
 
-use super::{LIMIT, Peer, within};
+use super::{LIMIT, Over, Peer, within};
 
-/// A server of ours with the Echo service, in memory.
+/// A server of ours with the Echo service.
 pub(crate) struct Served {
-    connector: MemoryConnector,
+    door: Door,
     pub(crate) handle: ServerHandle,
     heard: mpsc::UnboundedReceiver<Heard>,
     task: JoinHandle<Result<(), Status>>,
 }
 
+/// The metadata that `once` sends back.
+pub(crate) const RETURNED: &str = "x-returned";
+
+/// How its clients reach it.
+enum Door {
+    Memory(MemoryConnector),
+    Tcp(Address),
+}
+
 /// What a handler got from its client.
 #[derive(Debug)]
 pub(crate) enum Heard {
+    /// `expand` was called off while it answered.
+    Dropped,
     Message(Note),
     /// `recv` gave `None`: the client says that this was all.
     End,
@@ -41,13 +53,36 @@ impl Served {
 
     pub(crate) fn with(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let (connector, listener) = memory::pair("served");
-        let (tell, heard) = mpsc::unbounded_channel();
-        let builder = Server::insecure().add_service(EchoServer::new(Witness(tell)));
+        let (builder, heard) = witnessed();
         let server = configure(builder).listen(listener).unwrap();
-        let handle = server.handle();
+        Self::run(Door::Memory(connector), server, heard)
+    }
+
+    /// Reached in this way.
+    pub(crate) async fn over(over: Over) -> Self {
+        Self::over_with(over, |builder| builder).await
+    }
+
+    /// The same, configured.
+    pub(crate) async fn over_with(
+        over: Over,
+        configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    ) -> Self {
+        match over {
+            Over::Memory => Self::with(configure),
+            Over::Tcp => {
+                let (builder, heard) = witnessed();
+                let server = configure(builder).bind("127.0.0.1:0").await.unwrap();
+                let door = Door::Tcp(server.local_address().clone());
+                Self::run(door, server, heard)
+            }
+        }
+    }
+
+    fn run(door: Door, server: Server, heard: mpsc::UnboundedReceiver<Heard>) -> Self {
         Self {
-            connector,
-            handle,
+            door,
+            handle: server.handle(),
             heard,
             task: tokio::spawn(server.serve()),
         }
@@ -61,9 +96,17 @@ impl Served {
     /// The same, with nothing said yet.
     pub(crate) async fn connect_io(&self) -> BoxIo {
         let address = Address::Memory("served".into());
-        within("the server to accept", self.connector.connect(&address))
-            .await
-            .unwrap()
+        let connected = async {
+            match &self.door {
+                Door::Memory(connector) => connector.connect(&address).await.unwrap(),
+                Door::Tcp(address) => {
+                    let stream = TcpStream::connect(address.to_string()).await.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    BoxIo::new(stream)
+                }
+            }
+        };
+        within("the server to accept", connected).await
     }
 
     /// What a handler saw next.
@@ -112,6 +155,12 @@ impl Served {
     }
 }
 
+fn witnessed() -> (ServerBuilder, mpsc::UnboundedReceiver<Heard>) {
+    let (tell, heard) = mpsc::unbounded_channel();
+    let builder = Server::insecure().add_service(EchoServer::new(Witness(tell)));
+    (builder, heard)
+}
+
 /// Echoes, and tells the test what it hears.
 struct Witness(mpsc::UnboundedSender<Heard>);
 
@@ -137,10 +186,25 @@ impl Witness {
     }
 }
 
+/// Tells of a handler that did not come to its end.
+struct Watch<'a>(Option<&'a mpsc::UnboundedSender<Heard>>);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if let Some(tell) = self.0 {
+            let _ = tell.send(Heard::Dropped);
+        }
+    }
+}
+
 impl Echo for Witness {
-    async fn once(&self, _: &RequestContext, request: Note) -> Result<Response<Note>, Status> {
+    async fn once(&self, cx: &RequestContext, request: Note) -> Result<Response<Note>, Status> {
         self.tell(Heard::Message(request.clone()));
-        Ok(request.into())
+        let mut response = Response::from(request);
+        if let Some(value) = cx.metadata().get(RETURNED) {
+            response.headers_mut().insert(RETURNED, value)?;
+        }
+        Ok(response)
     }
 
     async fn expand(
@@ -150,6 +214,7 @@ impl Echo for Witness {
         mut responses: server::Sender<Note>,
     ) -> Result<(), Status> {
         self.tell(Heard::Message(request.clone()));
+        let mut watch = Watch(Some(&self.0));
         for number in 0..request.number {
             let each = Note {
                 number,
@@ -157,6 +222,7 @@ impl Echo for Witness {
             };
             responses.send(&each).await?;
         }
+        watch.0 = None;
         Ok(())
     }
 
