@@ -44,6 +44,8 @@ mod goaway;
 mod handlers;
 #[cfg(test)]
 mod health;
+#[cfg(target_os = "linux")]
+mod hostile;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! ```
 
 mod dark;
+mod flood;
 mod frame;
 mod headers;
 mod hpack;
@@ -23,6 +24,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub(crate) use dark::Path;
+pub(crate) use flood::{Flood, Pushed, Tally};
 pub(crate) use frame::*;
 pub(crate) use headers::{Headers, headers, request, trailers};
 pub(crate) use hpack::{Form, Table};
