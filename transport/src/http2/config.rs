@@ -11,6 +11,11 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes all streams of a connection together may receive; see [`connection_window`].
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 
+/// Bytes of one stream that h2 may hold for a peer whose windows are open and whose socket is full,
+/// on top of what is handed to it at once. h2's own 400 KiB on each of 256 streams are a hundred
+/// megabytes for one client that does not read; nobody who reads gains by them.
+pub(super) const SEND_BUFFER: usize = 64 * 1024;
+
 /// The largest window that HTTP/2 knows (RFC 9113 §6.9.1).
 const MAX_WINDOW: u32 = (1 << 31) - 1;
 

@@ -19,7 +19,7 @@ use super::fields::{Fields, send_chunk};
 use super::io::coalesce;
 use super::link::{Link, Permit, Slots};
 use super::response::{RequestStream, ResponseStream};
-use crate::http2::config::{connection_window, max_frame, stream_window};
+use crate::http2::config::{SEND_BUFFER, connection_window, max_frame, stream_window};
 use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
 use crate::{BoxIo, Peer};
@@ -303,6 +303,7 @@ fn builder(config: &ClientConfig) -> Builder {
         .initial_connection_window_size(connection_window(config.connection_window_bytes, 0, 0))
         .max_frame_size(max_frame(config.max_frame_bytes))
         .max_header_list_size(config.max_header_list_bytes)
+        .max_send_buffer_size(SEND_BUFFER)
         .data_frame_budget(config.small_data_budget_bytes)
         .enable_push(false)
         .initial_max_send_streams(NO_SETTINGS_YET)

@@ -23,7 +23,7 @@ use super::link::Link;
 use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
-use crate::http2::config::{connection_window, max_frame, max_streams, stream_window};
+use crate::http2::config::{SEND_BUFFER, connection_window, max_frame, max_streams, stream_window};
 use crate::linger::linger;
 use crate::{BoxIo, Peer, now};
 
@@ -344,6 +344,7 @@ fn builder(config: &ServerConfig) -> Builder {
         .max_concurrent_streams(max_streams)
         .max_frame_size(max_frame(config.max_frame_bytes))
         .max_header_list_size(config.max_header_list_bytes)
+        .max_send_buffer_size(SEND_BUFFER)
         .data_frame_budget(config.small_data_budget_bytes)
         .max_concurrent_reset_streams(REMEMBERED_RESETS)
         .reset_stream_duration(RESET_MEMORY)
