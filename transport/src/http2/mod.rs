@@ -23,7 +23,7 @@ pub use h2::{
 
 pub use keepalive::{Keepalive, ServerKeepalive};
 
-pub(crate) use h2::Head;
+pub(crate) use h2::{Head, Interim};
 
 /// What the head of a request is made of, besides what is the same for every call.
 #[derive(Clone, Copy, Debug)]

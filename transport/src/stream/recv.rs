@@ -15,7 +15,7 @@ use super::Decompress;
 use super::hook::{MessageHooks, Tap};
 use super::source::{Source, from_server};
 use crate::http2::{
-    ClientConnection, Head, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
+    ClientConnection, Head, Interim, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
 };
 use crate::{Timer, now};
 
@@ -40,6 +40,8 @@ pub struct RecvHalf<T> {
     answered: bool,
     /// Client: the answer began with headers, which are here.
     has_headers: bool,
+    /// Client: what came before it.
+    interim: Interim,
     /// Those who look at the messages; most halves have none.
     tap: Option<Box<Tap<T>>>,
 }
@@ -103,6 +105,7 @@ impl<T> RecvHalf<T> {
             trailers: Metadata::new(),
             answered: false,
             has_headers: false,
+            interim: Interim::default(),
             tap: None,
         }
     }
@@ -347,7 +350,7 @@ impl<T> RecvHalf<T> {
             self.phase = Phase::Messages;
             return Poll::Ready(());
         };
-        match ready!(stream.poll_head(cx)) {
+        match ready!(stream.poll_head(&mut self.interim, cx)) {
             Ok(Head::Stream(headers, encoding)) => {
                 self.answered = true;
                 if let Some(tap) = &self.tap {

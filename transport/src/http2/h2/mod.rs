@@ -8,6 +8,7 @@ mod driver;
 mod error;
 mod fields;
 mod heard;
+mod interim;
 mod io;
 mod link;
 mod pace;
@@ -23,4 +24,5 @@ pub use request::{RequestBody, Responder, SharedStream};
 pub use response::{RequestStream, ResponseStream};
 pub use server::{ServerConnection, ServerStream};
 
+pub(crate) use interim::Interim;
 pub(crate) use response::Head;

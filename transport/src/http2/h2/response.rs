@@ -1,6 +1,5 @@
 //! A client's stream: its sending side and its receiving side, untyped.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -14,6 +13,7 @@ use super::body::Body;
 use super::cell::StreamCell;
 use super::error::stream_error;
 use super::fields;
+use super::interim::{Interim, MAX_INTERIM, NoHead};
 use super::link::{Link, Permit};
 use crate::stream::Decompress;
 
@@ -188,13 +188,20 @@ impl ResponseStream {
         self.permit = Some(permit);
     }
 
-    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Status>> {
+    pub(crate) fn poll_head(
+        &mut self,
+        interim: &mut Interim,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Head, Status>> {
         let State::Head(response) = &mut self.state else {
             return Poll::Ready(Err(already_ended()));
         };
-        match Pin::new(response).poll(cx) {
+        match interim.poll(response, cx) {
             Poll::Pending => self.stream.poll_local(cx).map(Err),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(self.stream.error(&error))),
+            Poll::Ready(Err(NoHead::Failed(error))) => Poll::Ready(Err(self.stream.error(&error))),
+            Poll::Ready(Err(NoHead::TooManyInterim)) => {
+                Poll::Ready(Err(too_many_interim(self.stream.link())))
+            }
             Poll::Ready(Ok(response)) => {
                 let (head, recv) = response.into_parts();
                 let body = Body::new(recv);
@@ -322,6 +329,16 @@ impl Stream {
         };
         local.unwrap_or_else(|| stream_error(error, self.link(), Stage::Response))
     }
+}
+
+/// Not the transport's fault, and not worth a retry: the server answers so.
+fn too_many_interim(link: &Link) -> Status {
+    let server = link.peer().address();
+    let text =
+        format!("the server at {server} sent more than {MAX_INTERIM} interim (1xx) responses");
+    Status::internal(text)
+        .with_origin(Origin::Transport)
+        .with_stage(Stage::Response)
 }
 
 /// Never seen by users: the half above remembers how its stream ended.
