@@ -2,10 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use trunkline_transport::BoxListener;
 use trunkline_transport::credentials::BoxCredentials;
+use trunkline_transport::{BoxListener, now};
 
 use super::stats::{ConnectionGuard, ListenerGuard};
 use super::{Shared, connection};
@@ -32,6 +32,7 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>) {
     let address = listener.address();
     tracing::debug!(%address, "listening");
     let mut pause = Pause::default();
+    let mut refusals = Seldom::default();
     while let Some(accepted) = shared.drain.unless(listener.accept()).await {
         match accepted {
             Ok((io, from)) => {
@@ -42,15 +43,23 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>) {
                         tokio::spawn(connection::run(io, from, credentials, guard, shared));
                     }
                     None => {
-                        let limit = shared.limits.max_connections;
-                        tracing::warn!(%address, %from, limit, "connection refused: too many");
+                        if let Some(more) = refusals.tell(now()) {
+                            let limit = shared.limits.max_connections;
+                            tracing::warn!(
+                                %address, %from, limit, more, "connection refused: too many"
+                            );
+                        }
                     }
                 }
             }
             Err(error) => {
                 shared.counters.accept_failed();
                 let wait = pause.after(&error);
-                tracing::warn!(%address, %error, pause = ?wait, "accept failed");
+                if wait.is_zero() {
+                    tracing::debug!(%address, %error, "a connection was gone before it was taken");
+                } else {
+                    tracing::warn!(%address, %error, pause = ?wait, "accept failed");
+                }
                 // Even a pause of nothing lets other tasks run.
                 let slept = async {
                     tokio::task::yield_now().await;
@@ -88,6 +97,28 @@ impl Pause {
     }
 }
 
+/// Keeps what clients can bring about as often as they like from filling the log.
+///
+/// Shape: at most one line a second, which says how many more there were since the last one.
+#[derive(Debug, Default)]
+struct Seldom {
+    told: Option<Instant>,
+    kept: u64,
+}
+
+impl Seldom {
+    /// One more: how many were kept back since the last line, if it is time for the next one.
+    fn tell(&mut self, now: Instant) -> Option<u64> {
+        let quiet = self.told.and_then(|told| told.checked_add(LONGEST_PAUSE));
+        if quiet.is_some_and(|until| now < until) {
+            self.kept += 1;
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.kept))
+    }
+}
+
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -101,8 +132,18 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::time::{Duration, Instant};
 
-    use super::Pause;
+    use super::{Pause, Seldom};
+
+    #[test]
+    fn refusals_are_told_once_a_second_and_counted_between() {
+        let mut refusals = Seldom::default();
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let told = [0, 1, 999, 1_000, 1_001, 5_000].map(|millis| refusals.tell(at(millis)));
+        assert_eq!(told, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
 
     #[test]
     fn pauses_grow_to_a_second_and_one_lost_connection_costs_none() {
