@@ -12,7 +12,11 @@ const TESTS: &[(&str, &str, &[&str])] = &[
     (
         "trunkline",
         "it",
-        &["answered_and_then_cancelled_calls", "tls::slow::"],
+        &[
+            "answered_and_then_cancelled_calls",
+            "tls::slow::",
+            "hostile::",
+        ],
     ),
     (
         "trunkline-codegen",

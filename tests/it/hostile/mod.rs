@@ -9,6 +9,8 @@
 
 mod control;
 mod data;
+mod door;
 mod headers;
 mod resets;
+mod slow_readers;
 mod victim;

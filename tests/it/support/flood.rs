@@ -27,8 +27,8 @@ pub(crate) struct Tally {
     pub(crate) frames: BTreeMap<u8, u64>,
     /// RST_STREAM by code.
     pub(crate) resets: BTreeMap<u32, u64>,
-    /// Answers to our PINGs and SETTINGS.
-    pub(crate) acknowledged: u64,
+    /// Answers to our PINGs.
+    pub(crate) pongs: u64,
     /// Bytes of DATA.
     pub(crate) data_bytes: u64,
     /// The code of the last GOAWAY, and its text.
@@ -161,16 +161,24 @@ async fn open(address: &str, values: &[(u16, u32)]) -> (OwnedReadHalf, OwnedWrit
     (read, write)
 }
 
-/// Reads up to the server's SETTINGS, and acknowledges them.
+/// Reads up to the server's SETTINGS, acknowledges them, and waits until it has opened the
+/// connection's window: what is more than 64 KiB before would be a fault.
 async fn greet(read: &mut OwnedReadHalf, write: &mut OwnedWriteHalf) {
     let greeting = async {
-        let mut head = [0; 9];
-        read.read_exact(&mut head).await?;
-        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
-        read.read_exact(&mut payload).await?;
-        assert_eq!((head[3], head[4]), (frame::SETTINGS, 0), "SETTINGS first");
-        let ack = raw(frame::SETTINGS, frame::ACK, 0, &[]);
-        write.write_all(&ack.0).await
+        let mut last = None;
+        while last != Some(frame::WINDOW_UPDATE) {
+            let mut head = [0; 9];
+            read.read_exact(&mut head).await?;
+            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+            read.read_exact(&mut payload).await?;
+            if last.is_none() {
+                assert_eq!((head[3], head[4]), (frame::SETTINGS, 0), "SETTINGS first");
+                let ack = raw(frame::SETTINGS, frame::ACK, 0, &[]);
+                write.write_all(&ack.0).await?;
+            }
+            last = Some(head[3]);
+        }
+        Ok(())
     };
     let greeted: io::Result<()> = within("the server's SETTINGS", greeting).await;
     greeted.unwrap();
@@ -215,7 +223,7 @@ impl Tally {
                 let text = String::from_utf8_lossy(&payload[8..]).into_owned();
                 self.goaway = Some((word(4), text));
             }
-            frame::PING | frame::SETTINGS if flags & frame::ACK != 0 => self.acknowledged += 1,
+            frame::PING if flags & frame::ACK != 0 => self.pongs += 1,
             _ => {}
         }
     }
