@@ -44,6 +44,7 @@ mod goaway;
 mod handlers;
 #[cfg(test)]
 mod health;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(test)]
