@@ -109,6 +109,16 @@ const LAYERS: &[Layer] = &[
         outside: None,
     },
     Layer {
+        name: "trunkline-fuzz",
+        ours: &[
+            "trunkline",
+            "trunkline-core",
+            "trunkline-transport",
+            "trunkline-codegen",
+        ],
+        outside: None,
+    },
+    Layer {
         name: "trunkline-interop",
         ours: &["trunkline", "trunkline-codegen"],
         outside: None,

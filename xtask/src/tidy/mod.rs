@@ -81,7 +81,9 @@ impl SourceFile {
 
     /// Written by a program: other rules apply there.
     fn is_generated(&self) -> bool {
-        let folder = self.path.contains("/golden/") || self.path.contains("/generated/");
+        let folder = ["/golden/", "/generated/", "/corpus/"]
+            .iter()
+            .any(|each| self.path.contains(each));
         folder
             || self
                 .text
