@@ -1,0 +1,25 @@
+//! Fuzz targets: functions that take any bytes at all and panic where trunkline does not keep a
+//! promise.
+//!
+//! The same functions run under three drivers: [`drive`] on stable Rust, libFuzzer where a nightly
+//! toolchain is (`libfuzzer/`, a workspace of its own), and `tests/corpus.rs`, which gives each target
+//! the inputs in `corpus/` again with every `cargo test`. `cargo xtask fuzz` starts the first two.
+
+mod driver;
+mod run;
+mod source;
+mod targets;
+mod wire;
+
+/// The service that connections serve and call.
+mod echo {
+    mod generated {
+        trunkline::include_protos!();
+    }
+    pub(crate) use generated::tests::echo::*;
+}
+
+pub use driver::{Outcome, Settings, drive, minimised, mutate};
+pub use run::{Failure, run};
+pub use source::Source;
+pub use targets::{TARGETS, Target, find};

@@ -1,0 +1,16 @@
+//! HTTP/2 as the targets write and read it, true to the rules or not.
+
+mod echo;
+mod frame;
+mod output;
+mod script;
+mod talk;
+
+pub(crate) use echo::Echoing;
+pub(crate) use frame::{
+    DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PREFACE, SETTINGS, WINDOW_UPDATE, block, frame,
+    message, request, response, trailers,
+};
+pub(crate) use output::Output;
+pub(crate) use script::{Side, Step, script};
+pub(crate) use talk::{on_paused_time, soon, speak};
