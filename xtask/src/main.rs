@@ -10,6 +10,7 @@ mod consumers;
 mod deny;
 mod docs;
 mod features;
+mod fuzz;
 mod h2spec;
 mod interop;
 mod lint;
@@ -108,6 +109,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "our transport by h2spec and h2specd, beside the bare h2 crate",
         run: h2spec::run,
+    },
+    Subcommand {
+        name: "fuzz",
+        arguments: "[target]... [--seconds N] [--seed N] [--smoke] [--stable]; <target> --replay FILE",
+        about: "the fuzz targets, under libFuzzer where a nightly toolchain is",
+        run: fuzz::run,
     },
     Subcommand {
         name: "plugin",
