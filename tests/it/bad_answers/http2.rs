@@ -115,6 +115,37 @@ async fn an_endless_header_list_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn trailers_far_over_the_limit_name_the_setting_and_the_next_call_connects_again() {
+    let (mut server, echo) = RawServer::memory("strange");
+    let script = async {
+        let mut peer = server.accept().await;
+        peer.expect_end(1).await;
+        peer.send(headers(1).status(200).grpc()).await;
+        let details = "x".repeat(1 << 20);
+        peer.send(trailers(1, 5).field("grpc-status-details-bin", details))
+            .await;
+        peer.expect_goaway().await;
+        let mut peer = server.accept().await;
+        peer.expect_end(1).await;
+        peer.send(Wire::from(headers(1).status(200).grpc()).and(data(1, note("again"))))
+            .await;
+        peer.send(trailers(1, 0)).await;
+        peer
+    };
+    let call = async {
+        let error = within("the call", echo.once(text("hello")))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Code::Unavailable);
+        let all = error.to_string();
+        assert!(all.contains("max_header_list_bytes"), "{all}");
+        let next = within("the next call", echo.once(text("hello"))).await;
+        assert_eq!(next.unwrap().text, "again");
+    };
+    let _ = tokio::join!(call, script);
+}
+
+#[tokio::test]
 async fn heads_that_are_no_http_are_an_error() {
     let statuses = ["", "abc", "20", "2000", "099"];
     let mut answers: Vec<Wire> = Vec::new();

@@ -42,16 +42,33 @@ pub(super) fn connection_error(error: &h2::Error, link: &Link, stage: Stage) -> 
         let name = reason_name(error.reason().unwrap_or(Reason::NO_ERROR));
         format!("connection closed by {peer} with GOAWAY {name}: {error}")
     } else {
-        let hint = match error.reason() {
-            Some(Reason::ENHANCE_YOUR_CALM) => {
-                ": too many resets, or too many unread small DATA frames (setting \
-                 small_data_budget_bytes)"
-            }
-            _ => "",
-        };
+        let hint = breach_hint(error);
         format!("connection to {peer} closed for its breach of HTTP/2: {error}{hint}")
     };
     transport(Code::Unavailable, text, stage)
+}
+
+/// What the peer may have done. h2 says it, if at all, in the text of the GOAWAY that it sent.
+fn breach_hint(error: &h2::Error) -> &'static str {
+    match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) => match error.to_string() {
+            text if text.contains("too_many_continuations") || text.contains("header_list") => {
+                ": a header block far over the limit (setting max_header_list_bytes)"
+            }
+            text if text.contains("too_many_data_frames") => {
+                ": too many unread small DATA frames (setting small_data_budget_bytes)"
+            }
+            text if text.contains("resets") => ": too many resets",
+            _ => {
+                ": a header block far over the limit (setting max_header_list_bytes), too many \
+                 unread small DATA frames (setting small_data_budget_bytes), or too many resets"
+            }
+        },
+        Some(Reason::COMPRESSION_ERROR) => {
+            ": a malformed header block, or one far over the limit (setting max_header_list_bytes)"
+        }
+        _ => "",
+    }
 }
 
 /// A socket that failed under an HTTP/2 connection.
