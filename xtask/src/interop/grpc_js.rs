@@ -2,6 +2,7 @@
 //!
 //! Its client compresses all messages or none, and its server none.
 
+use super::cases;
 use super::ours::{call_flags, listen_flags};
 use super::peer::{BOTH, Call, Client, Installed, Listen, Peer, Server};
 use crate::peers::TestCertificates;
@@ -95,6 +96,10 @@ fn install() -> Result<Installed, String> {
 fn client(folder: &Path, call: &Call<'_>) -> Command {
     let mut command = script(folder, "client.js");
     call_flags(&mut command, call);
+    if cases::is_soak(call.case) {
+        // A thousand new channels over TLS take it the better part of a minute.
+        command.arg("--soak_iterations=200");
+    }
     command
 }
 

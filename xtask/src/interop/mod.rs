@@ -2,6 +2,7 @@
 
 mod cases;
 mod go;
+mod go_extra;
 mod grpc_js;
 mod grpcio;
 mod java;
@@ -18,7 +19,13 @@ use peer::{Installed, Peer, Security, ServerCommand};
 use std::path::Path;
 
 /// In the order of the report.
-const PEERS: &[&Peer] = &[&go::PEER, &java::PEER, &grpcio::PEER, &grpc_js::PEER];
+const PEERS: &[&Peer] = &[
+    &go::PEER,
+    &go_extra::PEER,
+    &java::PEER,
+    &grpcio::PEER,
+    &grpc_js::PEER,
+];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let wanted = match Wanted::of(arguments) {
