@@ -2,7 +2,9 @@
 
 use crate::outcome::Outcome;
 use crate::report::Table;
-use crate::{bench, consumers, deny, docs, features, fuzz, interop, lint, package, plugin, tidy};
+use crate::{
+    bench, consumers, deny, docs, features, fuzz, interop, lint, package, plugin, tidy, tools,
+};
 use std::time::{Duration, Instant};
 
 /// Name, function, arguments.
@@ -24,6 +26,7 @@ const GATES: &[Gate] = &[
     ("consumers", consumers::run, &[]),
     ("plugin", plugin::run, &[]),
     ("interop", interop::run, &[]),
+    ("tools", tools::run, &[]),
     ("fuzz --smoke", fuzz::run, &["--smoke"]),
     ("bench --smoke", bench::run, &["--smoke"]),
 ];

@@ -24,6 +24,7 @@ mod soak;
 mod suites;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use outcome::Outcome;
@@ -109,6 +110,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "our transport by h2spec and h2specd, beside the bare h2 crate",
         run: h2spec::run,
+    },
+    Subcommand {
+        name: "tools",
+        arguments: "",
+        about: "grpcurl, grpc-health-probe and evans ask a server of ours",
+        run: tools::run,
     },
     Subcommand {
         name: "fuzz",

@@ -15,8 +15,12 @@ use crate::peers::TestCertificates;
 use crate::report::Table;
 use crate::suites::{Row, Run};
 use cases::{Direction, Verdict};
-use peer::{Installed, Peer, Security, ServerCommand};
+use peer::{Installed, Peer, Security};
 use std::path::Path;
+
+pub(crate) use ours::build as build_programs;
+pub(crate) use peer::{Listen, ServerCommand};
+pub(crate) use running::Running;
 
 /// In the order of the report.
 const PEERS: &[&Peer] = &[

@@ -14,7 +14,7 @@ const PACKAGE: &str = "trunkline-interop";
 const BUILD_BOUND: Duration = Duration::from_secs(1_200);
 
 /// Builds them; the folder that they are in.
-pub(super) fn build() -> Result<PathBuf, String> {
+pub(crate) fn build() -> Result<PathBuf, String> {
     let root = workspace::root();
     let mut command = process::cargo();
     command

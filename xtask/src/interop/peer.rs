@@ -39,7 +39,7 @@ pub(super) const BOTH: &[Security] = &[Security::Plaintext, Security::Tls];
 pub(super) type ClientCommand = fn(&Path, &Call<'_>) -> Command;
 
 /// How a server is started, given the folder that its programs are in.
-pub(super) type ServerCommand = fn(&Path, &Listen<'_>) -> Command;
+pub(crate) type ServerCommand = fn(&Path, &Listen<'_>) -> Command;
 
 /// A client program.
 pub(super) struct Client {
@@ -70,8 +70,8 @@ pub(super) struct Call<'a> {
 }
 
 /// Where a server is to listen.
-pub(super) struct Listen<'a> {
-    pub(super) port: u16,
+pub(crate) struct Listen<'a> {
+    pub(crate) port: u16,
     /// `None` is plaintext.
-    pub(super) tls: Option<&'a TestCertificates>,
+    pub(crate) tls: Option<&'a TestCertificates>,
 }

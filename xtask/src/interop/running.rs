@@ -18,7 +18,7 @@ const START_BOUND: Duration = Duration::from_secs(20);
 const START_ATTEMPTS: usize = 3;
 
 /// A server process; ended by id when dropped.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     port: u16,
     log: PathBuf,
@@ -28,7 +28,7 @@ impl Running {
     /// Starts a server on a port of our choice and waits until it accepts.
     ///
     /// Errors: it cannot be started, ended at once, or does not accept within its bound.
-    pub(super) fn start(
+    pub(crate) fn start(
         server: (ServerCommand, &Path),
         tls: Option<&TestCertificates>,
     ) -> Result<Self, String> {
@@ -63,12 +63,12 @@ impl Running {
         Ok(running)
     }
 
-    pub(super) const fn port(&self) -> u16 {
+    pub(crate) const fn port(&self) -> u16 {
         self.port
     }
 
     /// How it ended and what it said, if it did end.
-    pub(super) fn died(&mut self) -> Option<String> {
+    pub(crate) fn died(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;
         let said = std::fs::read_to_string(&self.log).unwrap_or_default();
         Some(format!("{status}\n{said}"))

@@ -6,7 +6,7 @@ mod grpc_go;
 mod grpc_java;
 pub(crate) mod scripts;
 
-use crate::{h2spec, outcome, plugin, process};
+use crate::{h2spec, outcome, plugin, process, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -72,5 +72,6 @@ pub(crate) fn describe() -> Vec<String> {
     ];
     lines.push(h2spec::describe());
     lines.extend(plugin::describe());
+    lines.extend(tools::describe());
     lines
 }
