@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The default window of a stream is 256 KiB. What all streams of a connection may have unread
     // is always so much that those that nobody reads leave room for the others.
     let mut http2 = ClientConfig::default();
-    http2.stream_window_bytes = WINDOW;
+    http2.stream_window_bytes = Some(WINDOW);
     let channel = Channel::builder(server.local_address().to_string())
         .insecure()
         .http2(http2)

@@ -39,6 +39,8 @@ mod errors;
 #[cfg(test)]
 mod failed_metadata;
 #[cfg(test)]
+mod flow_control;
+#[cfg(test)]
 mod goaway;
 #[cfg(test)]
 mod handlers;

@@ -74,7 +74,7 @@ async fn dependent_uploads_finish_though_windows_are_opened_only_at_zero() {
 async fn reset_cancelled_and_padded_streams_give_their_window_back() {
     const CYCLES: u32 = 1_000;
     let mut http2 = ClientConfig::default();
-    http2.stream_window_bytes = 65_535;
+    http2.stream_window_bytes = Some(65_535);
     http2.connection_window_bytes = 65_535;
     let (mut server, builder) = RawServer::builder("cycles");
     let echo = EchoClient::new(builder.http2(http2).build().unwrap());

@@ -165,7 +165,7 @@ async fn is_healthy(echo: &EchoClient, peer: &mut Peer) {
 /// A client of ours with no window to waste, and one connection for one call at a time.
 async fn narrow(over: Over, name: &str) -> (RawServer, EchoClient) {
     let mut http2 = ClientConfig::default();
-    http2.stream_window_bytes = 65_535;
+    http2.stream_window_bytes = Some(65_535);
     http2.connection_window_bytes = 65_535;
     RawServer::over_with(over, name, |channel| {
         channel.http2(http2).max_connections(1)

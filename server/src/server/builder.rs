@@ -141,7 +141,7 @@ impl ServerBuilder {
     }
 
     /// Settings of HTTP/2: windows, streams at once, the handshake's timeout.
-    pub const fn http2(mut self, config: ServerConfig) -> Self {
+    pub fn http2(mut self, config: ServerConfig) -> Self {
         self.http2 = config;
         self
     }

@@ -19,6 +19,7 @@ mod hpack;
 mod peer;
 mod raw_server;
 mod served;
+mod slow;
 
 use std::fmt;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(crate) use hpack::{Form, Table};
 pub(crate) use peer::{Event, Exchange, Peer, Reaction};
 pub(crate) use raw_server::{RawServer, channel_closes};
 pub(crate) use served::{Heard, RETURNED, Served};
+pub(crate) use slow::Slow;
 use trunkline::codegen::prost::Message;
 use trunkline_test_protos::echo::Note;
 

@@ -120,9 +120,9 @@ async fn serve(
 
 fn world(echo: Scripted, window: u32) -> World {
     let mut on_server = ServerConfig::default();
-    on_server.stream_window_bytes = window;
+    on_server.stream_window_bytes = Some(window);
     let mut on_client = ClientConfig::default();
-    on_client.stream_window_bytes = window;
+    on_client.stream_window_bytes = Some(window);
     World::memory_with(scripted(echo).http2(on_server), |channel| {
         channel.http2(on_client).max_connections(1)
     })

@@ -215,7 +215,7 @@ async fn bring(peer: &mut Peer, served: &mut Served, stream: u32, when: When) ->
 async fn resets_of_a_client(over: Over) {
     let mut served = Served::over_with(over, |builder| {
         let mut http2 = trunkline::transport::http2::ServerConfig::default();
-        http2.stream_window_bytes = 65_535;
+        http2.stream_window_bytes = Some(65_535);
         http2.connection_window_bytes = 65_535;
         builder.http2(http2)
     })

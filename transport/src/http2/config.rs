@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use super::bdp::{Bdp, MAX_GROWN_WINDOW};
 use super::keepalive::{Keepalive, ServerKeepalive};
+use super::quota::Quota;
+use super::room::Room;
 use crate::stream::Compression;
 
-/// Bytes one stream may receive before its reader takes some.
+/// Bytes one stream may receive before its reader takes some, at first.
 const STREAM_WINDOW: u32 = 256 * 1024;
 
 /// Bytes all streams of a connection together may receive; see [`connection_window`].
@@ -16,15 +19,28 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// megabytes for one client that does not read; nobody who reads gains by them.
 pub(super) const SEND_BUFFER: usize = 64 * 1024;
 
+/// Bytes by which all windows of a server may grow together.
+const MAX_GROWTH: u64 = 256 * 1024 * 1024;
+
 /// The largest window that HTTP/2 knows (RFC 9113 §6.9.1).
-const MAX_WINDOW: u32 = (1 << 31) - 1;
+pub(super) const MAX_WINDOW: u32 = (1 << 31) - 1;
 
 /// Settings of a client's HTTP/2 connections.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Bytes that one stream may have unread. Default 256 KiB: a fast local peer never waits.
-    pub stream_window_bytes: u32,
+    /// Bytes that one stream may have unread, which is also what it can move per round trip.
+    ///
+    /// Default `None`, measured: 256 KiB at first, which no peer nearby waits for; where streams
+    /// carry more than that, a PING measures the path, and the window of all streams grows to what
+    /// it holds, up to 16 MiB. Connections whose messages are small send no such PING. `Some` is
+    /// for a bound on memory, or for a peer that must not be sent PINGs: always so many bytes, and
+    /// nothing is measured.
+    ///
+    /// A client whose window has grown opens fewer streams on that connection: as many as their
+    /// windows fit into 2 GiB, and at least 255, or what its peer allows. Further calls go to
+    /// another connection or wait, as at the peer's limit.
+    pub stream_window_bytes: Option<u32>,
     /// Bytes that all streams together may have unread. Default 64 MiB, and never less than the
     /// streams allowed times the stream window (up to HTTP/2's 2 GiB), so that unread streams
     /// cannot starve the others.
@@ -51,12 +67,16 @@ impl ClientConfig {
         self.compression = compression;
         self
     }
+
+    pub(super) const fn window(&self) -> StreamWindow {
+        StreamWindow(self.stream_window_bytes)
+    }
 }
 
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
-            stream_window_bytes: STREAM_WINDOW,
+            stream_window_bytes: None,
             connection_window_bytes: CONNECTION_WINDOW,
             max_frame_bytes: 16 * 1024,
             max_header_list_bytes: 16 * 1024,
@@ -75,10 +95,19 @@ pub struct ServerConfig {
     /// stream costs memory and a task. At most 2 GiB in stream windows (8,191 with the default
     /// window), so that unread streams cannot use up the connection's window.
     pub max_concurrent_streams: u32,
-    /// As [`ClientConfig::stream_window_bytes`].
-    pub stream_window_bytes: u32,
+    /// As [`ClientConfig::stream_window_bytes`]; where it is measured it also grows no further
+    /// than [`max_window_growth_bytes`](Self::max_window_growth_bytes) and the streams allowed
+    /// let it: 2 GiB hold 256 windows of 8 MiB.
+    pub stream_window_bytes: Option<u32>,
     /// As [`ClientConfig::connection_window_bytes`].
     pub connection_window_bytes: u32,
+    /// Bytes by which the windows of all the server's connections together may grow, counted as
+    /// if all streams that each allows were open and unread. Default 256 MiB: long paths get what
+    /// they need without clients being able to make the server hold more than that. With the other
+    /// defaults one connection gets windows of 1.25 MiB from it, or four get 512 KiB; raise it, or
+    /// allow fewer streams, where large uploads come from far away. What a connection was granted
+    /// is given back when it closes. Connections from clones of this value share it.
+    pub max_window_growth_bytes: u64,
     /// As [`ClientConfig::max_frame_bytes`].
     pub max_frame_bytes: u32,
     /// As [`ClientConfig::max_header_list_bytes`].
@@ -89,6 +118,27 @@ pub struct ServerConfig {
     pub handshake_timeout: Duration,
     /// When a silent client is asked for a sign of life. Default: after 2 h.
     pub keepalive: ServerKeepalive,
+    /// How much of `max_window_growth_bytes` is used.
+    pub(super) quota: Quota,
+}
+
+impl ServerConfig {
+    pub(super) const fn window(&self) -> StreamWindow {
+        StreamWindow(self.stream_window_bytes)
+    }
+
+    /// How many streams a client is really allowed.
+    pub(super) fn streams(&self) -> usize {
+        let fit = max_streams(self.window().first());
+        usize::try_from(self.max_concurrent_streams.min(fit)).unwrap_or(usize::MAX)
+    }
+
+    /// The windows of a new connection.
+    pub(super) fn room(&self) -> Room {
+        let lease = self.quota.lease(self.max_window_growth_bytes);
+        let window = self.window().first();
+        Room::new(self.connection_window_bytes, window, Some(lease))
+    }
 }
 
 impl Default for ServerConfig {
@@ -98,11 +148,13 @@ impl Default for ServerConfig {
             max_concurrent_streams: 256,
             stream_window_bytes: client.stream_window_bytes,
             connection_window_bytes: client.connection_window_bytes,
+            max_window_growth_bytes: MAX_GROWTH,
             max_frame_bytes: client.max_frame_bytes,
             max_header_list_bytes: client.max_header_list_bytes,
             small_data_budget_bytes: client.small_data_budget_bytes,
             handshake_timeout: Duration::from_secs(10),
             keepalive: ServerKeepalive::default(),
+            quota: Quota::default(),
         }
     }
 }
@@ -121,9 +173,21 @@ pub(super) fn max_streams(stream_window: u32) -> u32 {
     MAX_WINDOW / stream_window.max(1)
 }
 
-/// A stream window that HTTP/2 can express.
-pub(super) fn stream_window(configured: u32) -> u32 {
-    configured.min(MAX_WINDOW)
+/// How large the window of a stream is: as set, or measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StreamWindow(Option<u32>);
+
+impl StreamWindow {
+    /// A new connection's.
+    pub(super) fn first(self) -> u32 {
+        self.0.unwrap_or(STREAM_WINDOW).min(MAX_WINDOW)
+    }
+
+    /// What makes it grow, unless it was set.
+    pub(super) fn policy(self) -> Option<Bdp> {
+        let measured = self.0.is_none();
+        measured.then(|| Bdp::new(STREAM_WINDOW, MAX_GROWN_WINDOW))
+    }
 }
 
 /// A frame size that HTTP/2 can express (RFC 9113 §6.5.2).
@@ -161,6 +225,6 @@ mod tests {
     fn frame_sizes_stay_within_the_protocol() {
         assert_eq!(max_frame(0), 16_384);
         assert_eq!(max_frame(u32::MAX), 16_777_215);
-        assert_eq!(stream_window(u32::MAX), MAX_WINDOW);
+        assert_eq!(StreamWindow(Some(u32::MAX)).first(), MAX_WINDOW);
     }
 }

@@ -4,10 +4,13 @@
 //! is made of stays behind them. There is one engine today, on the h2 crate. A second one turns
 //! the handles below into enums that dispatch by a branch, in this file.
 
+mod bdp;
 mod config;
 mod h2;
 mod keepalive;
 mod ping;
+mod quota;
+mod room;
 
 use std::time::Duration;
 

@@ -12,12 +12,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use h2::{Ping, PingPong};
+use h2::PingPong;
 use tokio::task::coop;
 use tokio::time::Sleep;
 
+use super::growth::{Answer, Pings};
 use crate::http2::keepalive::{Action, Policy};
-use crate::http2::ping::SharedPing;
 use crate::now;
 
 /// Looks of a server within its keepalive time.
@@ -27,19 +27,27 @@ const LOOKS: u32 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Liveness {
     Nothing,
-    /// A PING was handed to h2: drive it once more, so that it is written.
+    /// A PING of keepalive was handed to h2: drive it once more, so that it is written.
     Asked,
+    /// The same with what measures or grows the streams' window.
+    Changed,
     /// The peer has not answered within this time.
     Dead(Duration),
+}
+
+impl Liveness {
+    /// The same, unless there is nothing to do for keepalive and something for the windows.
+    pub(super) const fn or_changed(self, changed: bool) -> Self {
+        match self {
+            Self::Nothing if changed => Self::Changed,
+            other => other,
+        }
+    }
 }
 
 /// The keepalive of one connection.
 pub(super) struct Alive {
     policy: Policy,
-    ping: SharedPing,
-    /// h2's handle for PINGs. Once it is taken h2 looks for a PING of ours each time it is driven:
-    /// a server takes it only when there is one to send.
-    handle: Option<PingPong>,
     timer: Alarm,
     /// The counter of read bytes at the last look.
     read: u64,
@@ -50,21 +58,19 @@ pub(super) struct Alive {
 
 impl Alive {
     /// For a client: exact.
-    pub(super) fn client(policy: Policy, handle: PingPong) -> Self {
-        Self::new(policy, Some(handle), None)
+    pub(super) fn client(policy: Policy) -> Self {
+        Self::new(policy, None)
     }
 
     /// For a server: coarse, and free while there is nothing to do.
     pub(super) fn server(policy: Policy) -> Self {
         let every = policy.time() / LOOKS;
-        Self::new(policy, None, Some(every))
+        Self::new(policy, Some(every))
     }
 
-    fn new(policy: Policy, handle: Option<PingPong>, look_every: Option<Duration>) -> Self {
+    fn new(policy: Policy, look_every: Option<Duration>) -> Self {
         let mut this = Self {
             policy,
-            ping: SharedPing::default(),
-            handle,
             timer: Alarm::default(),
             read: 0,
             looked: now(),
@@ -74,42 +80,31 @@ impl Alive {
         this
     }
 
-    /// The driver's turn, after h2 has read what there was. `read` gives the counter, `handle` h2's
-    /// handle when it is first needed.
+    /// A server's driver has nothing to do for keepalive: so it is at most wake-ups.
     #[inline]
+    pub(super) fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
+        self.timer.poll(cx).is_pending()
+    }
+
+    /// The driver's turn, after h2 has read what there was, perhaps the `answer` to a PING. `read`
+    /// gives the counter, `handle` h2's handle when it is first needed.
     pub(super) fn poll(
         &mut self,
+        pings: &mut Pings,
+        answer: Option<Answer>,
         read: impl Fn() -> u64,
         handle: impl FnOnce() -> Option<PingPong>,
         has_calls: bool,
         cx: &mut Context<'_>,
     ) -> Liveness {
         let due = self.timer.poll(cx).is_ready();
-        // A server's connection at most wake-ups.
-        let idle = self.look_every.is_some() && !self.ping.in_flight();
-        if idle && !due && !(has_calls && self.policy.is_dormant()) {
-            return Liveness::Nothing;
-        }
-        self.poll_closer(due, read, handle, has_calls, cx)
-    }
-
-    fn poll_closer(
-        &mut self,
-        due: bool,
-        read: impl Fn() -> u64,
-        handle: impl FnOnce() -> Option<PingPong>,
-        has_calls: bool,
-        cx: &mut Context<'_>,
-    ) -> Liveness {
+        let was_asked = answer.is_some() || pings.in_flight();
         if self.look_every.is_none() {
             self.look(read(), now);
         }
-        let was_asked = self.ping.in_flight();
-        if was_asked && self.poll_pong(cx).is_ready() {
-            let now = now();
-            let round_trip = self.ping.acknowledged(now);
-            tracing::trace!(?round_trip, "keepalive answered");
-            self.policy.acknowledged(now);
+        if let Some(answer) = answer {
+            tracing::trace!(round_trip = ?answer.round_trip, "PING answered");
+            self.policy.acknowledged(answer.at);
         }
         let is_woken = has_calls && self.policy.is_dormant();
         if !due && !is_woken {
@@ -119,6 +114,17 @@ impl Alive {
             }
             return Liveness::Nothing;
         }
+        self.tick(pings, read, handle, has_calls, cx)
+    }
+
+    fn tick(
+        &mut self,
+        pings: &mut Pings,
+        read: impl Fn() -> u64,
+        handle: impl FnOnce() -> Option<PingPong>,
+        has_calls: bool,
+        cx: &mut Context<'_>,
+    ) -> Liveness {
         let now = now();
         if self.look_every.is_some() {
             let before = self.looked;
@@ -129,29 +135,12 @@ impl Alive {
             Action::Wait => Liveness::Nothing,
             Action::Close => return Liveness::Dead(self.policy.timeout()),
             Action::Ping => {
-                // One that is already under way answers as well; where h2 refuses, the connection
-                // is ending anyway.
-                if self.ping.ask(now) {
-                    if self.handle.is_none() {
-                        self.handle = handle();
-                    }
-                    if let Some(handle) = &mut self.handle {
-                        let _ = handle.send_ping(Ping::opaque());
-                    }
-                }
+                pings.ask(now, handle);
                 Liveness::Asked
             }
         };
         self.arm(cx);
         liveness
-    }
-
-    /// Ready when the PING that is under way is answered.
-    fn poll_pong(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.handle {
-            Some(handle) => handle.poll_pong(cx).map(|_| ()),
-            None => Poll::Pending,
-        }
     }
 
     fn look(&mut self, read: u64, at: impl Fn() -> Instant) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::HeaderMap;
 
+use super::gauge::Count;
 use super::link::Link;
 
 /// h2's receiving handle with its books of window to give back.
@@ -15,12 +16,18 @@ use super::link::Link;
 #[derive(Debug)]
 pub(super) struct Body {
     recv: RecvStream,
-    taken: usize,
+    taken: u32,
+    /// For what the window policy wants to know.
+    count: Count,
 }
 
 impl Body {
-    pub(super) const fn new(recv: RecvStream) -> Self {
-        Self { recv, taken: 0 }
+    pub(super) fn new(recv: RecvStream) -> Self {
+        Self {
+            recv,
+            taken: 0,
+            count: Count::default(),
+        }
     }
 
     /// The next chunk; `None` at END_STREAM or before trailers.
@@ -33,10 +40,14 @@ impl Body {
             return Poll::Ready(Ok(None));
         };
         let chunk = chunk?;
-        self.taken += chunk.len();
+        self.taken = self
+            .taken
+            .saturating_add(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
         if self.taken >= link.release_at() {
             // Fails only for a stream that is gone, whose next poll says so.
-            let _ = self.recv.flow_control().release_capacity(self.taken);
+            let taken = usize::try_from(self.taken).unwrap_or(usize::MAX);
+            let _ = self.recv.flow_control().release_capacity(taken);
+            link.took(&mut self.count, self.taken);
             self.taken = 0;
         }
         Poll::Ready(Ok(Some(chunk)))

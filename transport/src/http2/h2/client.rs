@@ -19,7 +19,7 @@ use super::fields::{Fields, send_chunk};
 use super::io::coalesce;
 use super::link::{Link, Permit, Slots};
 use super::response::{RequestStream, ResponseStream};
-use crate::http2::config::{SEND_BUFFER, connection_window, max_frame, stream_window};
+use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
 use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
 use crate::{BoxIo, Peer};
@@ -80,8 +80,11 @@ impl ClientConnection {
         config: &ClientConfig,
         freed: Arc<Notify>,
     ) -> Result<Self, Status> {
-        let window = stream_window(config.stream_window_bytes);
-        let link = Link::new(peer, window, Some(config.compression.clone()));
+        let link = Link::new(
+            peer,
+            config.window().first(),
+            Some(config.compression.clone()),
+        );
         let (io, flusher) = coalesce(io);
         let (sender, connection) =
             builder(config)
@@ -94,8 +97,7 @@ impl ClientConnection {
         std::future::poll_fn(|cx| driver.poll_settings(cx))
             .await
             .map_err(|why| why.with_unprocessed(true))?;
-        driver.follow_limit();
-        driver.start_keepalive(&config.keepalive);
+        driver.start(config);
         let inner = Arc::new(Inner {
             opener: Mutex::new(Opener {
                 handle: Some(sender),
@@ -299,7 +301,7 @@ pub(super) fn refresh(handle: &mut SendRequest<Bytes>) {
 fn builder(config: &ClientConfig) -> Builder {
     let mut builder = Builder::new();
     builder
-        .initial_window_size(stream_window(config.stream_window_bytes))
+        .initial_window_size(config.window().first())
         .initial_connection_window_size(connection_window(config.connection_window_bytes, 0, 0))
         .max_frame_size(max_frame(config.max_frame_bytes))
         .max_header_list_size(config.max_header_list_bytes)

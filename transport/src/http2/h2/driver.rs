@@ -14,15 +14,19 @@ use super::alive::{Alive, Liveness};
 use super::cell::Signal;
 use super::client::{Inner, NO_SETTINGS_YET, refresh, unavailable};
 use super::error::{asks_for_calm, connection_error, io_error, keepalive_error, says_goodbye};
+use super::growth::{Answer, Growth, Pings, Step};
 use super::io::{Coalesced, Flusher};
 use super::link::{Link, Permit, Slots};
 use super::pace::Pace;
-use crate::http2::config::{connection_window, max_streams, stream_window};
-use crate::http2::{ClientConfig, Keepalive};
+use crate::http2::ClientConfig;
+use crate::http2::room::Room;
 use crate::{Timer, now};
 
 /// What a peer that takes nothing any more is granted before the socket is dropped.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Streams that grown windows leave room for at least: 2 GiB hold 256 of 8 MiB.
+const ROOM_FOR: usize = 255;
 
 /// The task that owns the socket.
 pub(super) struct Driver {
@@ -33,9 +37,10 @@ pub(super) struct Driver {
     pace: Pace,
     queue: Vec<Arc<Signal>>,
     pub(super) handle: Weak<Inner>,
-    /// The connection's window at the least.
-    window: u32,
-    stream_window: u32,
+    room: Room,
+    pings: Pings,
+    /// Only where the streams' window may grow.
+    growth: Option<Box<Growth>>,
     /// Permits of streams whose end h2 has been told, but the socket perhaps not yet.
     leaving: Vec<Permit>,
     /// How long the last words may take once nobody uses the connection any more.
@@ -59,20 +64,29 @@ impl Driver {
             pace: Pace::new(),
             queue: Vec::new(),
             handle: Weak::new(),
-            window: config.connection_window_bytes,
-            stream_window: stream_window(config.stream_window_bytes),
+            room: Room::new(
+                config.connection_window_bytes,
+                config.window().first(),
+                None,
+            ),
+            pings: Pings::default(),
+            growth: None,
             leaving: Vec::new(),
             goodbye: None,
             alive: None,
         }
     }
 
-    /// From now on the peer is asked for signs of life, if that is wanted.
-    pub(super) fn start_keepalive(&mut self, keepalive: &Keepalive) {
-        if let Some(policy) = keepalive.policy(now()) {
-            let handle = self.connection.ping_pong();
-            self.alive = handle.map(|handle| Box::new(Alive::client(policy, handle)));
+    /// The connection is ready: from now on the peer is asked for signs of life, and the streams'
+    /// window is measured, if that is wanted.
+    pub(super) fn start(&mut self, config: &ClientConfig) {
+        self.follow_limit();
+        if let Some(policy) = config.keepalive.policy(now()) {
+            self.alive = Some(Box::new(Alive::client(policy)));
         }
+        let gauge = self.link.gauge();
+        let bdp = config.window().policy();
+        self.growth = bdp.map(|bdp| Box::new(Growth::new(bdp, gauge)));
     }
 
     /// Drives the connection until the peer's SETTINGS have arrived.
@@ -129,8 +143,9 @@ impl Driver {
             if self.link.is_dirty() {
                 continue;
             }
-            match self.poll_alive(cx) {
+            match self.poll_pings(cx) {
                 Liveness::Nothing => break,
+                Liveness::Changed => {}
                 Liveness::Asked => self.link.set_pinged(),
                 Liveness::Dead(timeout) => {
                     let why = keepalive_error(timeout, &self.link, Stage::Response);
@@ -154,30 +169,83 @@ impl Driver {
         }
     }
 
-    /// A branch where there is no keepalive.
-    fn poll_alive(&mut self, cx: &mut Context<'_>) -> Liveness {
-        let Some(alive) = &mut self.alive else {
+    /// Two looks and a branch where there is neither a PING nor keepalive.
+    #[inline]
+    fn poll_pings(&mut self, cx: &mut Context<'_>) -> Liveness {
+        let is_measuring = self.pings.in_flight() || self.link.gauge().is_due();
+        if !is_measuring && self.alive.is_none() {
             return Liveness::Nothing;
+        }
+        self.poll_closer(cx)
+    }
+
+    fn poll_closer(&mut self, cx: &mut Context<'_>) -> Liveness {
+        let answer = self.pings.poll_answer(cx);
+        let changed = self.poll_growth(answer);
+        let mut liveness = Liveness::Nothing;
+        if let Some(alive) = &mut self.alive {
+            let has_calls = self.slots.in_use() > 0;
+            let read = || self.flusher.bytes_read();
+            let handle = || self.connection.ping_pong();
+            liveness = alive.poll(&mut self.pings, answer, read, handle, has_calls, cx);
+        }
+        liveness.or_changed(changed)
+    }
+
+    /// True if there is something for h2 to write.
+    fn poll_growth(&mut self, answer: Option<Answer>) -> bool {
+        let Some(growth) = &mut self.growth else {
+            return false;
         };
-        let has_calls = self.slots.in_use() > 0;
-        alive.poll(|| self.flusher.bytes_read(), || None, has_calls, cx)
+        let handle = || self.connection.ping_pong();
+        match growth.step(self.link.gauge(), &mut self.pings, answer, handle) {
+            Step::Nothing => false,
+            Step::Asked => true,
+            Step::Wish(wish) => {
+                let granted = self.grow(wish);
+                if let Some(growth) = &mut self.growth {
+                    growth.settle(granted, self.link.gauge());
+                }
+                granted.is_some()
+            }
+        }
+    }
+
+    /// Grows the streams' window as far as the connection's can follow, with room for several
+    /// times the streams that are open now. From then on fewer may be open, which is for this side
+    /// to say.
+    fn grow(&mut self, wish: u32) -> Option<u32> {
+        let peers = self.connection.max_concurrent_send_streams();
+        let some = self.slots.in_use().saturating_mul(4).max(ROOM_FOR);
+        let streams = peers.min(some).min(self.slots.limit());
+        // Refused while earlier SETTINGS are not yet acknowledged.
+        let set = |window| self.connection.set_initial_window_size(window).is_ok();
+        let granted = self.room.grow(wish, streams, set)?;
+        self.follow_limit();
+        self.widen();
+        Some(granted)
     }
 
     /// Adopts the peer's stream limit as it is now, and opens the connection's window for it.
-    pub(super) fn follow_limit(&mut self) {
+    fn follow_limit(&mut self) {
         let peers = self.connection.max_concurrent_send_streams();
-        let fit = usize::try_from(max_streams(self.stream_window)).unwrap_or(usize::MAX);
-        let limit = peers.min(fit);
+        let limit = peers.min(self.room.max_streams());
         if !self.slots.set_limit(limit) {
             return;
         }
-        let window = connection_window(self.window, limit, self.stream_window);
-        self.connection.set_target_window_size(window);
+        self.widen();
         if let Some(inner) = self.handle.upgrade()
             && let Some(handle) = inner.opener.lock().handle.as_mut()
         {
             // The last stream may have been the last of the new limit without our knowing.
             refresh(handle);
+        }
+    }
+
+    /// Opens the connection's window for all streams that there may be.
+    fn widen(&mut self) {
+        if let Some(window) = self.room.widen(self.slots.limit()) {
+            self.connection.set_target_window_size(window);
         }
     }
 

@@ -8,12 +8,13 @@ use tokio::sync::Notify;
 use trunkline_core::Status;
 
 use super::cell::Signal;
+use super::gauge::{Count, Gauge};
 use crate::Peer;
 use crate::stream::Compression;
 use crate::sync::Mutex;
 
 /// Consumed bytes that are worth a WINDOW_UPDATE.
-const RELEASE_AT: usize = 32 * 1024;
+const RELEASE_AT: u32 = 32 * 1024;
 
 /// One per connection: the way from a stream to its driver, and what became of the connection.
 ///
@@ -24,7 +25,9 @@ pub(crate) struct Link {
     /// Client: what answers are decompressed with.
     compression: Option<Compression>,
     /// Bytes of a stream that may be consumed before its window is opened again.
-    release_at: usize,
+    release_at: u32,
+    /// What streams take, for the window policy.
+    gauge: Gauge,
     driver: Mutex<Option<Waker>>,
     dirty: Mutex<Vec<Arc<Signal>>>,
     retired: Mutex<Vec<Permit>>,
@@ -49,11 +52,11 @@ impl Link {
     ) -> Arc<Self> {
         // A quarter of the window at the latest, so that the peer never stands still; and not
         // for every small message, because it takes h2's lock.
-        let quarter = usize::try_from(stream_window / 4).unwrap_or(usize::MAX);
         Arc::new(Self {
             peer,
             compression,
-            release_at: quarter.min(RELEASE_AT),
+            release_at: RELEASE_AT.min(stream_window / 4),
+            gauge: Gauge::default(),
             driver: Mutex::new(None),
             dirty: Mutex::new(Vec::new()),
             retired: Mutex::new(Vec::new()),
@@ -67,8 +70,19 @@ impl Link {
         })
     }
 
-    pub(super) const fn release_at(&self) -> usize {
+    pub(super) const fn release_at(&self) -> u32 {
         self.release_at
+    }
+
+    pub(super) const fn gauge(&self) -> &Gauge {
+        &self.gauge
+    }
+
+    /// A stream's reader has given so many bytes of window back.
+    pub(super) fn took(&self, count: &mut Count, bytes: u32) {
+        if self.gauge.took(count, bytes) {
+            self.wake_driver();
+        }
     }
 
     pub(crate) const fn peer(&self) -> &Peer {

@@ -7,6 +7,8 @@ mod client;
 mod driver;
 mod error;
 mod fields;
+mod gauge;
+mod growth;
 mod heard;
 mod interim;
 mod io;

@@ -18,12 +18,14 @@ use super::body::Body;
 use super::cell::Signal;
 use super::error::{connection_error, io_error, keepalive_error};
 use super::fields::{self, Fields};
+use super::growth::{Answer, Growth, Pings, Step};
 use super::io::{Coalesced, Flusher, coalesce};
 use super::link::Link;
 use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use crate::http2::ServerConfig;
-use crate::http2::config::{SEND_BUFFER, connection_window, max_frame, max_streams, stream_window};
+use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
+use crate::http2::room::Room;
 use crate::linger::linger;
 use crate::{BoxIo, Peer, now};
 
@@ -47,6 +49,17 @@ pub struct ServerConnection {
     refusing: bool,
     failed: bool,
     alive: Option<Box<Alive>>,
+    pings: Pings,
+    /// Only where the streams' window may grow.
+    growth: Option<Box<Growing>>,
+}
+
+/// What a connection whose windows may grow needs for it.
+struct Growing {
+    growth: Growth,
+    room: Room,
+    /// How many streams the client may open.
+    streams: usize,
 }
 
 impl ServerConnection {
@@ -56,7 +69,7 @@ impl ServerConnection {
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
     pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
-        let link = Link::new(peer, stream_window(config.stream_window_bytes), None);
+        let link = Link::new(peer, config.window().first(), None);
         let (io, flusher) = coalesce(io);
         let connection = match agree(io, &flusher, &link, config).await {
             Ok(connection) => connection,
@@ -69,6 +82,18 @@ impl ServerConnection {
         };
         let policy = config.keepalive.policy(now());
         let alive = policy.map(|policy| Box::new(Alive::server(policy)));
+        let bdp = config.window().policy();
+        let growth = bdp.map(|bdp| {
+            let growth = Growth::new(bdp, link.gauge());
+            let (mut room, streams) = (config.room(), config.streams());
+            // As the builder has granted it.
+            room.widen(streams);
+            Box::new(Growing {
+                growth,
+                room,
+                streams,
+            })
+        });
         Ok(Self {
             connection,
             flusher,
@@ -80,6 +105,8 @@ impl ServerConnection {
             refusing: false,
             failed: false,
             alive,
+            pings: Pings::default(),
+            growth,
         })
     }
 
@@ -124,9 +151,9 @@ impl ServerConnection {
             if self.link.is_dirty() {
                 continue;
             }
-            match self.poll_alive(cx) {
+            match self.poll_pings(cx) {
                 Liveness::Nothing => break,
-                Liveness::Asked => {}
+                Liveness::Asked | Liveness::Changed => {}
                 Liveness::Dead(timeout) => {
                     let why = keepalive_error(timeout, &self.link, Stage::Request);
                     return self.ended(Some(why), cx);
@@ -181,13 +208,51 @@ impl ServerConnection {
         self.link.peer()
     }
 
-    /// One look at a timer's flag unless it is time to look closer.
-    fn poll_alive(&mut self, cx: &mut Context<'_>) -> Liveness {
-        let Some(alive) = &mut self.alive else {
+    /// Two looks, and one at a timer's flag, unless it is time to look closer.
+    #[inline]
+    fn poll_pings(&mut self, cx: &mut Context<'_>) -> Liveness {
+        let is_measuring = self.pings.in_flight() || self.link.gauge().is_due();
+        let mut alive = self.alive.as_mut();
+        if !is_measuring && alive.as_mut().is_none_or(|alive| alive.is_idle(cx)) {
             return Liveness::Nothing;
+        }
+        self.poll_closer(cx)
+    }
+
+    fn poll_closer(&mut self, cx: &mut Context<'_>) -> Liveness {
+        let answer = self.pings.poll_answer(cx);
+        let changed = self.poll_growth(answer);
+        let mut liveness = Liveness::Nothing;
+        if let Some(alive) = &mut self.alive {
+            let read = || self.flusher.bytes_read();
+            let handle = || self.connection.ping_pong();
+            liveness = alive.poll(&mut self.pings, answer, read, handle, true, cx);
+        }
+        liveness.or_changed(changed)
+    }
+
+    /// True if there is something for h2 to write.
+    fn poll_growth(&mut self, answer: Option<Answer>) -> bool {
+        let Some(growing) = self.growth.as_deref_mut() else {
+            return false;
         };
-        let handle = || self.connection.ping_pong();
-        alive.poll(|| self.flusher.bytes_read(), handle, true, cx)
+        let growth = &mut growing.growth;
+        let (connection, gauge) = (&mut self.connection, self.link.gauge());
+        let wish = match growth.step(gauge, &mut self.pings, answer, || connection.ping_pong()) {
+            Step::Nothing => return false,
+            Step::Asked => return true,
+            Step::Wish(wish) => wish,
+        };
+        // Refused while earlier SETTINGS are not yet acknowledged.
+        let set = |window| connection.set_initial_window_size(window).is_ok();
+        let granted = growing.room.grow(wish, growing.streams, set);
+        if granted.is_some()
+            && let Some(window) = growing.room.widen(growing.streams)
+        {
+            connection.set_target_window_size(window);
+        }
+        growth.settle(granted, gauge);
+        granted.is_some()
     }
 
     /// Each open stream holds the link, some for a while twice: good enough for the pace.
@@ -330,9 +395,8 @@ async fn agree(
 }
 
 fn builder(config: &ServerConfig) -> Builder {
-    let window = stream_window(config.stream_window_bytes);
-    let max_streams = config.max_concurrent_streams.min(max_streams(window));
-    let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+    let window = config.window().first();
+    let streams = config.streams();
     let mut builder = Builder::new();
     builder
         .initial_window_size(window)
@@ -341,7 +405,7 @@ fn builder(config: &ServerConfig) -> Builder {
             streams,
             window,
         ))
-        .max_concurrent_streams(max_streams)
+        .max_concurrent_streams(u32::try_from(streams).unwrap_or(u32::MAX))
         .max_frame_size(max_frame(config.max_frame_bytes))
         .max_header_list_size(config.max_header_list_bytes)
         .max_send_buffer_size(SEND_BUFFER)

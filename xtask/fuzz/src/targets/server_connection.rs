@@ -34,7 +34,7 @@ async fn scenario(settings: u8, steps: Vec<Step>) {
     if settings & 1 != 0 {
         let mut http2 = ServerConfig::default();
         http2.max_concurrent_streams = 2;
-        http2.stream_window_bytes = 1_000;
+        http2.stream_window_bytes = Some(1_000);
         http2.connection_window_bytes = 2_000;
         builder = builder.http2(http2);
     }

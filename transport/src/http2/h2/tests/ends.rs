@@ -17,7 +17,7 @@ fn large() -> Bytes {
 async fn a_request_answered_before_it_was_sent_leaves_nothing_behind() {
     let config = ServerConfig {
         max_concurrent_streams: 1,
-        stream_window_bytes: 64 * 1024,
+        stream_window_bytes: Some(64 * 1024),
         ..ServerConfig::default()
     };
     let mut world = world(config).await;
