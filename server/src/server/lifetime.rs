@@ -8,7 +8,6 @@
 //!
 //! Source: gRFC A9, "Server-side Connection Management".
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 /// The share of the age that is random, in both directions.
@@ -110,11 +109,9 @@ impl Lifetime {
     }
 }
 
-/// A random number between -1 and 1, from the entropy that std gives each of its hashers.
+/// A random number between -1 and 1.
 pub(super) fn random_spread() -> f64 {
-    let random = RandomState::new().hash_one(());
-    let upper = u32::try_from(random >> 32).unwrap_or(u32::MAX);
-    f64::from(upper) / f64::from(u32::MAX) * 2.0 - 1.0
+    fastrand::f64() * 2.0 - 1.0
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ const LAYERS: &[Layer] = &[
         ours: &["trunkline-core", "trunkline-transport"],
         outside: Some(&[
             "bytes",
+            "fastrand",
             "futures-core",
             "http",
             "listenfd",
