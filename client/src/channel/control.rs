@@ -7,7 +7,7 @@
 mod life;
 mod measured;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,11 +51,11 @@ pub(crate) struct Control {
     balancer: PickFirst,
     /// When the balancer asked to be told the time.
     balancer_timer: Option<Instant>,
-    subchannels: HashMap<SubchannelId, Subchannel>,
+    subchannels: BTreeMap<SubchannelId, Subchannel>,
     /// The one attempt that a subchannel may have under way.
-    attempts: HashMap<SubchannelId, AbortHandle>,
+    attempts: BTreeMap<SubchannelId, AbortHandle>,
     /// Every connection until it is gone, those that take no more calls included.
-    open: HashMap<ConnectionId, ClientConnection>,
+    open: BTreeMap<ConnectionId, ClientConnection>,
     idleness: Idleness,
     closing: Option<Closing>,
     /// A close goes on though nobody is left to wait for it.
@@ -95,9 +95,9 @@ impl Control {
             resolver: None,
             balancer: PickFirst::new(config.target.text.clone(), config.attempt_delay),
             balancer_timer: None,
-            subchannels: HashMap::new(),
-            attempts: HashMap::new(),
-            open: HashMap::new(),
+            subchannels: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            open: BTreeMap::new(),
             idleness: Idleness::new(config.idle_timeout),
             closing: None,
             kept: None,

@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::backoff::{Backoff, BackoffConfig};
 
 /// Names one connection of a channel for as long as the channel lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// The connections of one subchannel, oldest first. `C` is a connection; tests use a number.

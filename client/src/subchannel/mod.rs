@@ -20,7 +20,7 @@ pub(crate) use progress::Progress;
 pub(crate) use state::{Machine, State};
 
 /// Names one subchannel of a channel for as long as the channel lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SubchannelId(pub(crate) u32);
 
 /// An address, the state machine of reaching it, and the connections it has.
