@@ -90,6 +90,8 @@ mod server_stats;
 #[cfg(test)]
 mod sharing;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 mod statuses;

@@ -14,8 +14,9 @@ const TESTS: &[(&str, &str, &[&str])] = &[
         "it",
         &[
             "answered_and_then_cancelled_calls",
-            "tls::slow::",
             "hostile::",
+            "simulation::",
+            "tls::slow::",
         ],
     ),
     (
