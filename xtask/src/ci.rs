@@ -1,5 +1,6 @@
 //! `ci`: the gates in order, all of them even when one fails, and a summary whose last line counts them.
 
+use crate::conformance;
 use crate::outcome::Outcome;
 use crate::report::Table;
 use crate::{
@@ -25,6 +26,7 @@ const GATES: &[Gate] = &[
     ("package", package::run, &[]),
     ("consumers", consumers::run, &[]),
     ("plugin", plugin::run, &[]),
+    ("conformance", conformance::run, &[]),
     ("interop", interop::run, &[]),
     ("tools", tools::run, &[]),
     ("fuzz --smoke", fuzz::run, &["--smoke"]),

@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod consumers;
 mod deny;
 mod docs;
@@ -98,6 +99,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "programs with one crate of ours each: their trees, built without protoc, cmake and C++, and run",
         run: consumers::run,
+    },
+    Subcommand {
+        name: "conformance",
+        arguments: "[suite]... [--config C|D] [--mode server|client] [--run PATTERN]",
+        about: "both sides before judges that others wrote",
+        run: conformance::run,
     },
     Subcommand {
         name: "interop",

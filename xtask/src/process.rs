@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -79,6 +79,58 @@ pub(crate) fn capture(command: &mut Command, bound: Duration) -> io::Result<Capt
     Ok(Captured {
         status,
         stdout: stdout.finish(),
+        stderr: stderr.finish(),
+    })
+}
+
+/// Runs `command` and shows each line that it prints as it comes; keeps what it says beside that. Past `bound` it and
+/// its children are killed.
+pub(crate) fn lines(
+    command: &mut Command,
+    bound: Duration,
+    mut show: impl FnMut(&str),
+) -> io::Result<Captured> {
+    let end = Instant::now() + bound;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let stderr = drain(child.stderr.take());
+    let (tell, told) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut lines = BufReader::new(stdout).split(b'\n');
+            while let Some(Ok(line)) = lines.next() {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let mut status = None;
+    // A process that was left behind may hold the pipe: after the child's end it is not waited for long.
+    let mut patience = end;
+    while let Some(left) = patience.checked_duration_since(Instant::now()) {
+        match told.recv_timeout(left.min(LAST_WORDS)) {
+            Ok(line) => show(String::from_utf8_lossy(&line).trim_end_matches('\r')),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) if status.is_some() => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => status = child.try_wait()?,
+        }
+        if status.is_some() {
+            patience = patience.min(Instant::now() + LAST_WORDS);
+        }
+    }
+    if status.is_none() {
+        status = wait(&mut child, end.saturating_duration_since(Instant::now()))?;
+    }
+    if status.is_none() {
+        kill_tree(&mut child);
+    }
+    Ok(Captured {
+        status,
+        stdout: String::new(),
         stderr: stderr.finish(),
     })
 }
@@ -225,6 +277,34 @@ mod tests {
         assert_eq!(captured.stderr, "err\n");
         assert!(!captured.succeeded());
         assert!(captured.ending().contains('3'));
+    }
+
+    #[test]
+    fn lines_are_shown_as_they_come_also_the_last_without_its_end() {
+        let mut shown = Vec::new();
+        let ended = lines(
+            Command::new("sh").args(["-c", "echo one; echo beside >&2; printf two; exit 3"]),
+            Duration::from_secs(10),
+            |line| shown.push(line.to_owned()),
+        )
+        .unwrap();
+        assert_eq!(shown, ["one", "two"]);
+        assert_eq!(ended.stderr, "beside\n");
+        assert!(ended.ending().contains('3'));
+    }
+
+    #[test]
+    fn lines_of_a_command_past_its_bound_end_with_it() {
+        let begin = Instant::now();
+        let mut shown = 0;
+        let ended = lines(
+            Command::new("sh").args(["-c", "while :; do echo more; done & wait"]),
+            Duration::from_millis(200),
+            |_| shown += 1,
+        )
+        .unwrap();
+        assert!(ended.status.is_none() && shown > 0);
+        assert!(begin.elapsed() < Duration::from_secs(20));
     }
 
     #[test]

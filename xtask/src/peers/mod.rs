@@ -6,6 +6,7 @@ mod grpc_go;
 mod grpc_java;
 pub(crate) mod scripts;
 
+use crate::conformance;
 use crate::{h2spec, outcome, plugin, process, tools};
 use std::path::PathBuf;
 use std::process::Command;
@@ -62,14 +63,15 @@ pub(crate) fn describe() -> Vec<String> {
     } else {
         "missing; the tests that speak with it were skipped"
     };
-    let mut lines = vec![
+    let mut lines = conformance::describe();
+    lines.extend([
         format!("openssl: {openssl}"),
         format!("grpc-go {GRPC_GO} interop client and server: {grpc_go}"),
         format!("grpc-java {GRPC_JAVA} interop clients and server: {grpc_java}"),
         scripts::GRPCIO.describe(),
         scripts::GRPC_JS.describe(),
         format!("cargo-deny: {deny}"),
-    ];
+    ]);
     lines.push(h2spec::describe());
     lines.extend(plugin::describe());
     lines.extend(tools::describe());
