@@ -1,6 +1,10 @@
-//! Generates client and server from proto/testing.proto.
+//! Generates clients and servers from the files in `proto`.
 
 fn main() -> Result<(), trunkline_codegen::Error> {
-    trunkline_codegen::configure()
-        .compile(&["proto/testing.proto", "proto/extra.proto"], &["proto"])
+    let files = [
+        "proto/testing.proto",
+        "proto/orca_service.proto",
+        "proto/extra.proto",
+    ];
+    trunkline_codegen::configure().compile(&files, &["proto"])
 }

@@ -4,12 +4,15 @@ use crate::compressed_cases as compressed;
 use crate::extra;
 use crate::messages::{
     ECHO_INITIAL, ECHO_TRAILING, EchoStatus, ResponseParameters, StreamingInputCallRequest,
-    StreamingOutputCallRequest, StreamingOutputCallResponse, TestServiceClient, payload, size,
+    StreamingOutputCallRequest, StreamingOutputCallResponse, TestServiceClient, is, payload, size,
 };
+use crate::orca_cases;
+use crate::soak::{self, Channels, Soak};
 use crate::unary_cases as unary;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
-use trunkline::client::Channel;
+use trunkline::client::{Channel, ChannelError};
 use trunkline::{Code, Status};
 
 pub(crate) const INITIAL_VALUE: &str = "test_initial_metadata_value";
@@ -38,6 +41,12 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl From<ChannelError> for Failure {
+    fn from(error: ChannelError) -> Self {
+        Self(format!("no channel: {error}"))
+    }
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self(format!("unexpected status: {status}"))
@@ -46,38 +55,57 @@ impl From<Status> for Failure {
 
 pub(crate) type Verdict = Result<(), Failure>;
 
-/// Runs one case against the server behind `channel`.
+/// Makes a new channel to the server.
+pub type Dial = Arc<dyn Fn() -> Result<Channel, ChannelError> + Send + Sync>;
+
+/// Runs one case against the server that `dial` reaches. Its channels need the compressors of [`compressors`](crate::compressors).
 ///
 /// Errors: what was not as expected, or that there is no such case.
-pub async fn run_case(channel: &Channel, name: &str) -> Verdict {
-    let client = TestServiceClient::new(channel.clone());
+pub async fn run_case(dial: &Dial, name: &str, soak: &Soak) -> Verdict {
+    let channel = &dial()?;
+    let client = &TestServiceClient::new(channel.clone());
     match name {
-        "empty_unary" => unary::empty_unary(&client).await,
-        "large_unary" => unary::large_unary(&client).await,
-        "client_streaming" => client_streaming(&client).await,
-        "server_streaming" => server_streaming(&client).await,
-        "ping_pong" => ping_pong(&client).await,
-        "empty_stream" => empty_stream(&client).await,
-        "timeout_on_sleeping_server" => timeout_on_sleeping_server(&client).await,
-        "cancel_after_begin" => cancel_after_begin(&client).await,
-        "cancel_after_first_response" => cancel_after_first_response(&client).await,
+        "empty_unary" => unary::empty_unary(client).await,
+        "large_unary" => unary::large_unary(client).await,
+        "very_large_request" => unary::very_large_request(client).await,
+        "client_streaming" => client_streaming(client).await,
+        "server_streaming" => server_streaming(client).await,
+        "ping_pong" => ping_pong(client).await,
+        "empty_stream" => empty_stream(client).await,
+        "timeout_on_sleeping_server" => timeout_on_sleeping_server(client).await,
+        "cancel_after_begin" => cancel_after_begin(client).await,
+        "cancel_after_first_response" => cancel_after_first_response(client).await,
         "status_code_and_message" => {
-            unary::status_code_and_message(&client).await?;
-            status_code_and_message(&client).await
+            unary::status_code_and_message(client).await?;
+            status_code_and_message(client).await
         }
-        "special_status_message" => unary::special_status_message(&client).await,
+        "special_status_message" => unary::special_status_message(client).await,
         "custom_metadata" => {
-            unary::custom_metadata(&client).await?;
-            custom_metadata(&client).await
+            unary::custom_metadata(client).await?;
+            custom_metadata(client).await
         }
         "unimplemented_method" => unary::unimplemented_method(channel).await,
         "unimplemented_service" => unary::unimplemented_service(channel).await,
-        "client_compressed_unary_noprobe" => compressed::client_compressed_unary(&client).await,
-        "server_compressed_unary" => compressed::server_compressed_unary(&client).await,
-        "client_compressed_streaming_noprobe" => {
-            compressed::client_compressed_streaming(&client).await
+        "client_compressed_unary" => {
+            compressed::client_compressed_unary_probe(client).await?;
+            compressed::client_compressed_unary(client).await
         }
-        "server_compressed_streaming" => compressed::server_compressed_streaming(&client).await,
+        "client_compressed_unary_noprobe" => compressed::client_compressed_unary(client).await,
+        "server_compressed_unary" => compressed::server_compressed_unary(client).await,
+        "client_compressed_streaming" => {
+            compressed::client_compressed_streaming_probe(client).await?;
+            compressed::client_compressed_streaming(client).await
+        }
+        "client_compressed_streaming_noprobe" => {
+            compressed::client_compressed_streaming(client).await
+        }
+        "server_compressed_streaming" => compressed::server_compressed_streaming(client).await,
+        "pick_first_unary" => unary::pick_first_unary(client).await,
+        "orca_per_rpc" => orca_cases::orca_per_rpc(client).await,
+        "orca_oob" => orca_cases::orca_oob(client, channel).await,
+        "rpc_soak" => soak::run(dial, soak, Channels::One).await,
+        "channel_soak" => soak::run(dial, soak, Channels::Each).await,
+        "max_concurrent_streams_connection_scaling" => connection_scaling(client).await,
         other => match extra::run_case(channel, other).await {
             Some(verdict) => verdict,
             None => Err(Failure(format!("no case {other:?}"))),
@@ -254,4 +282,37 @@ async fn custom_metadata(client: &TestServiceClient) -> Verdict {
         &trailing.as_deref(),
         &Some(TRAILING_VALUE.as_slice()),
     )
+}
+
+/// As many streams as the server allows on a connection, and one more: that one is on a new connection.
+async fn connection_scaling(client: &TestServiceClient) -> Verdict {
+    let request = StreamingOutputCallRequest {
+        response_parameters: vec![ResponseParameters {
+            fill_peer_socket_address: is(true),
+            ..ResponseParameters::default()
+        }],
+        ..StreamingOutputCallRequest::default()
+    };
+    let mut streams = Vec::new();
+    let mut addresses = Vec::new();
+    for _ in 0..3 {
+        let (mut requests, mut responses) = client.full_duplex_call().await?;
+        requests.send(&request).await?;
+        let found = responses.recv().await?.unwrap_or_default();
+        addresses.push(found.peer_socket_address);
+        streams.push((requests, responses));
+    }
+    let [first, second, third] = addresses.as_slice() else {
+        return Err(Failure::new("no three answers"));
+    };
+    expect("whether there are addresses", &first.is_empty(), &false)?;
+    expect("address of the second stream", second, first)?;
+    if third == first {
+        return Err(Failure::new(format!("the third stream is at {third} too")));
+    }
+    for (requests, mut responses) in streams {
+        requests.finish();
+        expect("after half-close", &responses.recv().await?, &None)?;
+    }
+    Ok(())
 }

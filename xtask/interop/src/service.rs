@@ -1,41 +1,54 @@
 //! The interop service.
 
 use crate::extra::{Extra, ExtraServiceServer};
+use crate::gzip;
 use crate::messages::{
-    BoolValue, ECHO_INITIAL, ECHO_TRAILING, EchoStatus, Empty, ResponseParameters, SimpleRequest,
-    SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
-    StreamingOutputCallRequest, StreamingOutputCallResponse, TestService, TestServiceServer, code,
-    payload, size,
+    BoolValue, ECHO_INITIAL, ECHO_TRAILING, EchoStatus, Empty, OpenRcaServiceServer,
+    ResponseParameters, SimpleRequest, SimpleResponse, StreamingInputCallRequest,
+    StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
+    TestService, TestServiceServer, code, payload, size, wanted,
 };
+use crate::orca::{Load, LoadService, REPORT};
+use std::sync::Arc;
 use std::time::Duration;
 use trunkline::server::{
-    Receiver, RequestContext, ResponseCompression, Sender, Server, ServerKeepalive,
+    Receiver, RequestContext, ResponseCompression, Sender, ServerBuilder, ServerKeepalive,
 };
-use trunkline::tls::ServerTls;
 use trunkline::{Code, Metadata, Response, Status};
 
+/// More than any case sends.
+const MAX_MESSAGE_BYTES: usize = 128 << 20;
+
 /// Answers as the interop test descriptions say.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Interop;
+#[derive(Clone, Debug)]
+pub struct Interop {
+    id: String,
+    load: Arc<Load>,
+}
+
+impl Default for Interop {
+    fn default() -> Self {
+        Self {
+            id: format!("trunkline-{}", std::process::id()),
+            load: Arc::default(),
+        }
+    }
+}
 
 impl Interop {
-    /// Serves on a TCP address until the process ends: over TLS, or without one in plaintext.
-    ///
-    /// Errors: the address cannot be bound.
-    pub async fn serve(address: &str, tls: Option<ServerTls>) -> Result<(), Status> {
-        let builder = match tls {
-            Some(tls) => Server::builder().credentials(tls),
-            None => Server::insecure(),
-        };
-        let server = builder
-            .compression(ResponseCompression::prefer(["gzip"]))
+    /// Adds all services to a server, and what they need of it.
+    pub fn add_to(builder: ServerBuilder) -> ServerBuilder {
+        let service = Self::default();
+        let load = Arc::clone(&service.load);
+        builder
+            .compression(ResponseCompression::prefer([gzip::NAME]))
+            .compressors(gzip::compressors())
             // As often as may be: every case that is silent for a second shows that the client answers.
             .keepalive(ServerKeepalive::every(Duration::from_secs(1)))
-            .add_service(TestServiceServer::new(Self))
+            .max_receive_message_bytes(MAX_MESSAGE_BYTES)
+            .add_service(TestServiceServer::new(service))
             .add_service(ExtraServiceServer::new(Extra))
-            .bind(address)
-            .await?;
-        server.serve().await
+            .add_service(OpenRcaServiceServer::new(LoadService(load)))
     }
 }
 
@@ -53,15 +66,22 @@ impl TestService for Interop {
         cx: &RequestContext,
         request: SimpleRequest,
     ) -> Result<Response<SimpleResponse>, Status> {
-        wanted(request.response_status.as_ref())?;
-        let payload = payload(request.response_size);
+        asked_for(request.response_status.as_ref())?;
+        as_expected(request.expect_compressed, request.arrived_compressed)?;
         let mut reply = Response::new(SimpleResponse {
-            payload,
+            payload: payload(request.response_size),
             ..SimpleResponse::default()
         });
+        if request.fill_server_id {
+            reply.server_id.clone_from(&self.id);
+        }
         echo_initial(cx, reply.headers_mut());
         echo_trailing(cx, reply.trailers_mut());
-        if refused(request.response_compressed) {
+        if let Some(told) = request.orca_per_query_report {
+            let report = Load::encode(told.into());
+            reply.trailers_mut().insert_bin(REPORT, report)?;
+        }
+        if !wanted(request.response_compressed) {
             reply = reply.uncompressed();
         }
         Ok(reply)
@@ -69,11 +89,11 @@ impl TestService for Interop {
 
     async fn streaming_output_call(
         &self,
-        _cx: &RequestContext,
+        cx: &RequestContext,
         request: StreamingOutputCallRequest,
         mut responses: Sender<StreamingOutputCallResponse>,
     ) -> Result<(), Status> {
-        answer(&request.response_parameters, &mut responses).await
+        answer(cx, &request.response_parameters, &mut responses).await
     }
 
     async fn streaming_input_call(
@@ -83,6 +103,7 @@ impl TestService for Interop {
     ) -> Result<Response<StreamingInputCallResponse>, Status> {
         let mut sum = 0;
         while let Some(request) = requests.recv().await? {
+            as_expected(request.expect_compressed, request.arrived_compressed)?;
             sum += size(request.payload.as_ref());
         }
         let aggregated_payload_size = i32::try_from(sum)
@@ -101,16 +122,24 @@ impl TestService for Interop {
     ) -> Result<(), Status> {
         responses.with_headers(|headers| echo_initial(cx, headers))?;
         responses.with_trailers(|trailers| echo_trailing(cx, trailers))?;
+        let mut turn = None;
         while let Some(request) = requests.recv().await? {
-            wanted(request.response_status.as_ref())?;
-            answer(&request.response_parameters, &mut responses).await?;
+            asked_for(request.response_status.as_ref())?;
+            if let Some(told) = request.orca_oob_report {
+                if turn.is_none() {
+                    // Whoever else tells a load waits until this call has ended.
+                    turn = Some(self.load.turn().await);
+                }
+                self.load.set(told.into());
+            }
+            answer(cx, &request.response_parameters, &mut responses).await?;
         }
         Ok(())
     }
 
     async fn half_duplex_call(
         &self,
-        _cx: &RequestContext,
+        cx: &RequestContext,
         mut requests: Receiver<StreamingOutputCallRequest>,
         mut responses: Sender<StreamingOutputCallResponse>,
     ) -> Result<(), Status> {
@@ -118,38 +147,49 @@ impl TestService for Interop {
         while let Some(request) = requests.recv().await? {
             all.extend(request.response_parameters);
         }
-        answer(&all, &mut responses).await
+        answer(cx, &all, &mut responses).await
     }
 }
 
 /// One response for each of the parameters, after its wait.
 async fn answer(
+    cx: &RequestContext,
     parameters: &[ResponseParameters],
     responses: &mut Sender<StreamingOutputCallResponse>,
 ) -> Result<(), Status> {
-    for wanted in parameters {
-        if let Ok(micros @ 1..) = u64::try_from(wanted.interval_us) {
+    for each in parameters {
+        if let Ok(micros @ 1..) = u64::try_from(each.interval_us) {
             tokio::time::sleep(Duration::from_micros(micros)).await;
         }
-        let response = StreamingOutputCallResponse {
-            payload: payload(wanted.size),
+        let mut response = StreamingOutputCallResponse {
+            payload: payload(each.size),
+            ..StreamingOutputCallResponse::default()
         };
-        if refused(wanted.compressed) {
-            responses.send_uncompressed(&response).await?;
-        } else {
+        if wanted(each.fill_peer_socket_address) {
+            response.peer_socket_address = cx.peer().address().to_string();
+        }
+        if wanted(each.compressed) {
             responses.send(&response).await?;
+        } else {
+            responses.send_uncompressed(&response).await?;
         }
     }
     Ok(())
 }
 
-/// Whether the client wants this response as it is.
-fn refused(compressed: Option<BoolValue>) -> bool {
-    compressed.is_some_and(|compressed| !compressed.value)
+/// Refuses a message that came compressed where the client did not say so, or the other way round.
+fn as_expected(expected: Option<BoolValue>, arrived: bool) -> Result<(), Status> {
+    match expected {
+        Some(expected) if expected.value != arrived => Err(Status::invalid_argument(format!(
+            "expect_compressed is {}, and the message came with compressed = {arrived}",
+            expected.value
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Ends the call if the client asked for an error.
-fn wanted(status: Option<&EchoStatus>) -> Result<(), Status> {
+fn asked_for(status: Option<&EchoStatus>) -> Result<(), Status> {
     match status {
         Some(status) if code(status.code) != Code::Ok => {
             Err(Status::new(code(status.code), status.message.clone()))

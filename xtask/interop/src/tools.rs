@@ -47,7 +47,7 @@ pub async fn serve_tools(
 }
 
 fn service() -> BoxService {
-    TestServiceServer::new(Interop).boxed()
+    TestServiceServer::new(Interop::default()).boxed()
 }
 
 /// Answers as if the other version were not there.

@@ -29,6 +29,35 @@ pub(crate) async fn large_unary(client: &TestServiceClient) -> Verdict {
     )
 }
 
+/// More than any server takes by default, and not more than those of the interop cases do.
+pub(crate) async fn very_large_request(client: &TestServiceClient) -> Verdict {
+    let request = SimpleRequest {
+        response_size: 10,
+        payload: payload(10 << 20),
+        ..SimpleRequest::default()
+    };
+    let reply = client.unary_call(request).await?;
+    expect("size of the response", &size(reply.payload.as_ref()), &10)
+}
+
+/// All calls are answered by one server.
+pub(crate) async fn pick_first_unary(client: &TestServiceClient) -> Verdict {
+    let mut first = None;
+    for _ in 0..100 {
+        let request = SimpleRequest {
+            response_size: 1,
+            payload: payload(1),
+            fill_server_id: true,
+            ..SimpleRequest::default()
+        };
+        let id = client.unary_call(request).await?.into_message().server_id;
+        expect("whether the server has an id", &id.is_empty(), &false)?;
+        let first = first.get_or_insert_with(|| id.clone());
+        expect("id of the server", &id, first)?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn custom_metadata(client: &TestServiceClient) -> Verdict {
     let call = client
         .unary_call(large())

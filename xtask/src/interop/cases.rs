@@ -17,6 +17,10 @@ pub(super) const SOAK_FLAGS: [&str; 5] = [
     "soak_num_threads=1",
 ];
 
+/// The policy through which the clients of others learn of load reports, for those who have it.
+pub(super) const ORCA_POLICY: &str =
+    r#"service_config_json={"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}"#;
+
 /// The longest that a case takes on a good day is a few seconds.
 const CASE_BOUND: Duration = Duration::from_secs(30);
 

@@ -15,17 +15,18 @@ pub(super) const PEER: Peer = Peer {
     clients: &[Client {
         variant: "",
         command: client,
-        cases: CASES,
+        cases: CLIENT_CASES,
     }],
     servers: &[Server {
         variant: "",
         command: server,
-        cases: CASES,
+        cases: SERVER_CASES,
     }],
     securities: BOTH,
 };
 
-const CASES: &[&str] = &[
+/// Those of its CI, and one more that its client has.
+const CLIENT_CASES: &[&str] = &[
     "empty_unary",
     "large_unary",
     "client_streaming",
@@ -40,11 +41,34 @@ const CASES: &[&str] = &[
     "custom_metadata",
     "unimplemented_method",
     "unimplemented_service",
+    "pick_first_unary",
+    "orca_per_rpc",
+    "orca_oob",
+    "rpc_soak",
+    "channel_soak",
 ];
 
-/// The policy through which its client learns of load reports.
-const ORCA_POLICY: &str =
-    r#"-service_config_json={"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}"#;
+/// Those of its CI. Its server has no id, which `pick_first_unary` needs.
+const SERVER_CASES: &[&str] = &[
+    "empty_unary",
+    "large_unary",
+    "client_streaming",
+    "server_streaming",
+    "ping_pong",
+    "empty_stream",
+    "timeout_on_sleeping_server",
+    "cancel_after_begin",
+    "cancel_after_first_response",
+    "status_code_and_message",
+    "special_status_message",
+    "custom_metadata",
+    "unimplemented_method",
+    "unimplemented_service",
+    "orca_per_rpc",
+    "orca_oob",
+    "rpc_soak",
+    "channel_soak",
+];
 
 fn install() -> Result<Installed, String> {
     Ok(Installed {
@@ -63,7 +87,7 @@ fn client(folder: &Path, call: &Call<'_>) -> Command {
         command.args(SOAK_FLAGS.map(|flag| format!("-{flag}")));
     }
     if call.case.starts_with("orca_") {
-        command.arg(ORCA_POLICY);
+        command.arg(format!("-{}", cases::ORCA_POLICY));
     }
     if let Some(tls) = call.tls {
         let name = TestCertificates::NAME;

@@ -17,24 +17,24 @@ pub(super) const PEER: Peer = Peer {
         Client {
             variant: "netty",
             command: netty,
-            cases: CASES,
+            cases: CLIENT_CASES,
         },
         Client {
             variant: "okhttp",
             command: okhttp,
-            cases: CASES,
+            cases: CLIENT_CASES,
         },
     ],
     servers: &[Server {
         variant: "",
         command: server,
-        cases: CASES,
+        cases: SERVER_CASES,
     }],
     securities: BOTH,
 };
 
 /// All that its client has but those of HTTP caches and of Google's credentials.
-const CASES: &[&str] = &[
+const CLIENT_CASES: &[&str] = &[
     "empty_unary",
     "large_unary",
     "client_streaming",
@@ -49,6 +49,46 @@ const CASES: &[&str] = &[
     "custom_metadata",
     "unimplemented_method",
     "unimplemented_service",
+    "client_compressed_unary",
+    "client_compressed_unary_noprobe",
+    "server_compressed_unary",
+    "client_compressed_streaming",
+    "client_compressed_streaming_noprobe",
+    "server_compressed_streaming",
+    "very_large_request",
+    "pick_first_unary",
+    "orca_per_rpc",
+    "orca_oob",
+    "rpc_soak",
+    "channel_soak",
+];
+
+/// Its server does not look whether a request came compressed, which two more cases want.
+const SERVER_CASES: &[&str] = &[
+    "empty_unary",
+    "large_unary",
+    "client_streaming",
+    "server_streaming",
+    "ping_pong",
+    "empty_stream",
+    "timeout_on_sleeping_server",
+    "cancel_after_begin",
+    "cancel_after_first_response",
+    "status_code_and_message",
+    "special_status_message",
+    "custom_metadata",
+    "unimplemented_method",
+    "unimplemented_service",
+    "client_compressed_unary_noprobe",
+    "server_compressed_unary",
+    "client_compressed_streaming_noprobe",
+    "server_compressed_streaming",
+    "very_large_request",
+    "pick_first_unary",
+    "orca_per_rpc",
+    "orca_oob",
+    "rpc_soak",
+    "channel_soak",
 ];
 
 const ARCHIVE_BOUND: Duration = Duration::from_secs(60);
@@ -140,6 +180,9 @@ fn arguments(command: &mut Command, folder: &Path, variant: &str, call: &Call<'_
         .arg(format!("--use_tls={}", call.tls.is_some()));
     if cases::is_soak(call.case) {
         command.args(SOAK_FLAGS.map(|flag| format!("--{flag}")));
+    }
+    if call.case.starts_with("orca_") {
+        command.arg(format!("--{}", cases::ORCA_POLICY));
     }
     if call.tls.is_some() {
         let name = TestCertificates::NAME;

@@ -2,10 +2,18 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use trunkline::server::Server;
 use trunkline::tls::{Identity, ServerTls};
+use trunkline::transport::http2::ServerConfig;
 use trunkline_interop::{Flags, Interop};
 
-const FLAGS: &[&str] = &["port", "use_tls", "tls_cert_file", "tls_key_file"];
+const FLAGS: &[&str] = &[
+    "port",
+    "use_tls",
+    "tls_cert_file",
+    "tls_key_file",
+    "max_concurrent_streams",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,12 +29,16 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let flags = Flags::parse(std::env::args().skip(1), FLAGS)?;
     let address = format!("127.0.0.1:{}", flags.required("port")?);
-    let tls = if flags.value("use_tls", false)? {
+    let builder = if flags.value("use_tls", false)? {
         let chain = flags.required("tls_cert_file")?;
         let identity = Identity::from_files(chain, flags.required("tls_key_file")?)?;
-        Some(ServerTls::new(identity)?)
+        Server::builder().credentials(ServerTls::new(identity)?)
     } else {
-        None
+        Server::insecure()
     };
-    Ok(Interop::serve(&address, tls).await?)
+    let mut http2 = ServerConfig::default();
+    http2.max_concurrent_streams =
+        flags.value("max_concurrent_streams", http2.max_concurrent_streams)?;
+    let server = Interop::add_to(builder.http2(http2)).bind(address).await?;
+    Ok(server.serve().await?)
 }
