@@ -25,7 +25,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// A report as its trailer carries it.
-    pub(crate) fn encode(report: OrcaLoadReport) -> Vec<u8> {
+    pub(crate) fn encode(report: &OrcaLoadReport) -> Vec<u8> {
         report.encode_to_vec()
     }
 

@@ -78,7 +78,7 @@ impl TestService for Interop {
         echo_initial(cx, reply.headers_mut());
         echo_trailing(cx, reply.trailers_mut());
         if let Some(told) = request.orca_per_query_report {
-            let report = Load::encode(told.into());
+            let report = Load::encode(&told.into());
             reply.trailers_mut().insert_bin(REPORT, report)?;
         }
         if !wanted(request.response_compressed) {

@@ -16,7 +16,11 @@ use crate::report::Table;
 use crate::suites::{Row, Run};
 use cases::{Direction, Verdict};
 use peer::{Installed, Peer, Security};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 pub(crate) use ours::build as build_programs;
 pub(crate) use peer::{Listen, ServerCommand};
@@ -125,7 +129,7 @@ struct Pair<'a> {
 
 /// Runs all that this peer can do with us, and adds its rows and its table of cases.
 fn judge(peer: &Peer, installed: &Installed, ours: &Path, wanted: &Wanted, run: &mut Run) {
-    let mut columns = Vec::new();
+    let mut all = Vec::new();
     for &security in peer.securities {
         let tls = match (security, &installed.certificates) {
             (Security::Plaintext, _) => None,
@@ -135,29 +139,53 @@ fn judge(peer: &Peer, installed: &Installed, ours: &Path, wanted: &Wanted, run: 
                 continue;
             }
         };
-        for pair in pairs(peer, &installed.folder, ours, tls, wanted.self_test) {
-            let cases = wanted.chosen(pair.cases);
-            if cases.is_empty() {
-                continue;
-            }
-            let mut row = Row::new(peer.suite, &pair.side).expecting(pair.cases.len());
-            if wanted.self_test || !wanted.cases.is_empty() {
-                row = row.partial();
-            }
-            let verdicts = cases::run(&pair.direction, &cases);
-            let column: Vec<(&str, String)> = cases
-                .iter()
-                .zip(&verdicts)
-                .map(|(&case, verdict)| (case, cell(verdict)))
-                .collect();
-            for (case, verdict) in cases.iter().zip(verdicts) {
-                row.case(*case, verdict.time, verdict.failure);
-            }
-            run.add(row);
-            columns.push((pair.side, column));
+        all.extend(pairs(peer, &installed.folder, ours, tls, wanted.self_test));
+    }
+    all.retain(|pair| !wanted.chosen(pair.cases).is_empty());
+    let mut columns = Vec::new();
+    for (pair, verdicts) in all.iter().zip(run_all(peer, &all, wanted)) {
+        let mut row = Row::new(peer.suite, &pair.side).expecting(pair.cases.len());
+        if wanted.self_test || !wanted.cases.is_empty() {
+            row = row.partial();
         }
+        let cases = wanted.chosen(pair.cases);
+        let cells = verdicts.iter().map(cell);
+        columns.push((
+            pair.side.clone(),
+            cases.iter().copied().zip(cells).collect(),
+        ));
+        for (case, verdict) in cases.into_iter().zip(verdicts) {
+            row.case(case, verdict.time, verdict.failure);
+        }
+        run.add(row);
     }
     println!("\n{}", table(peer, &columns));
+}
+
+/// Two at a time: cases wait more than they compute. Over TLS, the slower half, first.
+fn run_all(peer: &Peer, pairs: &[Pair<'_>], wanted: &Wanted) -> Vec<Vec<Verdict>> {
+    let left = Mutex::new((0..pairs.len()).collect::<Vec<_>>());
+    let done = Mutex::new(BTreeMap::new());
+    let work = || {
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some((number, pair)) = next.and_then(|it| Some((it, pairs.get(it)?))) else {
+                return;
+            };
+            let begin = Instant::now();
+            let verdicts = cases::run(&pair.direction, &wanted.chosen(pair.cases));
+            let seconds = begin.elapsed().as_secs();
+            println!("{}, {}: ran in {seconds} s", peer.suite, pair.side);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.insert(number, verdicts);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.into_values().collect()
 }
 
 fn cell(verdict: &Verdict) -> String {
@@ -182,7 +210,11 @@ fn table(peer: &Peer, columns: &[(String, Vec<(&str, String)>)]) -> String {
         let cells: Vec<Option<String>> = columns.iter().map(|(_, column)| of(column)).collect();
         if cells.iter().any(Option::is_some) {
             let mut row = vec![case.to_owned()];
-            row.extend(cells.into_iter().map(|cell| cell.unwrap_or("-".to_owned())));
+            row.extend(
+                cells
+                    .into_iter()
+                    .map(|cell| cell.unwrap_or_else(|| "-".to_owned())),
+            );
             table.row(row);
         }
     }
