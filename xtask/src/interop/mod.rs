@@ -6,6 +6,7 @@ mod go_extra;
 mod grpc_js;
 mod grpcio;
 mod java;
+mod nginx;
 mod ours;
 mod peer;
 mod running;
@@ -33,6 +34,7 @@ const PEERS: &[&Peer] = &[
     &java::PEER,
     &grpcio::PEER,
     &grpc_js::PEER,
+    &nginx::PEER,
 ];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {

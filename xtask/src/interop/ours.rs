@@ -21,7 +21,12 @@ pub(crate) fn build() -> Result<PathBuf, String> {
         .current_dir(&root)
         .args(["build", "--package", PACKAGE, "--bins"]);
     process::run(&mut command, BUILD_BOUND)?;
-    let target = workspace::target_directory(&root.join("Cargo.toml"))?;
+    folder()
+}
+
+/// Where they are once they are built.
+pub(super) fn folder() -> Result<PathBuf, String> {
+    let target = workspace::target_directory(&workspace::root().join("Cargo.toml"))?;
     Ok(target.join("debug"))
 }
 

@@ -1,5 +1,6 @@
 //! Foreign programs that some gates run: where they are kept, and how they get there.
 
+pub(crate) mod apt;
 mod deny;
 pub(crate) mod go;
 mod grpc_go;

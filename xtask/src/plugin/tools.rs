@@ -1,6 +1,7 @@
 //! protoc and buf: where they are, and how they get there.
 
-use crate::{peers, process};
+use crate::peers::{self, apt};
+use crate::process;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -37,10 +38,8 @@ impl Tool {
 
 /// protoc: the pinned one of the peers cache, brought by apt if need be; else whatever the path has.
 pub(super) fn protoc() -> Result<Tool, String> {
-    let mut why = format!("no apt to bring protoc {PROTOC}");
+    let mut why = format!("the protoc {PROTOC} of the peers cache does not start");
     if cached_protoc().is_none()
-        && process::exists("apt-get", "--version")
-        && process::exists("dpkg", "--version")
         && let Err(error) = install_protoc()
     {
         why = error;
@@ -106,41 +105,24 @@ pub(crate) fn describe() -> [String; 2] {
     ]
 }
 
-/// Unpacks Debian's packages beside each other, so that nothing of the system changes.
+/// protoc, its libraries, and the well-known files, which it finds beside itself.
 fn install_protoc() -> Result<(), String> {
-    let folder = protoc_folder();
-    make(&folder)?;
     println!("fetching protoc {PROTOC}, once");
-    // Lists may be too old to name files that are still there; whoever may not refresh them has some.
-    let _ = process::run(
-        Command::new("apt-get").args(["-q", "update"]),
-        INSTALL_BOUND,
-    );
-    let mut download = Command::new("apt-get");
-    download.current_dir(&folder).args(["-q", "download"]);
-    for package in [
+    let packages = [
         "protobuf-compiler",
         "libprotoc32",
         "libprotobuf32",
-        // The well-known files; protoc finds them beside itself.
         "libprotobuf-dev",
-    ] {
-        download.arg(format!("{package}={PROTOC}*"));
-    }
-    process::run(&mut download, INSTALL_BOUND)?;
-    for package in entries(&folder, ".deb") {
-        let mut unpack = Command::new("dpkg");
-        unpack.arg("--extract").arg(&package).arg(&folder);
-        process::run(&mut unpack, INSTALL_BOUND)?;
-    }
-    Ok(())
+    ];
+    let pinned = packages.map(|package| format!("{package}={PROTOC}*"));
+    apt::unpack(&protoc_folder(), &pinned)
 }
 
 fn cached_protoc() -> Option<Tool> {
     let folder = protoc_folder();
     let program = folder.join("usr/bin/protoc");
     // The folder of the libraries is named after the machine: `x86_64-linux-gnu`.
-    let libraries = entries(&folder.join("usr/lib"), "-gnu").pop();
+    let libraries = apt::entries(&folder.join("usr/lib"), "-gnu").pop();
     let well_known = folder.join("usr/include/google/protobuf/any.proto");
     (program.is_file() && well_known.is_file()).then_some(Tool { program, libraries })
 }
@@ -162,12 +144,4 @@ fn buf_folder() -> PathBuf {
 
 fn make(folder: &Path) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
-}
-
-fn entries(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().ends_with(ending))
-        .collect()
 }
