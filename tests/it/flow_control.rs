@@ -175,6 +175,46 @@ async fn a_servers_windows_grow_only_within_its_quota() {
     world.end().await;
 }
 
+/// Windows that have grown hold back their own senders, and no call beside them.
+#[tokio::test(start_paused = true)]
+async fn unread_streams_with_grown_windows_do_not_stall_their_siblings() {
+    const STREAMS: usize = 12;
+    let path = Slow {
+        bytes_per_second: 8_000_000,
+        ..PATH
+    };
+    let mut on_server = ServerConfig::default();
+    on_server.max_concurrent_streams = u32::try_from(STREAMS).unwrap();
+    let mut on_client = ClientConfig::default();
+    // No more than the streams at first: only what grows along leaves room.
+    on_client.connection_window_bytes = 0;
+    let (world, _) = world(path, on_server, on_client);
+    let echo = world.echo();
+    let mut receiver = echo.expand(note("go")).await.unwrap();
+    let grown = download(&mut receiver, 3).await;
+    assert!(grown[2] > 2 * FIRST_WINDOW_PER_SECOND, "{grown:?}");
+    drop(receiver);
+    let mut unread = Vec::new();
+    for _ in 1..STREAMS {
+        unread.push(echo.expand(note("go")).await.unwrap());
+    }
+    // Long enough for all of them to fill their windows, of 2 MiB each.
+    tokio::time::sleep(10 * SECOND).await;
+    for _ in 0..20 {
+        let began = Instant::now();
+        echo.once(note("x")).await.unwrap();
+        assert!(began.elapsed() < 3 * PATH.delay, "{:?}", began.elapsed());
+    }
+    // Nor does a download beside them.
+    drop(unread.pop());
+    let mut receiver = echo.expand(note("go")).await.unwrap();
+    let beside = download(&mut receiver, 2).await;
+    assert!(beside[1] > grown[2] * 9 / 10, "{beside:?} after {grown:?}");
+    assert_eq!(world.stats().connections_accepted, 1);
+    drop((unread, receiver, echo));
+    world.end().await;
+}
+
 /// The answer to a request of the raw server: so many messages of so many bytes.
 fn answer(stream: u32, count: usize, length: usize) -> Wire {
     let head = Wire::from(headers(stream).status(200).grpc());
