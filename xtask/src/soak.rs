@@ -17,6 +17,7 @@ const TESTS: &[(&str, &str, &[&str])] = &[
             "hostile::",
             "simulation::",
             "tls::slow::",
+            "windows::",
         ],
     ),
     (
