@@ -353,6 +353,28 @@ async fn a_connection_that_ends_cancels_its_requests() {
     }
 }
 
+/// A client that has closed its sending side can send nothing more, though it could still read.
+#[tokio::test]
+async fn a_fin_between_or_inside_messages_cancels_its_requests() {
+    for method in STREAMING {
+        for before in [Wire::default(), half(1)] {
+            let mut served = Served::start();
+            let mut peer = served.connect().await;
+            let start = Wire::from(request(1, method));
+            let messages = ["one", "two", "three"].map(|words| data(1, note(words)));
+            peer.send(start.and(Wire::from(messages)).and(before)).await;
+            three_heard(&mut served).await;
+            peer.finish().await;
+            let error = failure_heard(&mut served).await;
+            let all = error.to_string();
+            assert_eq!(error.code(), Code::Cancelled, "{all}");
+            assert!(all.contains("memory:served"), "{all}");
+            peer.expect_close().await;
+            served.end().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_cut_request_of_one_message_never_reaches_the_handler() {
     for method in ["/tests.echo.Echo/Once", "/tests.echo.Echo/Expand"] {
