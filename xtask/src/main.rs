@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod codegen;
 mod conformance;
 mod consumers;
 mod deny;
@@ -117,6 +118,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "our transport by h2spec and h2specd, beside the bare h2 crate",
         run: h2spec::run,
+    },
+    Subcommand {
+        name: "codegen",
+        arguments: "[--check]",
+        about: "writes the checked-in code of the standard services anew, or only compares",
+        run: codegen::run,
     },
     Subcommand {
         name: "tools",
