@@ -12,5 +12,16 @@ fn main() -> Result<(), trunkline_codegen::Error> {
             "proto/work.proto",
         ],
         &["proto"],
-    )
+    )?;
+    // Clients of the standard services; a server has them by a feature.
+    trunkline_codegen::configure()
+        .build_server(false)
+        .include_file("standard.rs")
+        .compile(
+            &[
+                "grpc/health/v1/health.proto",
+                "grpc/reflection/v1/reflection.proto",
+            ],
+            &["../server/proto"],
+        )
 }

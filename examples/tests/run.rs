@@ -66,6 +66,15 @@ examples! {
         "1 RPCs, 1 of them cancelled", "none failed, on 5 more connections or 6: true",
         "IDLE with 0 connections", "kcab is back", "0 calls completed, 1 cancelled",
         "CANCELLED: /multiplex.Words/Reverse", "channel SHUTDOWN", "0 calls cut short";
+    health: "the server SERVING", "helloworld.Greeter NOT_FOUND", "watch   helloworld.Greeter SERVICE_UNKNOWN",
+        "watch   helloworld.Greeter SERVING", "watch   helloworld.Greeter NOT_SERVING", "the server NOT_SERVING, all the while",
+        "3 services are known", "watch   UNAVAILABLE: /grpc.health.v1.Health/Watch: the server is stopping", "0 calls cut short";
+    reflection: "serves grpc.reflection.v1.ServerReflection", "serves helloworld.Greeter",
+        "helloworld.Greeter.SayHello is in helloworld.proto", "helloworld.Farewell: NOT_FOUND", "Hello, reflection!";
+    graceful_stop: "health  NOT_SERVING", "5 s later the stop begins", "the short one is done",
+        "UNAVAILABLE: /work.Worker/Watch: the server is stopping",
+        "UNAVAILABLE: /work.Worker/Dig: server is shutting down", "2 completed, 1 answered UNAVAILABLE",
+        "stopped within the grace and 200 ms: true";
     flow_control: "stopped before the end: true", "each in less than 50 ms: true",
         "another stream of 50 messages to its end", "connections in use: 1", "read 100",
         "counted 1000", "RESOURCE_EXHAUSTED: /multiplex.Words/Join", "flush before feeding more";
