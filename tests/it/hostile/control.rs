@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use super::victim::{MB, Victim, Witness, report};
+use super::process::{MB, report};
+use super::victim::Victim;
+use super::witness::Witness;
 use crate::support::{Flood, Pushed, Wire, last_data, note, ping, raw, request, settings, window};
 use crate::world::soaking;
 

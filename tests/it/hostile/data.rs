@@ -1,6 +1,8 @@
 //! DATA that nobody reads, and messages that are only announced: neither costs memory.
 
-use super::victim::{MB, Victim, Witness, report};
+use super::process::{MB, report};
+use super::victim::Victim;
+use super::witness::Witness;
 use crate::support::{
     CANCEL, ENHANCE_YOUR_CALM, Flood, Pushed, Wire, data, padded, ping, prefix, request, reset,
 };

@@ -11,7 +11,9 @@ use trunkline::transport::{Connector, now};
 use trunkline::{Channel, Code};
 use trunkline_test_protos::echo::EchoClient;
 
-use super::victim::{MB, Victim, Witness, report};
+use super::process::{MB, report};
+use super::victim::Victim;
+use super::witness::Witness;
 use crate::handlers::{note, plain};
 use crate::world::{PATIENCE, soaking, soon, until};
 

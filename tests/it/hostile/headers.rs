@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::victim::{MB, Used, Victim, Witness, report};
+use super::process::{MB, Used, report};
+use super::victim::Victim;
+use super::witness::Witness;
 use crate::support::{
     ENHANCE_YOUR_CALM, Flood, Headers, Pushed, Wire, headers, last_data, note, raw, request,
 };

@@ -1,7 +1,9 @@
 //! Streams that are opened and reset, by the client or by what it makes the server do: handlers
 //! never pile up, and the connection is closed.
 
-use super::victim::{MB, Victim, Witness, report};
+use super::process::{MB, report};
+use super::victim::Victim;
+use super::witness::Witness;
 use crate::support::{
     CANCEL, ENHANCE_YOUR_CALM, Flood, Headers, Pushed, Tally, Wire, data, headers, last_data, ping,
     raw, request, reset, window,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use trunkline::codegen::prost::Message;
 
-use super::victim::{MB, Victim, Witness, report};
+use super::process::{MB, report};
+use super::victim::Victim;
+use super::witness::Witness;
 use crate::handlers::bytes;
 use crate::support::{Flood, INITIAL_WINDOW_SIZE, Pushed, Wire, framed, last_data, request};
 use crate::world::soaking;
