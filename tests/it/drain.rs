@@ -288,3 +288,25 @@ async fn the_shorter_grace_counts() {
     drop((sender, receiver, echo));
     world.end().await;
 }
+
+/// A reset would tell the client CANCELLED, as if it had given the call up itself.
+#[tokio::test(start_paused = true)]
+async fn a_stop_with_a_full_window_is_unavailable_to_its_client() {
+    let world = World::memory(scripted(busy()));
+    let echo = world.echo();
+    let mut unread = echo.expand(number(1)).await.unwrap();
+    // The handler sends until the window is full.
+    tokio::time::sleep(SECOND).await;
+    let report = world.handle.graceful_stop(Duration::ZERO).await;
+    assert_eq!((report.trailers, report.reset), (0, 1), "{report:?}");
+    let ended = loop {
+        match unread.recv().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("no clean end"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(ended.code(), Code::Unavailable, "{ended}");
+    drop((unread, echo));
+    world.end().await;
+}

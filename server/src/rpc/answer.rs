@@ -75,14 +75,15 @@ impl Answer {
         }
     }
 
-    /// Ends the RPC with this status at once, without waiting for the client to read.
+    /// Ends the RPC with this status at once, without waiting for the client to read: its connection
+    /// is about to close.
     pub(super) fn cut(&mut self, status: &Status) -> Finished {
         match std::mem::replace(self, Self::Given) {
             Self::Unary(responder) => {
                 responder.fail(status);
                 Finished::Trailers
             }
-            Self::Shared(stream) => stream.finish_now(status),
+            Self::Shared(stream) => stream.finish_last(status),
             // Its client was gone before.
             Self::Given => Finished::Reset,
         }

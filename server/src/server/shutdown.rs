@@ -43,7 +43,8 @@ impl ServerHandle {
     /// 2. Every connection is told with GOAWAY, and from its acknowledgement on, or after 1 s,
     ///    refuses new calls.
     /// 3. When the grace is over, handlers that still run are dropped. Their calls are answered
-    ///    UNAVAILABLE where the client has left room for it, and reset where it has not.
+    ///    UNAVAILABLE; where the client has left no room for it, the end of the connection
+    ///    says the same.
     /// 4. 100 ms later all connections are closed.
     ///
     /// Returns when nothing is left, at the latest 200 ms after the grace, even if a handler
@@ -78,7 +79,8 @@ pub struct StopReport {
     pub completed: u64,
     /// RPCs cut at the end of the grace and answered UNAVAILABLE.
     pub trailers: u64,
-    /// RPCs cut at the end of the grace whose client left no room for an answer: reset.
+    /// RPCs cut at the end of the grace whose client left no room for an answer: it learns from
+    /// the end of the connection.
     pub reset: u64,
     /// Connections that ended in order.
     pub connections_closed: u64,
@@ -91,7 +93,7 @@ pub struct StopReport {
 }
 
 impl StopReport {
-    /// How many RPCs did not come to their own end: those answered UNAVAILABLE, those reset, and
+    /// How many RPCs did not come to their own end: those answered UNAVAILABLE, those cut off, and
     /// those whose handlers still block a thread. With 0 nobody noticed the stop.
     #[must_use]
     pub const fn cut_short(&self) -> u64 {

@@ -38,8 +38,8 @@ struct State {
     broken: bool,
     /// The writer has ended; seen after what it wrote.
     ended: bool,
-    /// The reader is gone.
-    unread: bool,
+    /// Since when nobody reads: the writer learns of it later.
+    unread: Option<Instant>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -55,7 +55,7 @@ impl Pipe {
             stalled,
             broken: false,
             ended: false,
-            unread: false,
+            unread: None,
             reader: None,
             writer: None,
         })))
@@ -86,6 +86,12 @@ impl State {
         for waker in [self.reader.take(), self.writer.take()] {
             waker.into_iter().for_each(Waker::wake);
         }
+    }
+
+    /// After the time that its peer's word takes.
+    fn is_known_unread(&self) -> bool {
+        let way_back = self.weather.delay + self.weather.jitter;
+        self.unread.is_some_and(|since| since.elapsed() > way_back)
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -173,8 +179,11 @@ impl AsyncWrite for Socket {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.outgoing.state();
-        if state.broken || state.unread {
+        if state.broken || state.is_known_unread() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if state.unread.is_some() {
+            return Poll::Ready(Ok(buf.len()));
         }
         let free = CAPACITY.saturating_sub(state.waiting);
         if free == 0 {
@@ -205,7 +214,9 @@ impl Drop for Socket {
         state.wake();
         drop(state);
         let mut state = self.incoming.state();
-        state.unread = true;
+        state.unread = Some(Instant::now());
+        state.packets.clear();
+        state.waiting = 0;
         state.wake();
     }
 }

@@ -73,6 +73,6 @@ pub struct Usage {
 pub enum Finished {
     /// The client gets a status.
     Trailers,
-    /// The stream had no window, so the client gets a reset.
+    /// The stream had no window: the client gets a reset, or sees the end of the connection.
     Reset,
 }

@@ -7,7 +7,7 @@ use std::task::Waker;
 use tokio::sync::Notify;
 use trunkline_core::Status;
 
-use super::cell::Signal;
+use super::cell::{Signal, Unsaid};
 use super::gauge::{Count, Gauge};
 use crate::Peer;
 use crate::stream::Compression;
@@ -18,7 +18,8 @@ const RELEASE_AT: u32 = 32 * 1024;
 
 /// One per connection: the way from a stream to its driver, and what became of the connection.
 ///
-/// It never holds an h2 handle, so it may be touched and dropped while h2 holds its own lock.
+/// It may be touched and dropped while h2 holds its own lock: what it keeps of h2's to the end is
+/// let go of by [`close`](Self::close), which whoever drives the connection calls.
 #[derive(Debug)]
 pub(crate) struct Link {
     peer: Peer,
@@ -31,6 +32,8 @@ pub(crate) struct Link {
     driver: Mutex<Option<Waker>>,
     dirty: Mutex<Vec<Arc<Signal>>>,
     retired: Mutex<Vec<Permit>>,
+    /// Server: streams whose clients learn from the connection's end.
+    unsaid: Mutex<Vec<Unsaid>>,
     draining: OnceLock<Status>,
     cause: OnceLock<Status>,
     down: Notify,
@@ -60,6 +63,7 @@ impl Link {
             driver: Mutex::new(None),
             dirty: Mutex::new(Vec::new()),
             retired: Mutex::new(Vec::new()),
+            unsaid: Mutex::new(Vec::new()),
             draining: OnceLock::new(),
             cause: OnceLock::new(),
             down: Notify::new(),
@@ -179,7 +183,21 @@ impl Link {
             self.down.notify_waiters();
             self.take_retired(&mut Vec::new());
             self.forget_dirty();
+            self.forget_unsaid();
         }
+    }
+
+    /// Keeps these handles until the connection is closed.
+    pub(super) fn keep_to_the_end(&self, stream: Unsaid) {
+        self.unsaid.lock().push(stream);
+        if self.cause().is_some() {
+            self.forget_unsaid();
+        }
+    }
+
+    fn forget_unsaid(&self) {
+        let unsaid = std::mem::take(&mut *self.unsaid.lock());
+        drop(unsaid);
     }
 
     /// Tells the driver to end the connection, for this reason.

@@ -180,6 +180,12 @@ impl SharedStream {
         self.0.finish_now(status)
     }
 
+    /// The same on a connection that is about to close. Without window nothing is said: the client
+    /// learns from the connection's end that the server is gone, UNAVAILABLE.
+    pub fn finish_last(&self, status: &Status) -> Finished {
+        self.0.finish_last(status)
+    }
+
     /// True once the RPC was ended from this side.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -42,6 +42,18 @@ pub(crate) struct StreamCell {
     link: Arc<Link>,
 }
 
+/// The handles of a stream that ends with its connection.
+pub(super) struct Unsaid {
+    _out: Out,
+    _body: Option<Body>,
+}
+
+impl std::fmt::Debug for Unsaid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unsaid")
+    }
+}
+
 impl StreamCell {
     /// A client's stream.
     pub(super) fn client(send: SendStream<Bytes>, link: Arc<Link>) -> Arc<Self> {
@@ -335,23 +347,53 @@ impl StreamCell {
         signal.wake_all();
     }
 
-    /// Server: the end of the RPC when nobody may wait: trailers if they can leave at once.
+    /// Server: ends the RPC when nobody may wait for the client to read: with trailers if the
+    /// stream has window, otherwise by RST_STREAM.
     pub(super) fn finish_now(&self, status: &Status) -> Finished {
-        {
-            let mut state = self.state.lock();
-            if let Out::Open(send) = &mut state.out {
-                send.reserve_capacity(1);
-                if send.capacity() == 0 {
-                    drop(state);
-                    self.abort(status.clone());
-                    let body = self.body.lock().take();
-                    drop(body);
-                    return Finished::Reset;
-                }
-            }
+        if self.has_window() {
+            self.finish(Err(status));
+            return Finished::Trailers;
         }
-        self.finish(Err(status));
-        Finished::Trailers
+        self.abort(status.clone());
+        self.drop_body();
+        Finished::Reset
+    }
+
+    /// Server: the same on a connection that is about to close. Without window nothing is said: its
+    /// end tells the client that the server is gone, where a reset would tell it CANCELLED, as if
+    /// the call had been given up.
+    pub(super) fn finish_last(&self, status: &Status) -> Finished {
+        if self.has_window() {
+            self.finish(Err(status));
+            return Finished::Trailers;
+        }
+        let mut state = self.state.lock();
+        if state.local.is_none() {
+            state.local = Some(status.clone());
+        }
+        state.ended = true;
+        state.clear();
+        let out = std::mem::replace(&mut state.out, Out::Closed);
+        let signal = Arc::clone(&state.signal);
+        drop(state);
+        let body = self.body.lock().take();
+        // h2 would reset what nobody holds.
+        self.link.keep_to_the_end(Unsaid {
+            _out: out,
+            _body: body,
+        });
+        signal.wake_all();
+        Finished::Reset
+    }
+
+    /// Whether what is written now does not wait for the client; true where nothing can be any more.
+    fn has_window(&self) -> bool {
+        let mut state = self.state.lock();
+        let Out::Open(send) = &mut state.out else {
+            return true;
+        };
+        send.reserve_capacity(1);
+        send.capacity() > 0
     }
 
     /// Server: runs `read` on the receiving side; `None` once the RPC has ended.
