@@ -109,7 +109,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "interop",
-        arguments: "[--peer go|java]... [--self-test] [case]...",
+        arguments: "[--peer NAME]... [--self-test] [case]...",
         about: "both sides against the interop programs of others",
         run: interop::run,
     },
