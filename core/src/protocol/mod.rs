@@ -50,6 +50,20 @@ pub(crate) mod values {
     pub(crate) const POST: HeaderValue = HeaderValue::from_static("POST");
 }
 
+/// How much of a field's value a text shows.
+const QUOTED_BYTES: usize = 100;
+
+/// A field's value in the text of an error: its start, because the peer chooses how long it is.
+pub(crate) fn quoted(value: &HeaderValue) -> String {
+    match value.as_bytes().split_at_checked(QUOTED_BYTES) {
+        Some((start, [_, ..])) => {
+            let start = HeaderValue::from_bytes(start).ok();
+            start.map_or_else(String::new, |start| format!("{start:?}..."))
+        }
+        _ => format!("{value:?}"),
+    }
+}
+
 /// The encoding that a `grpc-encoding` names.
 fn find_encoding<'k>(known: &'k CompressorRegistry, name: &HeaderValue) -> Option<&'k Encoding> {
     name.to_str().ok().and_then(|name| known.find(name.trim()))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 
 use super::content_type::{self, ContentType, Subtype};
-use super::{find_encoding, is_protocol_field, names, values};
+use super::{find_encoding, is_protocol_field, names, quoted, values};
 use crate::compression::{CompressorRegistry, Encoding};
 use crate::deadline::Timeout;
 use crate::metadata::Metadata;
@@ -96,7 +96,8 @@ pub fn read_request(
                     read.timeout = Some(read.timeout.map_or(timeout, earlier));
                 }
                 Err(error) => {
-                    let text = format!("grpc-timeout {value:?} is malformed: {error}");
+                    let value = quoted(&value);
+                    let text = format!("grpc-timeout {value} is malformed: {error}");
                     problem = Some(Status::internal(text).with_source(error));
                 }
             },
@@ -131,7 +132,8 @@ fn join(list: &mut Option<HeaderValue>, more: HeaderValue) {
 /// Also says what would do, which HTTP and gRPC ask for.
 fn unknown_encoding(encoding: &HeaderValue, known: &CompressorRegistry) -> Status {
     let accepted = known.accept_encoding().unwrap_or(&values::IDENTITY).clone();
-    let text = format!("grpc-encoding {encoding:?} is not supported, only {accepted:?}");
+    let encoding = quoted(encoding);
+    let text = format!("grpc-encoding {encoding} is not supported, only {accepted:?}");
     let mut status = Status::unimplemented(text);
     let metadata = status.metadata_mut();
     metadata.push_wire(names::GRPC_ACCEPT_ENCODING, accepted);

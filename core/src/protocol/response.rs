@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::content_type::{self, ContentType};
-use super::{find_encoding, is_protocol_field, names, values};
+use super::{find_encoding, is_protocol_field, names, quoted, values};
 use crate::code::Code;
 use crate::compression::{CompressorRegistry, Encoding};
 use crate::metadata::Metadata;
@@ -79,7 +79,8 @@ pub fn read_response_head(
     }
     let identity = values::IDENTITY;
     let accepted = known.accept_encoding().unwrap_or(&identity);
-    let text = format!("grpc-encoding {encoding:?} is not supported, only {accepted:?}");
+    let encoding = quoted(&encoding);
+    let text = format!("grpc-encoding {encoding} is not supported, only {accepted:?}");
     ResponseHead::Ended(Err(Status::internal(text)
         .with_origin(Origin::Transport)
         .with_stage(Stage::Response)
@@ -136,7 +137,7 @@ impl NotGrpc {
             text.push_str(reason);
         }
         match &self.content_type {
-            Some(value) => text.push_str(&format!(" with content-type {value:?}")),
+            Some(value) => text.push_str(&format!(" with content-type {}", quoted(value))),
             None => text.push_str(" without content-type"),
         }
         text.push_str(", not gRPC");

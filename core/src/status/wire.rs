@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, header};
 use super::{Origin, Stage, Status, percent};
 use crate::code::Code;
 use crate::metadata::{Metadata, decode_binary, encode_binary, encoded_len};
-use crate::protocol::{is_protocol_field, names, values};
+use crate::protocol::{is_protocol_field, names, quoted, values};
 
 /// The most bytes of percent-encoded message on the wire.
 const MAX_MESSAGE_BYTES: usize = 3_968;
@@ -220,7 +220,8 @@ impl StatusFields {
             return Err(status.with_metadata(metadata));
         };
         if let Some(other) = self.contradiction {
-            let text = format!("trailers with two grpc-status values, {value:?} and {other:?}");
+            let (value, other) = (quoted(&value), quoted(&other));
+            let text = format!("trailers with two grpc-status values, {value} and {other}");
             return Err(broken(text.into()).with_metadata(metadata));
         }
         let message = self.message.as_ref().map(HeaderValue::as_bytes);
@@ -233,7 +234,7 @@ impl StatusFields {
                 Status::unknown(joined(text, &message))
             }
             None => {
-                let text = format!("malformed grpc-status {value:?}");
+                let text = format!("malformed grpc-status {}", quoted(&value));
                 return Err(broken(joined(text, &message).into()).with_metadata(metadata));
             }
         };

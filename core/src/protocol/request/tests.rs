@@ -212,3 +212,16 @@ fn random_heads_never_panic() {
         }
     }
 }
+
+/// What is refused goes back to the peer, and into logs: not all that it sent.
+#[test]
+fn a_rejection_quotes_only_the_start_of_a_long_value() {
+    let long = "9".repeat(10_000);
+    for name in ["grpc-timeout", "grpc-encoding"] {
+        let Err(Reject::Status(status)) = read(&[GRPC, (name, &long)]) else {
+            panic!("{name} is refused");
+        };
+        assert!(status.message().contains("999\"..."), "{status}");
+        assert!(status.message().len() < 300, "{status}");
+    }
+}

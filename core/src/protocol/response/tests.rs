@@ -189,3 +189,28 @@ fn only_the_start_of_a_body_is_kept() {
     assert!(text.ends_with("aaa\u{fffd}\""), "{text}");
     assert!(text.len() < 250);
 }
+
+/// A peer chooses how long its fields are, not how long our errors get.
+#[test]
+fn errors_quote_only_the_start_of_a_long_value() {
+    let long = "\u{e9}".repeat(5_000);
+    let answers = [
+        not_grpc(read(503, false, &[("content-type", &long)])).into_status(),
+        ended(read(200, true, &[GRPC, ("grpc-status", &long)])).unwrap_err(),
+        ended(read(
+            200,
+            true,
+            &[GRPC, ("grpc-status", "0"), ("grpc-status", &long)],
+        ))
+        .unwrap_err(),
+        ended(read(200, false, &[GRPC, ("grpc-encoding", &long)])).unwrap_err(),
+    ];
+    for status in answers {
+        assert!(status.message().contains("\\xc3\\xa9\"..."), "{status}");
+        assert!(status.message().len() < 600, "{status}");
+    }
+    let whole = "x".repeat(100);
+    let status = not_grpc(read(503, false, &[("content-type", &whole)])).into_status();
+    let text = format!("content-type \"{whole}\", not gRPC");
+    assert!(status.message().contains(&text), "{status}");
+}
