@@ -86,7 +86,7 @@ impl Driver {
             .arg(format!("-timeout={INPUT_SECONDS}"))
             .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
             .arg(format!("-artifact_prefix={}/{name}-", findings.display()))
-            .args(["-print_final_stats=1", "-use_value_profile=1", "-reload=0"])
+            .args(["-print_final_stats=1", "-reload=0"])
             .arg(&learned);
         let committed = self.corpus.join(name);
         if committed.is_dir() {

@@ -14,7 +14,7 @@ use trunkline::{Channel, Server};
 use crate::Source;
 use crate::echo::{EchoClient, EchoServer, Note};
 use crate::wire::{
-    Echoing, Output, SETTINGS, Side, Step, frame, on_paused_time, script, soon, speak,
+    Echoing, Hearing, Output, SETTINGS, Side, Step, frame, on_paused_time, script, soon, speak,
 };
 
 /// The deadline of the calls that meet the bad server.
@@ -49,7 +49,8 @@ async fn scenario(calls: u8, steps: Vec<Step>) {
     let bad = tokio::spawn(async move {
         let (io, _) = listener.accept().await.expect("a connection");
         let linger = Duration::from_secs(1);
-        let mut speaking = Box::pin(speak(io, steps, linger, Output::of_client()));
+        let hearing = Hearing::late(calls & 4 != 0);
+        let mut speaking = Box::pin(speak(io, steps, hearing, linger, Output::of_client()));
         // While the first one is bad, others are good: a call may go on there.
         loop {
             tokio::select! {

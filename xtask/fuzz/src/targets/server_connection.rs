@@ -13,7 +13,8 @@ use trunkline::{Channel, Server};
 use crate::Source;
 use crate::echo::{EchoClient, EchoServer, Note};
 use crate::wire::{
-    Echoing, Output, PREFACE, SETTINGS, Side, Step, frame, on_paused_time, script, soon, speak,
+    Echoing, Hearing, Output, PREFACE, SETTINGS, Side, Step, frame, on_paused_time, script, soon,
+    speak,
 };
 
 pub(super) fn run(input: &[u8]) {
@@ -59,7 +60,17 @@ async fn scenario(settings: u8, steps: Vec<Step>) {
         .await
         .expect("the server listens");
     let linger = Duration::from_secs(1);
-    soon("the script", speak(io, steps, linger, Output::of_server())).await;
+    soon(
+        "the script",
+        speak(
+            io,
+            steps,
+            Hearing::late(settings & 8 != 0),
+            linger,
+            Output::of_server(),
+        ),
+    )
+    .await;
     soon("the end of the connection", nothing_left(&handle)).await;
 
     let channel = Channel::builder("memory:fuzz")

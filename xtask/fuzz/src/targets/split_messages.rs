@@ -11,8 +11,9 @@ use trunkline::{Channel, Server};
 use crate::Source;
 use crate::echo::{EchoClient, EchoServer, Note};
 use crate::wire::{
-    DATA, END_HEADERS, END_STREAM, Echoing, HEADERS, Output, PADDED, PREFACE, SETTINGS, Step,
-    WINDOW_UPDATE, block, frame, message, on_paused_time, request, response, soon, speak, trailers,
+    DATA, END_HEADERS, END_STREAM, Echoing, HEADERS, Hearing, Output, PADDED, PREFACE, SETTINGS,
+    Step, WINDOW_UPDATE, block, frame, message, on_paused_time, request, response, soon, speak,
+    trailers,
 };
 
 /// Below the window of a stream, which nobody opens further here.
@@ -141,7 +142,7 @@ async fn to_server(all: Vec<Vec<Note>>, mut source: Source<'_>) {
     let linger = Duration::from_secs(5);
     let output = soon(
         "the conversation",
-        speak(io, steps, linger, Output::of_server()),
+        speak(io, steps, Hearing::AllAlong, linger, Output::of_server()),
     )
     .await;
     for (stream, notes) in (1..).step_by(2).zip(&all) {
@@ -193,7 +194,14 @@ async fn to_client(all: Vec<Vec<Note>>, mut source: Source<'_>) {
     steps.extend(cut(wire, &mut source));
     let says = async {
         let (io, _) = listener.accept().await.expect("a connection");
-        speak(io, steps, Duration::from_secs(60), Output::of_client()).await
+        speak(
+            io,
+            steps,
+            Hearing::AllAlong,
+            Duration::from_secs(60),
+            Output::of_client(),
+        )
+        .await
     };
     let hears = async {
         let mut tasks = Vec::new();

@@ -13,4 +13,4 @@ pub(crate) use frame::{
 };
 pub(crate) use output::Output;
 pub(crate) use script::{Side, Step, script};
-pub(crate) use talk::{on_paused_time, soon, speak};
+pub(crate) use talk::{Hearing, on_paused_time, soon, speak};

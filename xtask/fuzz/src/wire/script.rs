@@ -25,6 +25,9 @@ pub(crate) enum Step {
 /// More than this in all is not sent: what it shows, less shows too.
 const MAX_BYTES: usize = 512 * 1024;
 
+/// More than all bounds of a connection that has nothing to do.
+const MAX_WAIT: Duration = Duration::from_secs(100);
+
 const PATHS: &[&str] = &[
     "/tests.echo.Echo/Once",
     "/tests.echo.Echo/Expand",
@@ -86,6 +89,7 @@ pub(crate) fn script(source: &mut Source<'_>, side: Side) -> Vec<Step> {
         next_stream: 1,
         last: Vec::new(),
         total: 0,
+        waited: Duration::ZERO,
         steps: Vec::new(),
     };
     while !source.is_empty() && writer.total < MAX_BYTES && writer.steps.len() < 2_000 {
@@ -100,6 +104,7 @@ struct Writer {
     /// What was sent last.
     last: Vec<u8>,
     total: usize,
+    waited: Duration,
     steps: Vec<Step>,
 }
 
@@ -189,9 +194,11 @@ impl Writer {
                 self.last.get(..cut).unwrap_or_default().to_vec()
             }
             16 => {
-                let milliseconds = source.pick(&[0, 1, 100, 1_000, 15_000]);
-                self.steps
-                    .push(Step::Wait(Duration::from_millis(milliseconds)));
+                let time = Duration::from_millis(source.pick(&[0, 1, 100, 1_000, 15_000]));
+                if self.waited + time <= MAX_WAIT {
+                    self.waited += time;
+                    self.steps.push(Step::Wait(time));
+                }
                 return;
             }
             _ if source.byte().is_multiple_of(8) => {

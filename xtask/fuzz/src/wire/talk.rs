@@ -31,11 +31,26 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     }
 }
 
+/// When a peer reads what it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    AllAlong,
+    /// Only once it has said everything: what it is sent has to wait meanwhile.
+    InTheEnd,
+}
+
+impl Hearing {
+    pub(crate) const fn late(yes: bool) -> Self {
+        if yes { Self::InTheEnd } else { Self::AllAlong }
+    }
+}
+
 /// Says all of a script and hears what the other side says, until `linger` after the script's end,
 /// or the other side's.
 pub(crate) async fn speak(
     io: BoxIo,
     steps: Vec<Step>,
+    hearing: Hearing,
     linger: Duration,
     mut output: Output,
 ) -> Output {
@@ -60,13 +75,21 @@ pub(crate) async fn speak(
                 }
             }
         }
-        tokio::time::sleep(linger).await;
     };
     let hears = async {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(read @ 1..) = reads.read(&mut buffer).await {
             output.push(buffer.get(..read).unwrap_or_default());
         }
+    };
+    if hearing == Hearing::InTheEnd {
+        says.await;
+        let _ = timeout(linger, hears).await;
+        return output;
+    }
+    let says = async {
+        says.await;
+        tokio::time::sleep(linger).await;
     };
     // Whoever hears the end has heard all.
     tokio::select! {
