@@ -12,7 +12,7 @@ use trunkline_fuzz::{Settings, TARGETS, Target, drive, find, run};
 
 const USAGE: &str = "trunkline-fuzz list
 trunkline-fuzz TARGET --replay FILE...
-trunkline-fuzz TARGET [--seconds N] [--seed N] [--corpus FOLDER] [--findings FOLDER] [--trace FILE]";
+trunkline-fuzz TARGET [--seconds N] [--executions N] [--seed N] [--corpus FOLDER] [--findings FOLDER] [--trace FILE]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -42,6 +42,7 @@ fn act(words: &[String]) -> Result<ExitCode, String> {
     let mut settings = Settings {
         seed: 0,
         time: Duration::from_secs(10),
+        executions: u64::MAX,
         corpus: Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("corpus")
             .join(target.name),
@@ -58,6 +59,7 @@ fn act(words: &[String]) -> Result<ExitCode, String> {
         };
         match option.as_str() {
             "--seconds" => settings.time = Duration::from_secs(number()?),
+            "--executions" => settings.executions = number()?,
             "--seed" => settings.seed = number()?,
             "--corpus" => settings.corpus = value.into(),
             "--findings" => findings = value.into(),

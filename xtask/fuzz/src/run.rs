@@ -65,6 +65,8 @@ fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
+        // With RUST_BACKTRACE=1 this tells the way to a finding.
+        let shown = std::env::var_os("TRUNKLINE_FUZZ_SHOW").is_some();
         panic::set_hook(Box::new(move |info| {
             if WATCHED.get() || is_runtimes() {
                 let message = info.payload_as_str().unwrap_or("(no text)").to_owned();
@@ -74,7 +76,7 @@ fn listen() {
                     message,
                 });
             }
-            if !WATCHED.get() && !is_runtimes() {
+            if shown || !WATCHED.get() && !is_runtimes() {
                 before(info);
             }
         }));

@@ -24,6 +24,9 @@ const ADDRESS_SPACE_KIB: u64 = 4 << 20;
 const SECONDS: u64 = 30;
 const SMOKE_SECONDS: u64 = 2;
 
+/// A gate looks at the same inputs wherever it runs; a fast machine is not to find what a slow one did not.
+const SMOKE_EXECUTIONS: u64 = 1_000;
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let options = match Options::parse(arguments) {
         Ok(options) => options,
@@ -141,6 +144,11 @@ fn prepare(options: &Options) -> Result<Prepared, String> {
         Driver::Stable(stable::Driver {
             program: program.clone(),
             seed: options.seed(),
+            executions: if options.smoke {
+                SMOKE_EXECUTIONS
+            } else {
+                u64::MAX
+            },
         })
     };
     let driver = if options.smoke {

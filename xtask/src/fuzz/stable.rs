@@ -14,6 +14,8 @@ const SLOWER: u32 = 5;
 pub(super) struct Driver {
     pub(super) program: PathBuf,
     pub(super) seed: u64,
+    /// The most inputs besides those of the corpus.
+    pub(super) executions: u64,
 }
 
 impl Driver {
@@ -76,6 +78,7 @@ impl Driver {
         command
             .arg(name)
             .args(["--seconds", &time.as_secs().to_string()])
+            .args(["--executions", &self.executions.to_string()])
             .args(["--seed", &self.seed.to_string()])
             .arg("--findings")
             .arg(folder);

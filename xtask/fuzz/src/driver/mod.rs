@@ -32,6 +32,8 @@ pub struct Settings {
     pub seed: u64,
     /// How long.
     pub time: Duration,
+    /// How many inputs at most. What a seed tries first is the same on every machine.
+    pub executions: u64,
     /// The folder with the inputs to begin with; may be missing.
     pub corpus: PathBuf,
     /// Where the input that is running is written to, if it must be known after a crash. Slower.
@@ -74,7 +76,9 @@ pub fn drive(target: &'static Target, settings: &Settings) -> Outcome {
         }
     }
     let mut random = Rng::with_seed(settings.seed);
-    while failed.is_none() && begin.elapsed() < settings.time {
+    let mut left = settings.executions;
+    while failed.is_none() && left > 0 && begin.elapsed() < settings.time {
+        left -= 1;
         let input = mutate(&corpus, target.max_bytes, &mut random);
         if let Err(failure) = attempt(&input) {
             failed = Some((input, failure));
