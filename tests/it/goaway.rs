@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use trunkline::{Code, Origin};
+use trunkline_test_protos::echo::EchoClient;
 
 use crate::support::{
     ALL, CANCEL, ENHANCE_YOUR_CALM, Event, NO_ERROR, Peer, REFUSED_STREAM, RawServer, Wire,
@@ -187,6 +188,51 @@ async fn a_refused_call_goes_out_once_more() {
     let (peer, ()) = tokio::join!(script, calls);
     assert_eq!(peer.heads, 4);
     channel_closes(echo, peer).await;
+}
+
+/// Calls of every kind, each sent once; only what never left finds another connection.
+#[tokio::test]
+async fn without_transparent_retry_a_server_sees_each_call_once() {
+    let (mut server, builder) = RawServer::builder("refusing");
+    let channel = builder.transparent_retry(false).build().unwrap();
+    let echo = EchoClient::new(channel);
+    let script = async {
+        let mut peer = server.accept().await;
+        for stream in [1, 3, 5, 7] {
+            peer.expect_end(stream).await;
+            peer.send(reset(stream, REFUSED_STREAM)).await;
+        }
+        peer.send(goaway(7, NO_ERROR, "")).await;
+        let mut next = server.accept().await;
+        next.expect_end(1).await;
+        next.send(answer(1, "elsewhere")).await;
+        (peer, next)
+    };
+    let calls = async {
+        let mut failed = vec![within("once", echo.once(text("x"))).await.unwrap_err()];
+        let mut received = echo.expand(text("x")).await.unwrap();
+        failed.push(within("expand", received.recv()).await.unwrap_err());
+        let (mut sender, summary) = echo.collect().await.unwrap();
+        sender.send(&text("x")).await.unwrap();
+        sender.finish();
+        failed.push(within("collect", summary).await.unwrap_err());
+        let (sender, mut received) = echo.chat().await.unwrap();
+        sender.finish();
+        failed.push(within("chat", received.recv()).await.unwrap_err());
+        for failed in failed {
+            assert_eq!(failed.code(), Code::Unavailable, "{failed}");
+            assert!(
+                failed.is_unprocessed() && failed.attempts().is_empty(),
+                "{failed:?}"
+            );
+        }
+        let reply = within("the reply", echo.once(text("x"))).await.unwrap();
+        assert_eq!(reply.text, "elsewhere");
+    };
+    let ((mut peer, next), ()) = tokio::join!(script, calls);
+    assert_eq!((peer.heads, next.heads), (4, 1));
+    peer.expect_close().await;
+    channel_closes(echo, next).await;
 }
 
 #[tokio::test]

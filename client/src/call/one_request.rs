@@ -148,14 +148,15 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
     }
 
     /// Whether the call that ended like this may go out again: surely not processed, no answer
-    /// seen, and only once. True uses the one time up.
+    /// seen, only once, and not if the channel says no. True uses the one time up.
     pub(crate) fn may_replay(
         &mut self,
         why: &Status,
         has_head: bool,
         at: Option<&Address>,
     ) -> bool {
-        let replay = why.is_unprocessed() && !has_head && !self.replayed;
+        let may = !self.replayed && self.opening.may_repeat();
+        let replay = may && why.is_unprocessed() && !has_head;
         if replay {
             self.replayed = true;
             self.opening.tried(why, at);

@@ -312,6 +312,11 @@ impl<'a> Opening<'a> {
         }
     }
 
+    /// Whether what was sent and surely not processed may be sent again.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.channel.shared().config.transparent_retry
+    }
+
     /// The peer took what was sent on the stream.
     pub(crate) fn taken(&self) {
         self.channel.shared().taken();

@@ -46,7 +46,8 @@ impl Restart {
         failed: &Status,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, Status>> {
-        let Some(opening) = self.0.as_mut().filter(|_| half.may_restart()) else {
+        let may = |opening: &&mut Box<Opening<'static>>| half.may_restart() && opening.may_repeat();
+        let Some(opening) = self.0.as_mut().filter(may) else {
             self.0 = None;
             return Poll::Ready(Ok(false));
         };

@@ -52,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) max_send_message_bytes: usize,
     pub(crate) timeout: Option<Duration>,
     pub(crate) wait_for_ready: bool,
+    pub(crate) transparent_retry: bool,
     pub(crate) call_credentials: Vec<BoxCallCredentials>,
     pub(crate) compression: RequestCompression,
     pub(crate) stats: StatsHandlers,
@@ -88,6 +89,7 @@ pub struct ChannelBuilder {
     max_send_message_bytes: usize,
     timeout: Option<Duration>,
     wait_for_ready: bool,
+    transparent_retry: bool,
     user_agent: Option<String>,
     authority: Option<String>,
     pub(super) interceptors: Vec<BoxInterceptor>,
@@ -114,6 +116,7 @@ impl ChannelBuilder {
             max_send_message_bytes: usize::MAX,
             timeout: None,
             wait_for_ready: false,
+            transparent_retry: true,
             user_agent: None,
             authority: None,
             interceptors: Vec::new(),
@@ -290,6 +293,19 @@ impl ChannelBuilder {
         self
     }
 
+    /// Whether a call that was sent, but surely not processed, is sent once more. Default: yes, as in
+    /// the other gRPC libraries.
+    ///
+    /// Without it a server sees each call at most once, whatever it says of it: for proxies whose
+    /// own callers repeat, and for judges and measurements. The failure then says
+    /// [`is_unprocessed`](trunkline_core::Status::is_unprocessed). A call of which nothing was sent
+    /// finds another connection all the same.
+    /// Source: gRFC A6, "Transparent Retries".
+    pub const fn transparent_retry(mut self, enabled: bool) -> Self {
+        self.transparent_retry = enabled;
+        self
+    }
+
     /// What stands before trunkline's own name in `user-agent`.
     pub fn user_agent(mut self, prefix: impl Into<String>) -> Self {
         self.user_agent = Some(prefix.into());
@@ -353,6 +369,7 @@ impl ChannelBuilder {
             max_send_message_bytes: self.max_send_message_bytes,
             timeout: self.timeout,
             wait_for_ready: self.wait_for_ready,
+            transparent_retry: self.transparent_retry,
             call_credentials: self.call_credentials,
             compression,
             stats: self.stats,
