@@ -36,7 +36,9 @@ impl Channels {
 }
 
 fn build(request: &ClientCompatRequest) -> Result<Channel, Failure> {
-    let builder = Channel::builder(&format!("{}:{}", request.host, request.port))
+    let builder = Channel::builder(format!("{}:{}", request.host, request.port))
+        // The judge counts how often it was called.
+        .transparent_retry(false)
         // Most messages of the judge are small: those too are to be compressed.
         .compression_min_bytes(0);
     if request.server_tls_cert.is_empty() {
