@@ -38,13 +38,32 @@ fn reflection() {
     check("reflection", &protos, options);
 }
 
+/// Whoever wants no trace of the `.proto` files in the program says so.
+#[test]
+fn servers_have_no_descriptors_where_that_is_said() {
+    let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join("services/bare");
+    let protos = ["grpc/health/v1/health.proto"];
+    base()
+        .build_descriptors(false)
+        .out_dir(&fresh)
+        .compile(&protos, &[protos_of_server()])
+        .expect("the services' protos compile");
+    let text = &files(&fresh)[Path::new("grpc.health.v1.rs")];
+    assert!(text.contains("impl HealthServer<()>"));
+    assert!(!text.contains("FileDescriptor"), "{text}");
+}
+
 fn base() -> Builder {
     configure().build_client(false).runtime_path("crate")
 }
 
+fn protos_of_server() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/proto")
+}
+
 fn check(service: &str, protos: &[&str], options: Builder) {
-    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server");
-    let checked_in = server.join("src/services").join(service).join("generated");
+    let services = protos_of_server().join("../src/services");
+    let checked_in = services.join(service).join("generated");
     let fresh = if env::var_os("TRUNKLINE_BLESS").is_some() {
         checked_in.clone()
     } else {
@@ -55,7 +74,7 @@ fn check(service: &str, protos: &[&str], options: Builder) {
     let _ = fs::remove_dir_all(&fresh);
     options
         .out_dir(&fresh)
-        .compile(protos, &[server.join("proto")])
+        .compile(protos, &[protos_of_server()])
         .expect("the services' protos compile");
     assert!(
         files(&fresh) == files(&checked_in),

@@ -17,6 +17,8 @@ const PICKED: &[(&str, &str)] = &[
     ("trunkline-core", "zstd"),
     ("trunkline-client", "tls"),
     ("trunkline-server", "testing"),
+    ("trunkline-server", "health"),
+    ("trunkline-server", "reflection"),
 ];
 
 pub(crate) fn run(_: &[String]) -> Outcome {

@@ -145,3 +145,94 @@ impl Index {
 pub(super) fn unreadable(what: &str, error: &dyn std::error::Error) -> Status {
     Status::invalid_argument(format!("reflection: {what} cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use bytes::Bytes;
+    use trunkline_core::codegen::prost::Message;
+    use trunkline_core::codegen::prost_types::{DescriptorProto, FileDescriptorProto};
+
+    use super::{Id, Index};
+
+    fn add(index: &mut Index, name: &str, message: &str, imports: &[Id]) -> Id {
+        let file = FileDescriptorProto {
+            name: Some(name.to_owned()),
+            message_type: vec![DescriptorProto {
+                name: Some(message.to_owned()),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        index.insert(&file, file.encode_to_vec().into(), imports.to_vec())
+    }
+
+    #[test]
+    fn a_file_that_comes_twice_is_one() {
+        let mut index = Index::default();
+        let first = add(&mut index, "a.proto", "A", &[]);
+        assert_eq!(add(&mut index, "a.proto", "A", &[]), first);
+        assert_eq!(index.files.len(), 1);
+    }
+
+    /// Two crates may each have a `service.proto`.
+    #[test]
+    fn files_that_only_share_a_name_keep_their_own_imports() {
+        let mut index = Index::default();
+        let base = add(&mut index, "base.proto", "Base", &[]);
+        let other_base = add(&mut index, "base.proto", "Other", &[]);
+        let one = add(&mut index, "service.proto", "One", &[base]);
+        let two = add(&mut index, "service.proto", "Two", &[other_base]);
+        assert_eq!(index.symbol("Two"), Some(two));
+        assert_eq!(index.file("service.proto"), Some(one));
+        let told = index.with_imports(two, &mut HashSet::new());
+        let messages = told.into_iter().map(|encoded| {
+            let file = FileDescriptorProto::decode(encoded).unwrap();
+            file.message_type[0].name().to_owned()
+        });
+        assert_eq!(messages.collect::<Vec<_>>(), ["Two", "Other"]);
+    }
+
+    #[test]
+    fn imports_of_many_are_told_once() {
+        let mut index = Index::default();
+        let mut layer = vec![add(&mut index, "0", "M0", &[])];
+        // Each of two files imports both of the layer below: two to the thirtieth ways down.
+        for depth in 1..=30 {
+            let pair = ["a", "b"].map(|side| {
+                let name = format!("{depth}{side}");
+                add(&mut index, &name, &format!("M{name}"), &layer)
+            });
+            layer = pair.to_vec();
+        }
+        let told = index.with_imports(layer[0], &mut HashSet::new());
+        assert_eq!(told.len(), 1 + 29 * 2 + 1);
+    }
+
+    /// Imports as deep as this would end a thread's stack, were each level a call.
+    #[test]
+    fn a_set_may_be_deep_and_in_any_order() {
+        let deep = 10_000;
+        let mut set = Vec::new();
+        for level in (0..deep).rev() {
+            let file = FileDescriptorProto {
+                name: Some(level.to_string()),
+                dependency: (level > 0)
+                    .then(|| (level - 1).to_string())
+                    .into_iter()
+                    .collect(),
+                ..Default::default()
+            };
+            let encoded = file.encode_to_vec();
+            // Field 1 of a set; shorter than 128 bytes.
+            set.extend([0x0a, u8::try_from(encoded.len()).unwrap()]);
+            set.extend(encoded);
+        }
+        let mut index = Index::default();
+        index.add_set(&Bytes::from(set)).unwrap();
+        let top = index.file(&(deep - 1).to_string()).unwrap();
+        let told = index.with_imports(top, &mut HashSet::new());
+        assert_eq!(told.len(), deep);
+    }
+}
