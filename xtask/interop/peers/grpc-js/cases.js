@@ -86,7 +86,7 @@ module.exports = {
     call.end();
     assert.deepStrictEqual(await collect(call), []);
   },
-  half_duplex: async (world) => {
+  trunkline_half_duplex: async (world) => {
     const call = world.test().HalfDuplexCall();
     for (const [index, bytes] of REQUEST_SIZES.entries()) call.write(ask(bytes, RESPONSE_SIZES[index]));
     call.end();

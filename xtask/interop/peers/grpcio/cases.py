@@ -106,7 +106,7 @@ def empty_stream(stub, _):
     expect("without a request", list(responses), [])
 
 
-def half_duplex(stub, _):
+def trunkline_half_duplex(stub, _):
     requests = [ask(*both) for both in zip(REQUEST_SIZES, RESPONSE_SIZES)]
     expect("sizes", sizes(stub.HalfDuplexCall(iter(requests))), RESPONSE_SIZES)
 
@@ -279,7 +279,7 @@ CASES = {
         server_streaming,
         ping_pong,
         empty_stream,
-        half_duplex,
+        trunkline_half_duplex,
         cancel_after_begin,
         cancel_after_first_response,
         timeout_on_sleeping_server,
