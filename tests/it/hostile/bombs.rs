@@ -117,7 +117,7 @@ async fn bombs_cost_a_server_no_more_than_its_limit() {
             };
             let code = Code::ResourceExhausted.number().to_string();
             assert_eq!(answer.get("grpc-status"), Some(code.as_str()), "{answer}");
-            let latencies = witness.is_well().await;
+            let latencies = witness.found_well().await;
             report(
                 &format!(
                     "{} bomb of {} KiB to {path}",

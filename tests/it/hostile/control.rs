@@ -63,7 +63,7 @@ async fn floods_of_control_frames_are_bounded() {
             .until("all of it is looked at", |tally| tally.data_bytes > 0)
             .await;
         let used = meter.used();
-        let latencies = witness.is_well().await;
+        let latencies = witness.found_well().await;
         report(
             &format!("{} {name}", rounds * 1_000),
             format_args!("{used}; {latencies}"),
@@ -90,7 +90,7 @@ async fn answers_that_nobody_reads_do_not_pile_up() {
             assert!(sent < 10_000_000, "{name} is taken without end");
         }
         let used = meter.used();
-        let latencies = witness.is_well().await;
+        let latencies = witness.found_well().await;
         report(
             &format!("{name} whose answers are not read"),
             format_args!("stuck after {sent}; {used}; {latencies}"),

@@ -57,7 +57,7 @@ async fn junk_hellos_and_resets_leave_nothing_behind() {
         })
         .await;
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report(
         &format!("{count} junk TLS hellos and resets"),
         format_args!("{used}; {latencies}"),
@@ -89,7 +89,7 @@ async fn a_server_out_of_descriptors_accepts_again() {
     let late = tokio::spawn(victim.client().once(note("late")).owned());
     drop(many);
     let answer = soon(late).await.unwrap();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     let counts = victim.counts().await;
     report(
         "out of descriptors",
@@ -175,7 +175,7 @@ async fn churn_leaves_nothing_behind() {
         .until("all are gone", |counts| counts["connections"] == 1)
         .await;
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report(
         &format!("{count} connections with a call each, dropped"),
         format_args!("{used}; {latencies}"),

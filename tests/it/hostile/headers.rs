@@ -69,7 +69,7 @@ async fn endless_header_blocks_are_cut_short() {
         assert!(tally.goaway.is_some(), "{name}: {tally:?}");
         is_cheap(name, used);
     }
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report("endless CONTINUATION", latencies);
     victim.end().await;
 }
@@ -120,7 +120,7 @@ async fn huge_header_lists_end_their_stream_or_their_connection() {
         .await;
     assert_eq!((tally.goaway, tally.closed), (None, None));
     drop(flood);
-    report("huge header lists", witness.is_well().await);
+    report("huge header lists", witness.found_well().await);
     victim.end().await;
 }
 

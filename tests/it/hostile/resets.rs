@@ -47,7 +47,7 @@ async fn a_burst_of_resets_ends_its_connection_and_hurts_no_other() {
         assert_eq!(tally.goaway_code(), Some(ENHANCE_YOUR_CALM), "{tally:?}");
     }
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     let counts = victim.counts().await;
     report(
         "bursts of 1,000 HEADERS + RST_STREAM",
@@ -83,7 +83,7 @@ async fn a_steady_stream_of_resets_piles_up_no_handlers() {
             .await;
     }
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     drop(flood);
     let all = 100 * u64::from(rounds);
     let counts = victim
@@ -205,7 +205,7 @@ async fn a_client_that_provokes_resets_is_hung_up_on() {
         assert!(tally.all_resets() <= PROVOKED, "{name}: {tally:?}");
     }
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report("all provocations", format_args!("{used}; {latencies}"));
     assert!(used.peak < 20 * MB, "{used}");
     victim.end().await;

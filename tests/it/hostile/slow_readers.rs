@@ -40,7 +40,7 @@ async fn streams_without_window_stop_their_handlers() {
     let time = if soaking() { 2_000 } else { 300 };
     tokio::time::sleep(Duration::from_millis(time)).await;
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report(
         "256 answers without window",
         format_args!("{used}; {latencies}"),
@@ -72,7 +72,7 @@ async fn a_socket_that_nobody_reads_stops_its_handlers() {
     let time = if soaking() { 3_000 } else { 500 };
     tokio::time::sleep(Duration::from_millis(time)).await;
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report(
         "256 answers to a socket that nobody reads",
         format_args!("{used}; {latencies}"),
@@ -106,7 +106,7 @@ async fn heads_of_answers_that_nobody_reads_do_not_pile_up() {
         assert!(sent < 2_000_000, "taken without end");
     }
     let used = meter.used();
-    let latencies = witness.is_well().await;
+    let latencies = witness.found_well().await;
     report(
         "rejections that nobody reads",
         format_args!("stuck or closed after {sent}; {used}; {latencies}"),

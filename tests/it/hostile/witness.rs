@@ -38,7 +38,7 @@ impl Witness {
     }
 
     /// All of its calls were answered, none of them late.
-    pub(crate) async fn is_well(self) -> Latencies {
+    pub(crate) async fn found_well(self) -> Latencies {
         let _ = self.stop.send(());
         let mut all = soon(self.calling).await.unwrap();
         all.sort_unstable();
