@@ -1,6 +1,6 @@
 //! The receiving side of a stream: chunks of bytes, and the window they give back.
 
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -36,7 +36,11 @@ impl Body {
         link: &Link,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, h2::Error>> {
-        let Some(chunk) = ready!(self.recv.poll_data(cx)) else {
+        let Poll::Ready(chunk) = self.recv.poll_data(cx) else {
+            link.readers().caught_up();
+            return Poll::Pending;
+        };
+        let Some(chunk) = chunk else {
             return Poll::Ready(Ok(None));
         };
         let chunk = chunk?;

@@ -19,6 +19,7 @@ use super::fields::{Fields, send_chunk};
 use super::io::coalesce;
 use super::link::{Link, Permit, Slots};
 use super::response::{RequestStream, ResponseStream};
+use super::rest::Rest;
 use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
 use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
@@ -85,7 +86,8 @@ impl ClientConnection {
             config.window().first(),
             Some(config.compression.clone()),
         );
-        let (io, flusher) = coalesce(io);
+        let rest = Rest::new(Arc::clone(link.readers()), 0);
+        let (io, flusher) = coalesce(io, rest);
         let (sender, connection) =
             builder(config)
                 .handshake::<_, Bytes>(io)

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use trunkline_core::Status;
 
 use super::heard::Heard;
+use super::rest::Rest;
 use crate::sync::Mutex;
 use crate::{BoxIo, Peer};
 
@@ -37,12 +38,13 @@ const IDLE_CAPACITY: usize = 4 * 1024;
 const SLICES: usize = 8;
 
 /// Splits a socket into what h2 writes to and what its driver flushes.
-pub(super) fn coalesce(io: BoxIo) -> (Coalesced, Flusher) {
+pub(super) fn coalesce(io: BoxIo, rest: Rest) -> (Coalesced, Flusher) {
     let out = Arc::new(Mutex::new(Out {
         io,
         buffer: BytesMut::new(),
         heard: Heard::default(),
         read: 0,
+        rest,
     }));
     (Coalesced(Arc::clone(&out)), Flusher(out))
 }
@@ -59,6 +61,7 @@ struct Out {
     heard: Heard,
     /// Bytes read so far.
     read: u64,
+    rest: Rest,
 }
 
 impl Flusher {
@@ -164,14 +167,20 @@ impl AsyncRead for Coalesced {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut out = self.0.lock();
+        ready!(out.rest.poll_over(cx));
         let before = buf.filled().len();
-        ready!(Pin::new(&mut out.io).poll_read(cx, buf))?;
+        let Poll::Ready(done) = Pin::new(&mut out.io).poll_read(cx, buf) else {
+            out.rest.waits_anyway();
+            return Poll::Pending;
+        };
+        done?;
+        let read = buf.filled().get(before..).unwrap_or_default();
         if out.heard.is_listening() {
-            out.heard
-                .hear(buf.filled().get(before..).unwrap_or_default());
+            out.heard.hear(read);
         }
-        let read = u64::try_from(buf.filled().len() - before).unwrap_or(u64::MAX);
-        out.read = out.read.wrapping_add(read);
+        out.rest.count(read);
+        let length = u64::try_from(read.len()).unwrap_or(u64::MAX);
+        out.read = out.read.wrapping_add(length);
         Poll::Ready(Ok(()))
     }
 }
@@ -219,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn small_writes_wait_for_the_driver() {
         let (near, mut far) = duplex(1024);
-        let (mut io, flusher) = coalesce(BoxIo::new(near));
+        let (mut io, flusher) = coalesce(BoxIo::new(near), Rest::new(Arc::default(), 0));
         io.write_all(b"one").await.unwrap();
         io.flush().await.unwrap();
         io.write_all(b"two").await.unwrap();
@@ -237,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_stops_stops_the_writer_and_loses_nothing() {
         let (near, mut far) = duplex(1000);
-        let (mut io, flusher) = coalesce(BoxIo::new(near));
+        let (mut io, flusher) = coalesce(BoxIo::new(near), Rest::new(Arc::default(), 0));
         let sent: Vec<u8> = (0..600_000_u32).map(|n| (n % 251) as u8).collect();
         let expected = sent.clone();
         let writer = tokio::spawn(async move {
@@ -266,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn shutdown_writes_what_waits() {
         let (near, mut far) = duplex(1024);
-        let (mut io, _flusher) = coalesce(BoxIo::new(near));
+        let (mut io, _flusher) = coalesce(BoxIo::new(near), Rest::new(Arc::default(), 0));
         io.write_all(b"goodbye").await.unwrap();
         io.shutdown().await.unwrap();
         let mut got = Vec::new();

@@ -9,6 +9,7 @@ use trunkline_core::Status;
 
 use super::cell::{Signal, Unsaid};
 use super::gauge::{Count, Gauge};
+use super::rest::Readers;
 use crate::Peer;
 use crate::stream::Compression;
 use crate::sync::Mutex;
@@ -34,6 +35,7 @@ pub(crate) struct Link {
     retired: Mutex<Vec<Permit>>,
     /// Server: streams whose clients learn from the connection's end.
     unsaid: Mutex<Vec<Unsaid>>,
+    readers: Arc<Readers>,
     draining: OnceLock<Status>,
     cause: OnceLock<Status>,
     down: Notify,
@@ -64,6 +66,7 @@ impl Link {
             dirty: Mutex::new(Vec::new()),
             retired: Mutex::new(Vec::new()),
             unsaid: Mutex::new(Vec::new()),
+            readers: Arc::default(),
             draining: OnceLock::new(),
             cause: OnceLock::new(),
             down: Notify::new(),
@@ -126,6 +129,11 @@ impl Link {
     fn forget_dirty(&self) {
         let dirty = std::mem::take(&mut *self.dirty.lock());
         drop(dirty);
+    }
+
+    /// Those who read what the connection brings.
+    pub(super) const fn readers(&self) -> &Arc<Readers> {
+        &self.readers
     }
 
     fn wake_driver(&self) {

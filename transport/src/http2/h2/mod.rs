@@ -16,6 +16,7 @@ mod link;
 mod pace;
 mod request;
 mod response;
+mod rest;
 mod server;
 #[cfg(test)]
 mod tests;

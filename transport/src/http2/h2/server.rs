@@ -23,11 +23,15 @@ use super::io::{Coalesced, Flusher, coalesce};
 use super::link::Link;
 use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
+use super::rest::Rest;
 use crate::http2::ServerConfig;
 use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
 use crate::http2::room::Room;
 use crate::linger::linger;
 use crate::{BoxIo, Peer, now};
+
+/// What a client's connection begins with (RFC 9113 §3.4).
+const PREFACE_BYTES: usize = 24;
 
 /// Streams reset by us that h2 remembers, so that their late frames are no fault.
 const REMEMBERED_RESETS: usize = 1_000;
@@ -70,7 +74,8 @@ impl ServerConnection {
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
     pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
         let link = Link::new(peer, config.window().first(), None);
-        let (io, flusher) = coalesce(io);
+        let rest = Rest::new(Arc::clone(link.readers()), PREFACE_BYTES);
+        let (io, flusher) = coalesce(io, rest);
         let connection = match agree(io, &flusher, &link, config).await {
             Ok(connection) => connection,
             Err(why) => {
