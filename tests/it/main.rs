@@ -50,6 +50,8 @@ mod health;
 #[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(test)]
+mod http2_negative;
+#[cfg(test)]
 mod idle;
 #[cfg(test)]
 mod in_memory;

@@ -5,6 +5,7 @@ fn main() -> Result<(), trunkline_codegen::Error> {
         &[
             "proto/catalog/catalog.proto",
             "proto/echo.proto",
+            "proto/interop.proto",
             "proto/ledger.proto",
         ],
         &["proto"],

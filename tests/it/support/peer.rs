@@ -331,6 +331,14 @@ impl Peer {
         self.read_for(wanted).await
     }
 
+    /// The next event, whenever it comes: whoever calls sets the bound.
+    pub(crate) async fn whenever(&mut self) -> Event {
+        match self.pending.pop_front() {
+            Some(event) => event,
+            None => self.read().await,
+        }
+    }
+
     /// The next event of this stream; others wait. `Closed` belongs to every stream.
     async fn next_on(&mut self, stream: u32, wanted: &str) -> Event {
         let here = |event: &Event| match event {
@@ -362,7 +370,7 @@ impl Peer {
     }
 
     /// Reads one more frame, while something else than an event is waited for.
-    async fn step_for(&mut self, wanted: &str) {
+    pub(crate) async fn step_for(&mut self, wanted: &str) {
         match tokio::time::timeout(LIMIT, self.step()).await {
             Ok(Some(Event::Closed)) => self.fail(wanted, &Event::Closed),
             Ok(event) => self.pending.extend(event),

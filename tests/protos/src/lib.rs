@@ -10,5 +10,6 @@ mod standard {
     trunkline::include_protos!("standard.rs");
 }
 
+pub use generated::grpc::testing as interop;
 pub use generated::tests::{catalog, echo, ledger};
 pub use standard::grpc::{health, reflection};
