@@ -4,9 +4,11 @@
 //! engine of today gives.
 
 mod blocks;
+mod cut;
 mod engine;
 mod frames;
 mod goaway;
+mod halves;
 mod resets;
 mod settings;
 mod windows;

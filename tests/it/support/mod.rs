@@ -29,7 +29,7 @@ pub(crate) use flood::{Flood, Pushed, Tally};
 pub(crate) use frame::*;
 pub(crate) use headers::{Headers, headers, request, trailers};
 pub(crate) use hpack::{Form, Table};
-pub(crate) use peer::{Event, Exchange, Peer, Reaction};
+pub(crate) use peer::{Event, Exchange, PREFACE, Peer, Reaction};
 pub(crate) use raw_server::{RawServer, channel_closes};
 pub(crate) use served::{Heard, RETURNED, Served};
 pub(crate) use slow::Slow;

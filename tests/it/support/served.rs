@@ -121,6 +121,11 @@ impl Served {
         self.heard.try_recv().is_err()
     }
 
+    /// What a handler has seen by now, if there is more.
+    pub(crate) fn heard_already(&mut self) -> Option<Heard> {
+        self.heard.try_recv().ok()
+    }
+
     /// Waits until the counters are as wanted.
     pub(crate) async fn until(&self, wanted: &str, ready: impl Fn(&ServerStats) -> bool) {
         let end = tokio::time::Instant::now() + LIMIT;
