@@ -18,6 +18,8 @@ const TESTS: &[(&str, &str, &[&str])] = &[
             "simulation::",
             "tls::slow::",
             "windows::",
+            "wire::blocks::",
+            "wire::cut::",
         ],
     ),
     (
