@@ -3,11 +3,13 @@
 use super::peer::{Listen, ServerCommand};
 use crate::peers::TestCertificates;
 use crate::process;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,9 +49,7 @@ impl Running {
         tls: Option<&TestCertificates>,
     ) -> io::Result<Self> {
         let (command, folder) = server;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = free_port()?;
         let name = format!("trunkline-interop-{}-{port}.log", std::process::id());
         let log = std::env::temp_dir().join(name);
         let file = File::create(&log)?;
@@ -90,6 +90,19 @@ impl Running {
             io::ErrorKind::TimedOut,
             "does not accept connections",
         ))
+    }
+}
+
+/// One that nobody has and that was not given to another server of this run, which may not have bound it yet.
+fn free_port() -> io::Result<u16> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.insert(port) {
+            return Ok(port);
+        }
     }
 }
 
