@@ -13,7 +13,6 @@ mod deny;
 mod docs;
 mod features;
 mod fuzz;
-mod h2spec;
 mod interop;
 mod lint;
 mod outcome;
@@ -112,12 +111,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
         arguments: "[--peer NAME]... [--self-test] [case]...",
         about: "both sides against the interop programs of others",
         run: interop::run,
-    },
-    Subcommand {
-        name: "h2spec",
-        arguments: "",
-        about: "our transport by h2spec and h2specd, beside the bare h2 crate",
-        run: h2spec::run,
     },
     Subcommand {
         name: "codegen",

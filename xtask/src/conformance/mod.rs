@@ -1,6 +1,8 @@
 //! `conformance`: our programs before judges that others wrote, side by side, every case by name.
 
 mod connect;
+mod h2spec;
+mod negative;
 mod transcript;
 
 use crate::outcome::Outcome;
@@ -14,11 +16,23 @@ struct Suite {
 }
 
 /// In the order of the report.
-const SUITES: &[Suite] = &[Suite {
-    name: "connect",
-    options: &["--config", "--mode", "--run"],
-    run: connect::run,
-}];
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "connect",
+        options: &["--config", "--mode", "--run"],
+        run: connect::run,
+    },
+    Suite {
+        name: "h2spec",
+        options: &[],
+        run: |_, run| h2spec::add_to(run),
+    },
+    Suite {
+        name: "negative",
+        options: &[],
+        run: |_, run| negative::add_to(run),
+    },
+];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let wanted = match Wanted::of(arguments) {
@@ -34,7 +48,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 /// A line for each judge: there or not, and what brings it.
 pub(crate) fn describe() -> Vec<String> {
-    vec![connect::describe()]
+    vec![connect::describe(), h2spec::describe()]
 }
 
 /// What the command line asks for.

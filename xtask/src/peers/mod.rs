@@ -8,7 +8,7 @@ mod grpc_java;
 pub(crate) mod scripts;
 
 use crate::conformance;
-use crate::{h2spec, outcome, plugin, process, tools};
+use crate::{outcome, plugin, process, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -73,7 +73,6 @@ pub(crate) fn describe() -> Vec<String> {
         scripts::GRPC_JS.describe(),
         format!("cargo-deny: {deny}"),
     ]);
-    lines.push(h2spec::describe());
     lines.extend(plugin::describe());
     lines.extend(tools::describe());
     lines

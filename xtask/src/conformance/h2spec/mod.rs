@@ -5,7 +5,6 @@
 
 mod output;
 
-use crate::outcome::Outcome;
 use crate::peers::go;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
@@ -49,14 +48,8 @@ const SUITE_BOUND: Duration = Duration::from_secs(400);
 /// Where h2specd listens: below the ports that systems give away by themselves.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-pub(crate) fn run(_: &[String]) -> Outcome {
-    let mut run = Run::new("h2spec");
-    add_to(&mut run);
-    run.finish()
-}
-
 /// Judges both sides of both libraries.
-pub(crate) fn add_to(run: &mut Run) {
+pub(super) fn add_to(run: &mut Run) {
     let tools = match TOOL.install() {
         Ok(folder) => folder,
         Err(why) => return run.missing(why),
@@ -89,7 +82,7 @@ pub(crate) fn add_to(run: &mut Run) {
 }
 
 /// A line for the list of foreign peers.
-pub(crate) fn describe() -> String {
+pub(super) fn describe() -> String {
     TOOL.describe("conformance")
 }
 

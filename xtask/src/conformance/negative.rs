@@ -1,0 +1,71 @@
+//! The eight HTTP/2 cases in which a server misbehaves, of the interop test descriptions. No server for them can be run
+//! any more, so ours are scripted: tests of `tests/it/http2_negative`, counted here.
+
+use crate::suites::{Row, Run};
+use crate::{process, workspace};
+use std::time::{Duration, Instant};
+
+const SUITE: &str = "HTTP/2 negative cases";
+const SIDE: &str = "trunkline, client";
+
+/// By their names in the test descriptions; there is a test for each.
+const CASES: &[&str] = &[
+    "goaway",
+    "rst_after_header",
+    "rst_during_data",
+    "rst_after_data",
+    "ping",
+    "max_streams",
+    "data_frame_padding",
+    "no_df_padding_sanity",
+];
+
+/// Building included.
+const BOUND: Duration = Duration::from_secs(1_500);
+
+pub(super) fn add_to(run: &mut Run) {
+    let begin = Instant::now();
+    let mut command = process::cargo();
+    command
+        .current_dir(workspace::root())
+        .args(["test", "--package", "trunkline", "--test", "it", "--"])
+        .arg("http2_negative::");
+    println!("$ {}", process::command_line(&command));
+    match process::capture(&mut command, BOUND) {
+        Err(error) => run.failed(SUITE, SIDE, error.to_string()),
+        Ok(captured) => {
+            let mut row = Row::new(SUITE, SIDE).expecting(CASES.len());
+            for case in CASES {
+                if let Some(verdict) = verdict(&captured.stdout, case) {
+                    let failure = (verdict != "ok").then(|| captured.stdout.clone());
+                    row.case(*case, Duration::ZERO, failure);
+                }
+            }
+            row.took(begin.elapsed());
+            run.add(row);
+        }
+    }
+}
+
+/// What cargo said of the test of this name; `None` if there is none.
+fn verdict<'a>(text: &'a str, case: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+        let (_, last) = name.rsplit_once("::")?;
+        (last == case).then_some(verdict)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_found_by_its_whole_name() {
+        let text =
+            "test http2_negative::rst_after_data ... FAILED\ntest http2_negative::ping ... ok\n";
+        assert_eq!(verdict(text, "ping"), Some("ok"));
+        assert_eq!(verdict(text, "rst_after_data"), Some("FAILED"));
+        assert_eq!(verdict(text, "after_data"), None);
+    }
+}
