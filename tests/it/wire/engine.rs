@@ -28,6 +28,7 @@ pub(super) fn own_answer(name: &str) -> Option<Reaction> {
         | "a GOAWAY of seven bytes"
         | "too wide a window for every stream"
         | "an index beyond the table"
+        | "a name beyond the table"
         | "a field cut short"
         | "a table over the limit"
         | "fields in capitals"

@@ -246,6 +246,11 @@ fn rows() -> Vec<(&'static str, Wire, Reaction)> {
             Connection(COMPRESSION_ERROR),
         ),
         (
+            "a name beyond the table",
+            raw(HEADERS, END_HEADERS | END_STREAM, OPEN, &[0x7f, 7, 0]),
+            Connection(COMPRESSION_ERROR),
+        ),
+        (
             "a field cut short",
             raw(HEADERS, END_HEADERS | END_STREAM, OPEN, &[0x40, 9, b'x']),
             Connection(COMPRESSION_ERROR),
