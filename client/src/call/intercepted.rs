@@ -216,7 +216,7 @@ pub(crate) fn open_pair<M: Method>(
             connection.start_streaming(permit, &start.head, start.max_receive_bytes)?;
         let send = SendHalf::client(send, Box::new(codec.clone()), start.max_send_bytes)
             .compressing(start.compress);
-        let recv = RecvHalf::client(recv, Box::new(codec.clone()));
+        let recv = RecvHalf::client(recv, Box::new(codec.clone())).with_timeout(start.head.timeout);
         let hooks = start.hooks;
         Ok((
             send.with_hooks(hooks.cloned()),

@@ -95,7 +95,8 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
             let (connection, permit) = (start.connection, start.permit);
             let stream =
                 connection.start_single(permit, &start.head, frame, start.max_receive_bytes)?;
-            let mut half = RecvHalf::client(stream, Box::new(codec.clone()));
+            let half = RecvHalf::client(stream, Box::new(codec.clone()));
+            let mut half = half.with_timeout(start.head.timeout);
             if let Some(hooks) = start.hooks {
                 half.set_hooks(Some(hooks.clone()));
             }

@@ -70,6 +70,16 @@ impl<T> RecvHalf<T> {
         Self::new(Source::Response(stream), Phase::Head, decoder, limit)
     }
 
+    /// Client: how long the call may take at the most, which the caller sees to. Without it the
+    /// call fails after 100 interim (1xx) responses, which could go on for ever.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        if timeout.is_some() {
+            self.interim = Interim::uncounted();
+        }
+        self
+    }
+
     /// A server's half of an RPC that takes one message. Larger ones than `max_receive_bytes`
     /// are refused.
     #[must_use]

@@ -2,7 +2,8 @@
 //!
 //! h2 skips interim responses by itself, however many there are, so that a server could keep a call
 //! waiting with them, and busy, for ever. Counting them takes h2's lock once more per poll. So it
-//! begins only when a call has been polled in vain a few times, as hardly any is.
+//! begins only when a call has been polled in vain a few times, as hardly any is, and only for calls
+//! without a deadline, which nothing else bounds.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +17,9 @@ const UNSUSPICIOUS: u8 = 8;
 
 /// Interim responses that are counted until a call has had enough of them. Servers send one or two.
 pub(super) const MAX_INTERIM: u8 = 100;
+
+/// Where the polls in vain of a call with a deadline stand: it is bounded already.
+const NOT_COUNTED: u8 = u8::MAX;
 
 /// What a call has seen of them. It lies in the call's half, where there was room for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +37,14 @@ pub(super) enum NoHead {
 }
 
 impl Interim {
+    /// For a call that ends by its deadline, whatever comes.
+    pub(crate) const fn uncounted() -> Self {
+        Self {
+            in_vain: NOT_COUNTED,
+            seen: 0,
+        }
+    }
+
     #[inline]
     pub(super) fn poll(
         &mut self,
@@ -45,7 +57,9 @@ impl Interim {
         match Pin::new(response).poll(cx) {
             Poll::Ready(response) => Poll::Ready(response.map_err(NoHead::Failed)),
             Poll::Pending => {
-                self.in_vain = (self.in_vain + 1).min(UNSUSPICIOUS);
+                if self.in_vain < UNSUSPICIOUS {
+                    self.in_vain += 1;
+                }
                 Poll::Pending
             }
         }
