@@ -1,14 +1,15 @@
 //! Emits what server reflection is told: a constant for each file that a service needs.
 //!
 //! A file's constant is in the module of its package and names those of its imports, so that a change of one file
-//! changes the text of its own package alone. A file whose package is generated elsewhere, or nowhere, has a constant
-//! in each package that imports it.
+//! changes the text of its own package alone. It names only what is in packages that its own uses anyway: any other
+//! import, say one for its options, has a constant in each package that imports it, so that a package can still be
+//! included without those that its code does not need. So has a file that is generated elsewhere, or nowhere.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost_build::Module;
-use prost_types::FileDescriptorProto;
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use crate::format::Writer;
 use crate::names::Scope;
@@ -31,14 +32,24 @@ pub(crate) struct Described {
 
 /// Writes the constants of all files that services need.
 ///
-/// `files` has imported ones before those that import them; `is_here` tells of which something else is generated
-/// here too.
+/// `files` has imported ones before those that import them; `exports` tells the full names of what else is generated
+/// here of a file.
 pub(crate) fn emit(
     files: &[FileDescriptorProto],
     descriptors: &Descriptors,
-    is_here: impl Fn(&FileDescriptorProto) -> bool,
+    exports: impl Fn(&FileDescriptorProto) -> Vec<String>,
     runtime: &str,
 ) -> Described {
+    let mut owners = HashMap::new();
+    let mut generated = HashSet::new();
+    for file in files {
+        for name in exports(file) {
+            generated.insert(file.name());
+            owners.insert(name, module_of(file));
+        }
+    }
+    let coded = files.iter().filter(|file| generated.contains(file.name()));
+    let uses = uses(coded, &owners);
     let mut needed: BTreeMap<&str, &FileDescriptorProto> = BTreeMap::new();
     let mut imports = HashSet::new();
     // Backwards, each file comes before those that it imports.
@@ -49,20 +60,27 @@ pub(crate) fn emit(
         }
     }
     // In the order of their names, not in that of the command line.
-    let here = needed.values().copied().filter(|file| is_here(file));
+    let here = needed.values().copied();
+    let here = here.filter(|file| generated.contains(file.name()));
     let here: Vec<&FileDescriptorProto> = here.collect();
     let mut constants = Constants {
         needed,
         descriptors,
         runtime,
+        uses,
         scopes: HashMap::new(),
         homes: HashMap::new(),
         guests: HashMap::new(),
         texts: HashMap::new(),
     };
+    // The include file has it at the top, where files without a package have theirs.
+    let top = constants
+        .scopes
+        .entry(Module::from_protobuf_package_name(""));
+    top.or_default().reserve("FILE_DESCRIPTOR_SET");
     let mut services = HashMap::new();
     for file in &here {
-        let module = Module::from_protobuf_package_name(file.package());
+        let module = module_of(file);
         let name = constants.claim(&module, file);
         for service in &file.service {
             services.insert(full_name(file.package(), service.name()), name.clone());
@@ -84,6 +102,8 @@ struct Constants<'a> {
     needed: BTreeMap<&'a str, &'a FileDescriptorProto>,
     descriptors: &'a Descriptors,
     runtime: &'a str,
+    /// Which package's code needs which other package.
+    uses: HashSet<(Module, Module)>,
     /// The names that are taken in each module.
     scopes: HashMap<Module, Scope>,
     /// The constants of files that are generated here.
@@ -139,7 +159,9 @@ impl<'a> Constants<'a> {
     fn path(&mut self, from: &Module, import: &str) -> Option<String> {
         let (&import, &file) = self.needed.get_key_value(import)?;
         if let Some((home, name)) = self.homes.get(import) {
-            return Some(format!("{}{name}", way(from, home)));
+            if from == home || self.uses.contains(&(from.clone(), home.clone())) {
+                return Some(format!("{}{name}", way(from, home)));
+            }
         }
         let key = (from.clone(), import);
         if let Some(name) = self.guests.get(&key) {
@@ -151,6 +173,34 @@ impl<'a> Constants<'a> {
         self.write(from, &name, file);
         Some(name)
     }
+}
+
+fn module_of(file: &FileDescriptorProto) -> Module {
+    Module::from_protobuf_package_name(file.package())
+}
+
+/// Which packages name types of which others in their code.
+fn uses<'a>(
+    files: impl Iterator<Item = &'a FileDescriptorProto>,
+    owners: &HashMap<String, Module>,
+) -> HashSet<(Module, Module)> {
+    let mut uses = HashSet::new();
+    for file in files {
+        let from = module_of(file);
+        let mut named: Vec<&str> = Vec::new();
+        for service in &file.service {
+            let methods = service.method.iter();
+            named.extend(methods.flat_map(|method| [method.input_type(), method.output_type()]));
+        }
+        let mut messages: Vec<&DescriptorProto> = file.message_type.iter().collect();
+        while let Some(message) = messages.pop() {
+            named.extend(message.field.iter().map(FieldDescriptorProto::type_name));
+            messages.extend(&message.nested_type);
+        }
+        let owned = named.into_iter().filter_map(|name| owners.get(name));
+        uses.extend(owned.map(|to| (from.clone(), to.clone())));
+    }
+    uses
 }
 
 /// What stands before a name in `to` where it is written in `from`.
@@ -186,9 +236,11 @@ pub(crate) fn without_comments(bytes: &[u8]) -> Result<Vec<u8>, prost::DecodeErr
 #[cfg(test)]
 mod tests {
     use prost::Message;
-    use prost_types::{FileDescriptorProto, ServiceDescriptorProto, SourceCodeInfo};
+    use prost_types::{
+        FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto, SourceCodeInfo,
+    };
 
-    use super::{Module, emit, without_comments};
+    use super::{Described, Module, emit, without_comments};
 
     fn file(name: &str, imports: &[&str], services: &[&str]) -> FileDescriptorProto {
         let services = services.iter().map(|&name| ServiceDescriptorProto {
@@ -205,9 +257,35 @@ mod tests {
         }
     }
 
+    /// A service with one method, which takes this type.
+    fn takes(file: &mut FileDescriptorProto, input: &str) {
+        file.service[0].method.push(MethodDescriptorProto {
+            input_type: Some(input.to_owned()),
+            ..Default::default()
+        });
+    }
+
+    /// Each file exports a type `Type` of its package.
+    fn emitted(files: &[FileDescriptorProto]) -> Described {
+        let bytes = files
+            .iter()
+            .map(|file| (file.name().to_owned(), vec![b'"']));
+        let exports = |file: &FileDescriptorProto| match file.package() {
+            "else" => Vec::new(),
+            "" => vec![".Type".to_owned()],
+            package => vec![format!(".{package}.Type")],
+        };
+        emit(files, &bytes.collect(), exports, "::rt")
+    }
+
+    fn text<'a>(found: &'a Described, package: &str) -> &'a str {
+        let module = Module::from_protobuf_package_name(package);
+        found.texts.get(&module).map_or("", String::as_str)
+    }
+
     #[test]
     fn what_services_need_is_written_once_and_named_by_those_that_import_it() {
-        let files = [
+        let mut files = [
             file("else/deep.proto", &[], &[]),
             file("a/unused.proto", &[], &[]),
             file("a/near.proto", &["else/deep.proto"], &[]),
@@ -217,19 +295,9 @@ mod tests {
                 &["First", "Second"],
             ),
         ];
-        let bytes = files
-            .iter()
-            .map(|file| (file.name().to_owned(), vec![b'"']));
-        let found = emit(
-            &files,
-            &bytes.collect(),
-            |file| file.package() != "else",
-            "::rt",
-        );
-        let text = |package: &str| {
-            let module = Module::from_protobuf_package_name(package);
-            found.texts.get(&module).map_or("", String::as_str)
-        };
+        takes(&mut files[3], ".a.Type");
+        let found = emitted(&files);
+        let text = |package: &str| text(&found, package);
         assert_eq!(text("a").matches("pub const").count(), 2, "{found:?}");
         assert!(text("a").contains("FILE_A_NEAR: ::rt::FileDescriptor"));
         assert!(text("a").contains("&FILE_ELSE_DEEP,"), "{found:?}");
@@ -240,6 +308,41 @@ mod tests {
         for service in ["a.b.First", "a.b.Second"] {
             assert_eq!(found.services[service], "FILE_A_B_OWN_1");
         }
+    }
+
+    /// Such as those with options: a package is included without them, if its code does without.
+    #[test]
+    fn a_file_of_a_package_that_the_code_does_not_need_is_written_beside_those_that_import_it() {
+        let mut files = [
+            file("types.proto", &[], &[]),
+            file("base/base.proto", &[], &[]),
+            file("options/options.proto", &["base/base.proto"], &["Odd"]),
+            file(
+                "a/own.proto",
+                &["options/options.proto", "base/base.proto", "types.proto"],
+                &["Own"],
+            ),
+        ];
+        takes(&mut files[2], ".base.Type");
+        takes(&mut files[3], ".Type");
+        let found = emitted(&files);
+        let own = text(&found, "a");
+        assert_eq!(own.matches("pub const").count(), 3, "{found:?}");
+        assert_eq!(own.matches("&FILE_BASE_BASE,").count(), 2, "{found:?}");
+        assert!(own.contains("&FILE_OPTIONS_OPTIONS,"), "{found:?}");
+        assert_eq!(own.matches("super::").count(), 1, "{found:?}");
+        assert!(own.contains("&super::FILE_TYPES,"), "{found:?}");
+        let options = text(&found, "options");
+        assert!(
+            options.contains("&super::base::FILE_BASE_BASE,"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn the_constant_of_the_set_of_all_files_keeps_its_name() {
+        let found = emitted(&[file("descriptor_set.proto", &[], &["Own"])]);
+        assert_eq!(found.services["Own"], "FILE_DESCRIPTOR_SET_");
     }
 
     #[test]

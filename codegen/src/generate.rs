@@ -100,9 +100,15 @@ pub(crate) fn generate(options: &Options, input: Input) -> Result<Generated, Err
     config.skip_debug(by_hand.iter().map(|name| name.trim_start_matches('.')));
     let names = service_names(&files);
     let described = if options.server && options.descriptors {
-        let is_here = |file: &_| wanted(file) && !exports::of(file, &externs).is_empty();
+        let exports = |file: &_| match wanted(file) {
+            true => exports::of(file, &externs)
+                .into_iter()
+                .map(|(full_name, _)| full_name)
+                .collect(),
+            false => Vec::new(),
+        };
         let runtime = format!("{}::codegen", options.runtime);
-        described::emit(&files, &descriptors, is_here, &runtime)
+        described::emit(&files, &descriptors, exports, &runtime)
     } else {
         Described::default()
     };
