@@ -118,7 +118,8 @@ impl Builder {
     /// Also writes a file of this name with the descriptors of all files, imported ones included; default none.
     ///
     /// Shape: an encoded `google.protobuf.FileDescriptorSet` without comments. The include file then
-    /// has it as the constant `FILE_DESCRIPTOR_SET`, which is what server reflection asks for.
+    /// has it as the constant `FILE_DESCRIPTOR_SET`. Server reflection does without: generated servers
+    /// [bring their files](Self::build_descriptors). It is for what they do not reach, and for tools.
     pub fn descriptor_set(mut self, name: impl Into<PathBuf>) -> Self {
         self.options.descriptor_set = Some(name.into());
         self

@@ -258,9 +258,11 @@ impl ServerBuilder {
     /// Makes the server on a listener of any kind.
     ///
     /// Errors: ALREADY_EXISTS names a service that was added twice; NOT_FOUND a method that its
-    /// service has no handler for; FAILED_PRECONDITION names the address for which nobody gave
-    /// [`credentials`](Self::credentials) or said [`insecure`](Self::insecure), or for which both
-    /// was done.
+    /// service has no handler for, or an encoding that responses are to have and that is not among
+    /// the [`compressors`](Self::compressors); FAILED_PRECONDITION names the address for which
+    /// nobody gave [`credentials`](Self::credentials) or said [`insecure`](Self::insecure), or for
+    /// which both was done; INVALID_ARGUMENT tells what is wrong with a set of descriptors that
+    /// reflection was given.
     pub fn listen(self, listener: impl Listener) -> Result<Server, Status> {
         let address = listener.address();
         let credentials = match (self.credentials, self.insecure) {

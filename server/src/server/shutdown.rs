@@ -47,6 +47,10 @@ impl ServerHandle {
     ///    says the same.
     /// 4. 100 ms later all connections are closed.
     ///
+    /// A handler that goes on for as long as its client likes takes all of the grace, unless it
+    /// ends itself when [`RequestContext::stopping`](crate::RequestContext::stopping) tells it of
+    /// the stop.
+    ///
     /// Returns when nothing is left, at the latest 200 ms after the grace, even if a handler
     /// blocks its thread. Called again, the shorter grace counts.
     /// Cancel safe: the stop goes on without its caller. Needs a tokio runtime.

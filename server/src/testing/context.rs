@@ -120,7 +120,7 @@ impl ContextBuilder {
     /// The context.
     ///
     /// What a handler starts with `spawn` runs until the context is dropped, in the runtime of the
-    /// test; nobody waits for it. `cancelled()` never comes.
+    /// test; nobody waits for it. `cancelled()` and `stopping()` never come.
     #[must_use]
     pub fn build(self) -> RequestContext {
         let (_, listener) = memory::pair("test");
