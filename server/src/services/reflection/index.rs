@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
-use trunkline_core::codegen::prost::Message;
+use trunkline_core::codegen::prost::encoding::{DecodeContext, decode_key, skip_field};
+use trunkline_core::codegen::prost::{DecodeError, Message};
 use trunkline_core::codegen::prost_types::FileDescriptorProto;
 use trunkline_core::{FileDescriptor, Status};
 
@@ -14,8 +15,8 @@ pub(super) type Id = usize;
 
 /// Files and what they define.
 ///
-/// Packages and crates bring the same files over and over: alike in their bytes and imports, they
-/// are one here. Two that only share the name, as may happen where crates name files relative to
+/// Packages and crates bring the same files over and over: alike in their imports, and in their bytes
+/// but for the comments that only sets have, they are one here. Two that only share the name, as may happen where crates name files relative to
 /// folders of their own, are both kept, each with the imports that it was compiled with; asked for
 /// by that name, the first one is told.
 #[derive(Debug, Default)]
@@ -71,18 +72,22 @@ impl Index {
         imports: Vec<Id>,
     ) -> Id {
         let id = self.files.len();
-        let key = (encoded, imports);
+        let bare = match parsed.source_code_info {
+            Some(_) => without_comments(&encoded).unwrap_or_else(|_| encoded.clone()),
+            None => encoded.clone(),
+        };
+        let key = (bare, imports);
         if let Some(&known) = self.known.get(&key) {
             return known;
         }
-        let (encoded, imports) = key.clone();
+        let imports = key.1.clone();
         self.known.insert(key, id);
         self.files.push(File { encoded, imports });
         let name = parsed.name();
         if self.by_name.contains_key(name) {
             tracing::warn!(
                 file = name,
-                "reflection has two files of this name, which differ"
+                "reflection has two files of this name, which differ: asked for it, the first is told"
             );
         } else {
             self.by_name.insert(name.to_owned(), id);
@@ -142,6 +147,23 @@ impl Index {
     }
 }
 
+/// The same file without its field `source_code_info`: comments, and places in the text.
+fn without_comments(encoded: &Bytes) -> Result<Bytes, DecodeError> {
+    const SOURCE_CODE_INFO: u32 = 9;
+    let mut kept = Vec::new();
+    let mut rest = encoded.as_ref();
+    while !rest.is_empty() {
+        let field = rest;
+        let (tag, wire_type) = decode_key(&mut rest)?;
+        skip_field(wire_type, tag, &mut rest, DecodeContext::default())?;
+        if tag != SOURCE_CODE_INFO {
+            let length = field.len() - rest.len();
+            kept.extend(field.iter().take(length));
+        }
+    }
+    Ok(kept.into())
+}
+
 pub(super) fn unreadable(what: &str, error: &dyn std::error::Error) -> Status {
     Status::invalid_argument(format!("reflection: {what} cannot be read: {error}"))
 }
@@ -152,7 +174,10 @@ mod tests {
 
     use bytes::Bytes;
     use trunkline_core::codegen::prost::Message;
-    use trunkline_core::codegen::prost_types::{DescriptorProto, FileDescriptorProto};
+    use trunkline_core::codegen::prost_types::source_code_info::Location;
+    use trunkline_core::codegen::prost_types::{
+        DescriptorProto, FileDescriptorProto, SourceCodeInfo,
+    };
 
     use super::{Id, Index};
 
@@ -174,6 +199,38 @@ mod tests {
         let first = add(&mut index, "a.proto", "A", &[]);
         assert_eq!(add(&mut index, "a.proto", "A", &[]), first);
         assert_eq!(index.files.len(), 1);
+    }
+
+    /// protoc and buf write sets with comments, generated servers have their files without.
+    #[test]
+    fn a_file_is_the_same_with_and_without_its_comments() {
+        let mut file = FileDescriptorProto {
+            name: Some("a.proto".to_owned()),
+            syntax: Some("proto3".to_owned()),
+            ..Default::default()
+        };
+        let mut index = Index::default();
+        let plain = index.insert(&file, file.encode_to_vec().into(), Vec::new());
+        file.source_code_info = Some(SourceCodeInfo {
+            location: vec![Location {
+                leading_comments: Some("about it".to_owned()),
+                ..Default::default()
+            }],
+        });
+        let encoded = file.encode_to_vec();
+        let length = u8::try_from(encoded.len()).unwrap();
+        let set = [vec![0x0a, length], encoded].concat();
+        index.add_set(&set.into()).unwrap();
+        assert_eq!(index.files.len(), 1);
+        file.package = Some("other".to_owned());
+        let other = index.insert(&file, file.encode_to_vec().into(), Vec::new());
+        assert_ne!(other, plain);
+        let told = index.with_imports(other, &mut HashSet::new());
+        assert_eq!(
+            told,
+            [file.encode_to_vec()],
+            "comments that a set has are told"
+        );
     }
 
     /// Two crates may each have a `service.proto`.
