@@ -158,10 +158,10 @@ impl<'a> Constants<'a> {
     /// A file's constant as seen from this module; it is written there if the file is from elsewhere.
     fn path(&mut self, from: &Module, import: &str) -> Option<String> {
         let (&import, &file) = self.needed.get_key_value(import)?;
-        if let Some((home, name)) = self.homes.get(import) {
-            if from == home || self.uses.contains(&(from.clone(), home.clone())) {
-                return Some(format!("{}{name}", way(from, home)));
-            }
+        if let Some((home, name)) = self.homes.get(import)
+            && (from == home || self.uses.contains(&(from.clone(), home.clone())))
+        {
+            return Some(format!("{}{name}", way(from, home)));
         }
         let key = (from.clone(), import);
         if let Some(name) = self.guests.get(&key) {
