@@ -2,7 +2,8 @@
 //!
 //! Readers count only where they give window back anyway, which is once per 32 KiB or so: small
 //! calls never come here. Numbers belong to a *round*; a reader that meets a new one starts over.
-//! A reader at the turn of two rounds may count for the wrong one: a sample is then off by a step.
+//! A reader at the turn of two rounds may count for the wrong one, with all it has taken in the old:
+//! one look is then in vain, or one growth early. The next round is right again.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -69,13 +70,11 @@ impl Gauge {
         let kib = (before + bytes / 1024).min(MAX_KIB);
         *count = Count(round << KIB_BITS | kib);
         let own = u64::from(kib) * 1024;
-        let before = self.most.fetch_max(own, Ordering::AcqRel);
-        let alarm = self.alarm.load(Ordering::Relaxed);
-        let reached = before < alarm && own >= alarm;
-        if reached {
-            self.due.store(true, Ordering::Release);
-        }
-        reached
+        self.most.fetch_max(own, Ordering::AcqRel);
+        // Not by what `most` was before: a reader that is late at the turn of two rounds leaves it
+        // above the alarm of the new one, which nobody would then be the first to reach.
+        let reached = own >= self.alarm.load(Ordering::Relaxed);
+        reached && !self.due.swap(true, Ordering::AcqRel)
     }
 }
 
@@ -117,6 +116,17 @@ mod tests {
         assert!(!gauge.is_due() && !gauge.took(&mut one, 1_000 * KIB));
         gauge.begin(10 * 1024);
         assert!(gauge.took(&mut one, 10 * KIB), "the count before is gone");
+    }
+
+    /// A reader that is late writes into the new round what it has taken in the old one.
+    #[test]
+    fn a_late_reader_keeps_nobody_from_reaching_the_alarm_of_the_next_round() {
+        let gauge = Gauge::default();
+        gauge.begin(100 * 1024);
+        gauge.most.store(300 * 1024, Ordering::Relaxed);
+        let mut one = Count::default();
+        assert!(!gauge.took(&mut one, 60 * KIB));
+        assert!(gauge.took(&mut one, 60 * KIB) && gauge.is_due());
     }
 
     #[test]
