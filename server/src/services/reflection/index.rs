@@ -252,6 +252,29 @@ mod tests {
     }
 
     #[test]
+    fn a_set_loses_no_file_that_shares_a_name() {
+        let set = ["One", "Two", "One"].map(|message| {
+            let file = FileDescriptorProto {
+                name: Some("service.proto".to_owned()),
+                message_type: vec![DescriptorProto {
+                    name: Some(message.to_owned()),
+                    ..Default::default()
+                }],
+                ..Default::default()
+            };
+            let encoded = file.encode_to_vec();
+            let length = u8::try_from(encoded.len()).unwrap();
+            [vec![0x0a, length], encoded].concat()
+        });
+        let mut index = Index::default();
+        index.add_set(&set.concat().into()).unwrap();
+        assert_eq!(index.files.len(), 2);
+        assert_eq!(index.symbol("One"), index.file("service.proto"));
+        assert_ne!(index.symbol("Two"), index.symbol("One"));
+        assert!(index.symbol("Two").is_some());
+    }
+
+    #[test]
     fn imports_of_many_are_told_once() {
         let mut index = Index::default();
         let mut layer = vec![add(&mut index, "0", "M0", &[])];

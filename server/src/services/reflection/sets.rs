@@ -1,6 +1,7 @@
 //! Sets of descriptors that the caller gives.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 use trunkline_core::Status;
@@ -32,12 +33,26 @@ impl Index {
             files.push((parsed, encoded));
         }
         let mut waiting: HashMap<&str, &(FileDescriptorProto, Bytes)> = HashMap::new();
+        // Sets that were put together may have one name for two files.
+        let mut others = Vec::new();
         for file in &files {
-            waiting.entry(file.0.name()).or_insert(file);
+            match waiting.entry(file.0.name()) {
+                Entry::Vacant(place) => _ = place.insert(file),
+                Entry::Occupied(_) => others.push(file),
+            }
         }
         let mut done = HashMap::new();
         for (file, _) in &files {
             self.add_of_set(file.name(), &mut waiting, &mut done)?;
+        }
+        for (file, encoded) in others {
+            let imports = file.dependency.iter().map(|import| {
+                let own = done.get(import.as_str()).copied();
+                own.or_else(|| self.file(import))
+                    .ok_or_else(|| lacks(file, import))
+            });
+            let imports = imports.collect::<Result<_, _>>()?;
+            self.insert(file, encoded.clone(), imports);
         }
         Ok(())
     }
@@ -58,11 +73,7 @@ impl Index {
             });
             if let Some(import) = next {
                 let Some(missing) = waiting.remove(import) else {
-                    return Err(Status::invalid_argument(format!(
-                        "reflection: {} imports {import}, which its file descriptor set does not \
-                         have, or which imports it in turn",
-                        file.name()
-                    )));
+                    return Err(lacks(file, import));
                 };
                 stack.push(missing);
                 continue;
@@ -79,4 +90,12 @@ impl Index {
         }
         Ok(())
     }
+}
+
+fn lacks(file: &FileDescriptorProto, import: &str) -> Status {
+    Status::invalid_argument(format!(
+        "reflection: {} imports {import}, which its file descriptor set does not have, or which \
+         imports it in turn",
+        file.name()
+    ))
 }
