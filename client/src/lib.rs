@@ -12,6 +12,7 @@ mod interceptor;
 mod resolver;
 mod stream;
 mod subchannel;
+mod sync;
 #[cfg(feature = "tower")]
 mod tower;
 

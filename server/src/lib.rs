@@ -12,6 +12,7 @@ mod server;
 mod services;
 mod signal;
 mod stream;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tower")]

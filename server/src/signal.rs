@@ -1,12 +1,12 @@
 //! A switch that is turned once, and tasks that wait for it.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Notified, Notify};
 
 /// Raised once, never lowered. Checking it is one atomic load; waiting registers only once.
 #[derive(Debug, Default)]

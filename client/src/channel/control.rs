@@ -27,8 +27,7 @@ use measured::Measured;
 
 use super::close::Closing;
 use super::idle::Idleness;
-use super::queue::Picked;
-use super::snapshot::{Shared, Snapshot, free_stream};
+use super::snapshot::{Picked, Shared, Snapshot, free_stream};
 use super::state::{Picker, Ready};
 use crate::balancer::{Action, Change, PickFirst, Verdict};
 use crate::resolver::{Resolver, ResolverUpdate};

@@ -21,8 +21,7 @@ use trunkline_core::Method;
 pub use builder::ChannelBuilder;
 pub use close::CloseReport;
 pub use error::ChannelError;
-pub(crate) use queue::Picked;
-pub(crate) use snapshot::{Shared, loop_panics, no_runtime};
+pub(crate) use snapshot::{Picked, Shared, loop_panics, no_runtime};
 pub(crate) use state::Picker;
 pub use state::{ChannelStats, ConnectivityState};
 

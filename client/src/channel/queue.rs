@@ -8,23 +8,15 @@
 //! 3. When it is polled after all, it is the first that is served.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use trunkline_transport::http2::{ClientConnection, Permit};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// How long a call may leave the stream that it was given while others wait: many times as long as
 /// a task that is woken takes to run.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The right to open one stream on this connection.
-#[derive(Debug)]
-pub(crate) struct Picked {
-    pub(crate) connection: ClientConnection,
-    pub(crate) permit: Permit,
-}
 
 /// A queue of waiters that are given a `T` each; tests use a number.
 #[derive(Debug)]
@@ -56,7 +48,7 @@ enum Turn<T> {
 }
 
 impl<T> Queue<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let waiting = Waiting {
             last: 0,
             by_arrival: BTreeMap::new(),
@@ -79,7 +71,7 @@ impl<T> Queue<T> {
 
     /// Joins at the end. Dropping the ticket leaves.
     pub(crate) fn join(&self) -> Ticket<'_, T> {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         waiting.last += 1;
         let number = waiting.last;
         let place = Place {
@@ -101,7 +93,7 @@ impl<T> Queue<T> {
                 return;
             };
             let (waker, unused) = {
-                let mut waiting = self.lock();
+                let mut waiting = self.waiting.lock();
                 let mut places = waiting.by_arrival.values_mut();
                 match places.find(|place| matches!(place.turn, Turn::Waits)) {
                     Some(place) => {
@@ -126,7 +118,7 @@ impl<T> Queue<T> {
         if self.is_empty() || self.given.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let waiting = self.lock();
+        let waiting = self.waiting.lock();
         let given = waiting
             .by_arrival
             .values()
@@ -141,7 +133,7 @@ impl<T> Queue<T> {
         }
         let mut back = Vec::new();
         {
-            let mut waiting = self.lock();
+            let mut waiting = self.waiting.lock();
             for place in waiting.by_arrival.values_mut() {
                 if place.given().is_some_and(|at| now >= at + PATIENCE)
                     && let Turn::Given(given, _) =
@@ -154,11 +146,6 @@ impl<T> Queue<T> {
         }
         // Outside of the lock: a permit that comes back wakes those that wait for one.
         drop(back);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
-        // Consistent at each step, so a panic elsewhere leaves nothing broken behind.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,7 +168,7 @@ pub(crate) struct Ticket<'a, T> {
 impl<T> Ticket<'_, T> {
     /// Ready when it is its turn. One that was passed over takes part again, which `back` is told.
     pub(crate) fn poll_turn(&mut self, cx: &mut Context<'_>, back: impl FnOnce()) -> Poll<T> {
-        let mut waiting = self.queue.lock();
+        let mut waiting = self.queue.waiting.lock();
         let Some(place) = waiting.by_arrival.get_mut(&self.number) else {
             // It had its turn.
             return Poll::Pending;
@@ -207,7 +194,7 @@ impl<T> Ticket<'_, T> {
 
 impl<T> Drop for Ticket<'_, T> {
     fn drop(&mut self) {
-        let place = self.queue.lock().by_arrival.remove(&self.number);
+        let place = self.queue.waiting.lock().by_arrival.remove(&self.number);
         match place.map(|place| place.turn) {
             Some(Turn::Waits) => {
                 self.queue.count.fetch_sub(1, Ordering::AcqRel);
@@ -294,7 +281,7 @@ mod tests {
         serve(&queue, late, [3]);
         assert_eq!(poll(&mut asleep), Some(3), "before the third");
         drop(third);
-        assert!(queue.is_empty() && queue.lock().by_arrival.is_empty());
+        assert!(queue.is_empty() && queue.waiting.lock().by_arrival.is_empty());
     }
 
     #[test]
@@ -307,6 +294,6 @@ mod tests {
         drop(asleep);
         assert_eq!(queue.len(), 1);
         drop(other);
-        assert!(queue.is_empty() && queue.lock().by_arrival.is_empty());
+        assert!(queue.is_empty() && queue.waiting.lock().by_arrival.is_empty());
     }
 }

@@ -16,7 +16,7 @@ use trunkline_transport::http2::{ClientConnection, Permit};
 use super::builder::Config;
 use super::close::CloseReport;
 use super::control::Control;
-use super::queue::{Picked, Queue};
+use super::queue::Queue;
 use super::state::Picker;
 use crate::balancer::Cause;
 
@@ -68,6 +68,13 @@ impl Snapshot {
             Picker::Failed(why) => why.stage().unwrap_or(Stage::Connect),
         }
     }
+}
+
+/// The right to open one stream on this connection.
+#[derive(Debug)]
+pub(crate) struct Picked {
+    pub(crate) connection: ClientConnection,
+    pub(crate) permit: Permit,
 }
 
 /// What all clones of a channel, its calls and its control loop share.

@@ -4,7 +4,8 @@
 //! its settings; what it grants later, because a path turned out to be long, is leased here first.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes leased so far; clones count together.
 #[derive(Clone, Debug, Default)]

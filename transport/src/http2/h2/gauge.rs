@@ -5,7 +5,7 @@
 //! A reader at the turn of two rounds may count for the wrong one, with all it has taken in the old:
 //! one look is then in vain, or one growth early. The next round is right again.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// One per connection, shared by its driver and its streams' readers.
 #[derive(Debug, Default)]

@@ -18,14 +18,15 @@ mod request;
 mod response;
 mod rest;
 mod server;
+mod slots;
 #[cfg(test)]
 mod tests;
 
 pub use client::ClientConnection;
-pub use link::Permit;
 pub use request::{RequestBody, Responder, SharedStream};
 pub use response::{RequestStream, ResponseStream};
 pub use server::{ServerConnection, ServerStream};
+pub use slots::Permit;
 
 pub(crate) use interim::Interim;
 pub(crate) use response::Head;

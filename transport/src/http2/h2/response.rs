@@ -14,7 +14,8 @@ use super::cell::StreamCell;
 use super::error::stream_error;
 use super::fields;
 use super::interim::{Interim, MAX_INTERIM, NoHead};
-use super::link::{Link, Permit};
+use super::link::Link;
+use super::slots::Permit;
 use crate::stream::Decompress;
 
 /// What a response begins with.

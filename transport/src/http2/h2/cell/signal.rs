@@ -1,12 +1,12 @@
 //! The waker of a stream cell, which fans out to all who wait.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
 use super::StreamCell;
 use crate::http2::h2::link::Link;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The cell's waker.
 #[derive(Debug)]
