@@ -92,7 +92,7 @@ impl<T> Queue<T> {
             let Some(given) = take() else {
                 return;
             };
-            let (waker, unused) = {
+            let waker = {
                 let mut waiting = self.waiting.lock();
                 let mut places = waiting.by_arrival.values_mut();
                 match places.find(|place| matches!(place.turn, Turn::Waits)) {
@@ -100,13 +100,16 @@ impl<T> Queue<T> {
                         place.turn = Turn::Given(given, now());
                         self.count.fetch_sub(1, Ordering::AcqRel);
                         self.given.fetch_add(1, Ordering::AcqRel);
-                        (place.waker.take(), None)
+                        place.waker.take()
                     }
-                    None => (None, Some(given)),
+                    None => {
+                        // The last one has just left: what it would have got is free again.
+                        drop(waiting);
+                        drop(given);
+                        return;
+                    }
                 }
             };
-            // The last one has just left: what it would have got is free again.
-            drop(unused);
             if let Some(waker) = waker {
                 waker.wake();
             }
@@ -194,17 +197,21 @@ impl<T> Ticket<'_, T> {
 
 impl<T> Drop for Ticket<'_, T> {
     fn drop(&mut self) {
-        let place = self.queue.waiting.lock().by_arrival.remove(&self.number);
-        match place.map(|place| place.turn) {
+        let mut waiting = self.queue.waiting.lock();
+        let place = waiting.by_arrival.remove(&self.number);
+        // Under the lock, like the place: whoever serves the queue would look for it until then.
+        match place.as_ref().map(|place| &place.turn) {
             Some(Turn::Waits) => {
                 self.queue.count.fetch_sub(1, Ordering::AcqRel);
             }
-            Some(Turn::Given(given, _)) => {
+            Some(Turn::Given(..)) => {
                 self.queue.given.fetch_sub(1, Ordering::AcqRel);
-                drop(given);
             }
             Some(Turn::PassedOver) | None => {}
         }
+        // What it was given comes back outside of it, which wakes those that wait.
+        drop(waiting);
+        drop(place);
     }
 }
 
