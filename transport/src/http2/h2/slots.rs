@@ -6,6 +6,10 @@ use crate::sync::Notify;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// The streams a client may have open on a connection: the peer's limit, and how many there are.
+///
+/// SeqCst: who ends a stream looks at the limit after it has counted down, and who wants one at the
+/// count after the limit. Of the two at least one sees what the other did, and so nobody waits beside
+/// a free stream.
 #[derive(Debug)]
 pub(super) struct Slots {
     in_use: AtomicUsize,
@@ -27,12 +31,12 @@ impl Slots {
     }
 
     pub(super) fn limit(&self) -> usize {
-        self.limit.load(Ordering::Acquire)
+        self.limit.load(Ordering::SeqCst)
     }
 
     /// The peer's limit; true if it has changed. Those that wait then look again.
     pub(super) fn set_limit(&self, limit: usize) -> bool {
-        let changed = self.limit.swap(limit, Ordering::AcqRel) != limit;
+        let changed = self.limit.swap(limit, Ordering::SeqCst) != limit;
         if changed {
             self.freed.notify_waiters();
         }
@@ -47,7 +51,7 @@ impl Slots {
     pub(super) fn try_take(self: &Arc<Self>) -> Option<Permit> {
         let limit = self.limit();
         self.in_use
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |used| {
                 (used < limit).then_some(used + 1)
             })
             .ok()
@@ -64,7 +68,7 @@ pub struct Permit(Arc<Slots>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let before = self.0.in_use.fetch_sub(1, Ordering::AcqRel);
+        let before = self.0.in_use.fetch_sub(1, Ordering::SeqCst);
         if before >= self.0.limit() {
             self.0.freed.notify_one();
         }
