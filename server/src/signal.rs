@@ -80,8 +80,10 @@ impl Future for Wait<'_> {
         }
         // Created before the flag is read again: a raise in between wakes us or is seen below.
         this.notified.set(Some(this.signal.notify.notified()));
-        if let Some(notified) = this.notified.as_mut().as_pin_mut() {
-            ready!(notified.poll(cx));
+        if let Some(notified) = this.notified.as_mut().as_pin_mut()
+            && notified.poll(cx).is_ready()
+        {
+            return Poll::Ready(());
         }
         *this.waker = Some(cx.waker().clone());
         if this.signal.is_raised() {
