@@ -22,6 +22,8 @@ const TESTS: &[(&str, &str, &[&str])] = &[
             "wire::cut::",
         ],
     ),
+    // Each with one more switch between threads.
+    ("trunkline-loom", "orders", &[]),
     (
         "trunkline-codegen",
         "incremental",

@@ -129,6 +129,12 @@ const LAYERS: &[Layer] = &[
         ours: &["trunkline-core", "trunkline-transport"],
         outside: None,
     },
+    // Holds cells of other crates by their source.
+    Layer {
+        name: "trunkline-loom",
+        ours: &["trunkline-core"],
+        outside: None,
+    },
     Layer {
         name: "trunkline-test-protos",
         ours: &["trunkline", "trunkline-codegen"],

@@ -1,0 +1,24 @@
+//! The cells of the engine.
+
+pub(crate) mod cell;
+#[path = "../../../../../transport/src/http2/h2/gauge.rs"]
+#[allow(
+    dead_code,
+    reason = "a cell of the transport, of which the models use a part"
+)]
+pub(crate) mod gauge;
+#[path = "../../../../../transport/src/http2/h2/link.rs"]
+#[allow(
+    dead_code,
+    reason = "a cell of the transport, of which the models use a part"
+)]
+pub(crate) mod link;
+#[path = "../../../../../transport/src/http2/h2/slots.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a cell of the transport, public there, of which the models use a part"
+)]
+pub(crate) mod slots;
+
+pub(crate) mod models;

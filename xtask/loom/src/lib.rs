@@ -1,0 +1,38 @@
+//! Checks of the cells that tasks of trunkline meet at, in every order in which those may run.
+//!
+//! A cell is the product's own source file, included here by its path. It takes its atomics, locks
+//! and `Notify` from `crate::sync`,
+//! which in this crate are loom's. Each function below is a model: a few threads that use a cell as
+//! the product does, and what must be true of every order. `tests/` runs them.
+//!
+//! What a cell refers to beside that is a double here which does what the real thing does to the
+//! cell. Not modelled: h2's own lock, tokio's scheduler and its `Notify`, of which the contract is
+//! taken for granted. Those are what `tests/it/races` and `tests/it/traps` are for.
+
+// The cells bring their own tests, which are for real threads.
+#![cfg(not(test))]
+
+#[path = "../../../client/src/channel/queue.rs"]
+#[allow(
+    dead_code,
+    reason = "a cell of the client, of which the models use a part"
+)]
+mod queue;
+#[path = "../../../server/src/signal.rs"]
+#[allow(
+    dead_code,
+    reason = "a cell of the server, of which the models use a part"
+)]
+mod signal;
+
+mod http2;
+mod notify;
+mod stream;
+mod sync;
+mod world;
+
+mod models;
+
+use http2::Peer;
+
+pub use models::*;

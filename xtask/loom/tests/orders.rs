@@ -1,0 +1,35 @@
+//! Every model of the crate, as a test.
+
+macro_rules! models {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                trunkline_loom::$name();
+            }
+        )*
+    };
+}
+
+models! {
+    a_cancelled_call_gives_its_stream_back
+    a_freed_permit_wakes_who_waits
+    a_lowered_limit_loses_no_wake_up
+    a_raised_limit_wakes_who_waits
+    a_raised_signal_stops_what_runs_until_it
+    a_raised_signal_wakes_all
+    a_stream_that_is_taken_back_is_had_once
+    an_abort_wakes_the_driver
+    calls_that_queue_are_served
+    every_message_is_handed_over
+    leases_stay_within_the_limit
+    nothing_is_kept_after_the_end
+    one_stream_is_queued_once
+    permits_come_back_once_the_driver_has_written
+    permits_never_exceed_the_limit
+    readers_ring_once
+    the_alarm_of_a_new_round_is_not_lost
+    those_who_wait_for_the_end_learn_of_it
+    window_wakes_sender_and_driver
+    window_wakes_the_driver_alone
+}
