@@ -29,10 +29,12 @@ mod http2;
 mod notify;
 mod stream;
 mod sync;
+mod timer;
 mod world;
 
 mod models;
 
 use http2::Peer;
+use timer::{Timer, now};
 
 pub use models::*;

@@ -18,6 +18,7 @@ models! {
     a_raised_limit_wakes_who_waits
     a_raised_signal_stops_what_runs_until_it
     a_raised_signal_wakes_all
+    a_reader_that_catches_up_ends_the_rest
     a_stream_that_is_taken_back_is_had_once
     an_abort_wakes_the_driver
     calls_that_queue_are_served

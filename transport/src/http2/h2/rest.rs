@@ -7,13 +7,13 @@
 //! [`PATIENCE`] is over: then nobody reads, and that is the budget's business.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use trunkline_core::Deadline;
 
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::{Timer, now};
 
 /// Small frames that are read without a rest. Four times as many fit into the default budget.

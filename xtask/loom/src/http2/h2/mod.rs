@@ -13,6 +13,12 @@ pub(crate) mod gauge;
     reason = "a cell of the transport, of which the models use a part"
 )]
 pub(crate) mod link;
+#[path = "../../../../../transport/src/http2/h2/rest.rs"]
+#[allow(
+    dead_code,
+    reason = "a cell of the transport, of which the models use a part"
+)]
+pub(crate) mod rest;
 #[path = "../../../../../transport/src/http2/h2/slots.rs"]
 #[allow(
     dead_code,

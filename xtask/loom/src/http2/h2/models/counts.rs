@@ -1,13 +1,15 @@
 //! What readers count for the window policy, and what connections lease from each other.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use loom::thread;
 
 use super::{drive, link};
 use crate::http2::h2::gauge::{Count, Gauge};
+use crate::http2::h2::rest::{Readers, Rest};
 use crate::http2::quota::Quota;
-use crate::world::{check, join, join_all};
+use crate::world::{block_on, check, join, join_all};
 
 const KIB: u32 = 1024;
 
@@ -48,6 +50,22 @@ pub fn the_alarm_of_a_new_round_is_not_lost() {
         let late_rang = join(late);
         assert!(gauge.is_due(), "nobody is heard in this round any more");
         assert!(rang || late_rang, "nobody wakes the driver");
+    });
+}
+
+/// A reader catches up while the driver, which rests for it, is about to sleep with another waker:
+/// the rest is over before its time.
+pub fn a_reader_that_catches_up_ends_the_rest() {
+    check(3, || {
+        let readers = Arc::<Readers>::default();
+        let mut rest = Rest::new(Arc::clone(&readers), 0);
+        // Heads of empty DATA frames, more than are read without a rest.
+        rest.count(&[0; 9 * 2_000]);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(rest.poll_over(&mut cx).is_pending());
+        let reader = thread::spawn(move || readers.caught_up());
+        block_on(|cx| rest.poll_over(cx));
+        join(reader);
     });
 }
 

@@ -11,7 +11,8 @@ pub use calls::{
     calls_that_queue_are_served,
 };
 pub use counts::{
-    leases_stay_within_the_limit, readers_ring_once, the_alarm_of_a_new_round_is_not_lost,
+    a_reader_that_catches_up_ends_the_rest, leases_stay_within_the_limit, readers_ring_once,
+    the_alarm_of_a_new_round_is_not_lost,
 };
 pub use link::{
     nothing_is_kept_after_the_end, permits_come_back_once_the_driver_has_written,
