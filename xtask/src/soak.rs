@@ -1,8 +1,10 @@
 //! `soak`: the tests whose full size takes too long for every day, in full.
 
 use crate::outcome::Outcome;
+use crate::suites::{Row, Run};
 use crate::{process, workspace};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Building included, on a small machine.
 const BOUND: Duration = Duration::from_secs(3_600);
@@ -38,6 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(word) = arguments.first() {
         return Outcome::Failed(format!("soak takes no arguments, but got {word:?}"));
     }
+    let mut run = Run::new("soak");
     for (package, program, names) in TESTS {
         let mut command = process::cargo();
         command
@@ -46,9 +49,55 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             .args(["test", "--package", package, "--test", program, "--"])
             .arg("--include-ignored")
             .args(*names);
-        if let Err(why) = process::run(&mut command, BOUND) {
-            return Outcome::Failed(why);
+        soak(&mut run, &mut command, package, program);
+    }
+    run.finish()
+}
+
+fn soak(run: &mut Run, command: &mut Command, package: &str, program: &str) {
+    let side = format!("{package}, {program}");
+    let mut row = Row::new("tests in full", side.as_str());
+    let begin = Instant::now();
+    println!("$ {}", process::command_line(command));
+    let mut text = String::new();
+    let ended = process::lines(command, BOUND, |line| {
+        println!("{line}");
+        text.push_str(line);
+        text.push('\n');
+    });
+    for (name, verdict) in verdicts(&text) {
+        let failure = (verdict != "ok").then(|| verdict.to_owned());
+        row.case(name, Duration::ZERO, failure);
+    }
+    row.took(begin.elapsed());
+    run.add(row);
+    match ended {
+        Err(error) => run.failed("tests in full", &side, error.to_string()),
+        Ok(ended) => {
+            eprint!("{}", ended.stderr);
+            if !ended.succeeded() {
+                run.failed("tests in full", &side, ended.ending());
+            }
         }
     }
-    Outcome::Passed
+}
+
+/// The tests that cargo says have ended, and how.
+fn verdicts(text: &str) -> Vec<(&str, &str)> {
+    let line = |line| str::strip_prefix(line, "test ")?.split_once(" ... ");
+    let ended = text.lines().filter_map(line);
+    ended
+        .filter(|(name, _)| !name.starts_with("result:"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tests_that_ended_are_counted() {
+        let text = "running 2 tests\ntest a::b ... ok\ntest a::c has been running for over 60 seconds\ntest a::c ... FAILED\ntest result: FAILED. 1 passed\n";
+        assert_eq!(verdicts(text), [("a::b", "ok"), ("a::c", "FAILED")]);
+    }
 }
