@@ -38,8 +38,8 @@ pub struct ClientConfig {
     /// nothing is measured.
     ///
     /// A client whose window has grown opens fewer streams on that connection: as many as their
-    /// windows fit into 2 GiB, and at least 255, or what its peer allows. Further calls go to
-    /// another connection or wait, as at the peer's limit.
+    /// windows fit into 2 GiB, which is at least 255, or what its peer allowed when they grew.
+    /// Further calls go to another connection or wait, as at the peer's limit.
     pub stream_window_bytes: Option<u32>,
     /// Bytes that all streams together may have unread. Default 64 MiB, and never less than the
     /// streams allowed times the stream window (up to HTTP/2's 2 GiB), so that unread streams
