@@ -52,8 +52,14 @@ async function main() {
   const world = new World(given);
   await run(world);
   world.close();
+  process.exitCode = 0;
 }
 
+// What is waited for may never come. Where nothing else is left to do Node ends then, and without a word.
+process.exitCode = 1;
+process.on('exit', (code) => {
+  if (code !== 0) console.error('the case did not pass');
+});
 main().catch((error) => {
   console.error(error);
   process.exit(1);
