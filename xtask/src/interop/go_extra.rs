@@ -4,7 +4,7 @@ use super::ours::call_flags;
 use super::peer::{BOTH, Call, Client, Installed, Peer};
 use crate::peers::{TestCertificates, cache, go};
 use crate::{process, workspace};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(super) const PEER: Peer = Peer {
@@ -29,12 +29,26 @@ const CASES: &[&str] = &[
     "trunkline_deadlines",
 ];
 
+/// A line for the list of foreign peers.
+pub(super) fn describe() -> String {
+    let state = if folder().join("client").is_file() {
+        "installed"
+    } else {
+        "missing; `cargo xtask interop` builds it (needs Go)"
+    };
+    format!("our client on grpc-go: {state}")
+}
+
+fn folder() -> PathBuf {
+    cache().join("grpc-go-extra")
+}
+
 /// Builds it each time: Go knows what has changed.
 fn install() -> Result<Installed, String> {
     if !process::exists("go", "version") {
         return Err("no Go toolchain to build our client on grpc-go with".to_owned());
     }
-    let folder = cache().join("grpc-go-extra");
+    let folder = folder();
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut command = Command::new("go");
     command

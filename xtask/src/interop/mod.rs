@@ -69,6 +69,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     run.finish()
 }
 
+/// A line for each of the peers that only this gate brings.
+pub(crate) fn describe() -> [String; 2] {
+    [go_extra::describe(), nginx::describe()]
+}
+
 /// The case and its cell, for each that ran.
 type Column = Vec<(&'static str, String)>;
 

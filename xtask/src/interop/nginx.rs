@@ -67,8 +67,22 @@ const CASES: &[&str] = &[
     "trunkline_keepalive",
 ];
 
+/// A line for the list of foreign peers.
+pub(super) fn describe() -> String {
+    let state = if program(&folder()).is_file() {
+        "installed"
+    } else {
+        "missing; `cargo xtask interop` fetches it (needs apt)"
+    };
+    format!("nginx {VERSION}: {state}")
+}
+
+fn folder() -> PathBuf {
+    cache().join(format!("nginx-{VERSION}"))
+}
+
 fn install() -> Result<Installed, String> {
-    let folder = cache().join(format!("nginx-{VERSION}"));
+    let folder = folder();
     if !program(&folder).is_file() {
         println!("fetching nginx {VERSION}, once");
         apt::unpack(&folder, &[format!("nginx={VERSION}*")])?;

@@ -7,8 +7,7 @@ mod grpc_go;
 mod grpc_java;
 pub(crate) mod scripts;
 
-use crate::conformance;
-use crate::{outcome, plugin, process, tools};
+use crate::{conformance, interop, outcome, plugin, process, tools};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -71,8 +70,9 @@ pub(crate) fn describe() -> Vec<String> {
         format!("grpc-java {GRPC_JAVA} interop clients and server: {grpc_java}"),
         scripts::GRPCIO.describe(),
         scripts::GRPC_JS.describe(),
-        format!("cargo-deny: {deny}"),
     ]);
+    lines.extend(interop::describe());
+    lines.extend([format!("cargo-deny: {deny}")]);
     lines.extend(plugin::describe());
     lines.extend(tools::describe());
     lines
