@@ -49,12 +49,12 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             .args(["test", "--package", package, "--test", program, "--"])
             .arg("--include-ignored")
             .args(*names);
-        soak(&mut run, &mut command, package, program);
+        soak(&mut run, &mut command, package, program, names);
     }
     run.finish()
 }
 
-fn soak(run: &mut Run, command: &mut Command, package: &str, program: &str) {
+fn soak(run: &mut Run, command: &mut Command, package: &str, program: &str, names: &[&str]) {
     let side = format!("{package}, {program}");
     let mut row = Row::new("tests in full", side.as_str());
     let begin = Instant::now();
@@ -65,9 +65,14 @@ fn soak(run: &mut Run, command: &mut Command, package: &str, program: &str) {
         text.push_str(line);
         text.push('\n');
     });
-    for (name, verdict) in verdicts(&text) {
-        let failure = (verdict != "ok").then(|| verdict.to_owned());
-        row.case(name, Duration::ZERO, failure);
+    let verdicts = verdicts(&text);
+    for (name, verdict) in &verdicts {
+        let failure = (*verdict != "ok").then(|| (*verdict).to_owned());
+        row.case(*name, Duration::ZERO, failure);
+    }
+    for part in of_none(names, &verdicts) {
+        let why = "no test has this in its name".to_owned();
+        row.case(part, Duration::ZERO, Some(why));
     }
     row.took(begin.elapsed());
     run.add(row);
@@ -91,6 +96,12 @@ fn verdicts(text: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// The parts of names that no test has, or has any more.
+fn of_none<'a>(parts: &[&'a str], verdicts: &[(&str, &str)]) -> Vec<&'a str> {
+    let is_in_none = |part: &&str| !verdicts.iter().any(|(name, _)| name.contains(part));
+    parts.iter().copied().filter(is_in_none).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +110,12 @@ mod tests {
     fn the_tests_that_ended_are_counted() {
         let text = "running 2 tests\ntest a::b ... ok\ntest a::c has been running for over 60 seconds\ntest a::c ... FAILED\ntest result: FAILED. 1 passed\n";
         assert_eq!(verdicts(text), [("a::b", "ok"), ("a::c", "FAILED")]);
+    }
+
+    #[test]
+    fn a_name_that_no_test_has_any_more_is_missed() {
+        let verdicts = [("wire::cut::everywhere", "ok")];
+        assert_eq!(of_none(&["gone", "wire::cut::"], &verdicts), ["gone"]);
+        assert_eq!(of_none(&[], &verdicts), [""; 0]);
     }
 }
