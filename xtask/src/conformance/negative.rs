@@ -33,6 +33,11 @@ pub(super) fn add_to(run: &mut Run) {
     println!("$ {}", process::command_line(&command));
     match process::capture(&mut command, BOUND) {
         Err(error) => run.failed(SUITE, SIDE, error.to_string()),
+        // It does not build, or does not end.
+        Ok(captured) if !captured.succeeded() && !captured.stdout.contains("... FAILED") => {
+            let why = format!("{}\n{}", captured.ending(), captured.stderr.trim());
+            run.failed(SUITE, SIDE, why);
+        }
         Ok(captured) => {
             let mut row = Row::new(SUITE, SIDE).expecting(CASES.len());
             for case in CASES {

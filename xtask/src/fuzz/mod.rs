@@ -195,6 +195,16 @@ struct Report {
     failure: Option<String>,
 }
 
+impl Report {
+    /// A target that got no input has not passed.
+    fn unless_idle(mut self) -> Self {
+        if self.executions == 0 && self.failure.is_none() {
+            self.failure = Some("no input was tried".to_owned());
+        }
+        self
+    }
+}
+
 fn fuzz(options: &Options, targets: &[String], driver: &Driver) -> Outcome {
     let suite = match driver {
         Driver::Stable(_) => "own fuzz targets, seeded mutation",
@@ -214,6 +224,7 @@ fn fuzz(options: &Options, targets: &[String], driver: &Driver) -> Outcome {
             Driver::Stable(driver) => driver.run(name, options.time()),
             Driver::LibFuzzer(driver) => driver.run(name, options.time()),
         };
+        let report = report.unless_idle();
         let seconds = report.time.as_secs_f64();
         let rate = u128::from(report.executions) * 1_000 / report.time.as_millis().max(1);
         println!("{name}: {} executions in {seconds:.1} s", report.executions);
@@ -284,6 +295,17 @@ mod tests {
         assert!(parse(&["--seconds"]).is_err());
         assert!(parse(&["--seconds", "x"]).is_err());
         assert!(parse(&["--fast"]).is_err());
+    }
+
+    #[test]
+    fn a_target_without_input_has_not_passed() {
+        assert!(Report::default().unless_idle().failure.is_some());
+        let executions = 1;
+        let tried = Report {
+            executions,
+            ..Report::default()
+        };
+        assert_eq!(tried.unless_idle().failure, None);
     }
 
     #[test]
