@@ -1,10 +1,15 @@
 //! The files of a run: JSON for `record` and for whoever compares, JUnit for whoever shows.
 
 use super::{Row, Run};
+use crate::{process, workspace};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const GIT_BOUND: Duration = Duration::from_secs(30);
 
 /// Writes `<folder>/<command>.json` and `.xml`.
 pub(super) fn write(run: &Run, folder: &Path) -> Result<(), String> {
@@ -34,7 +39,20 @@ fn json(run: &Run) -> Value {
         "command": format!("cargo xtask {}", run.command),
         "rows": rows.collect::<Vec<_>>(),
         "missing": run.missing,
+        "partial": run.is_partial,
+        "revision": revision(),
     })
+}
+
+/// What is checked out; empty where nobody knows.
+fn revision() -> String {
+    let mut command = Command::new("git");
+    command
+        .current_dir(workspace::root())
+        .args(["rev-parse", "--short", "HEAD"]);
+    process::capture(&mut command, GIT_BOUND)
+        .map(|captured| captured.stdout.trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// The names of the cases that failed.

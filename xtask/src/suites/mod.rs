@@ -147,6 +147,7 @@ pub(crate) struct Run {
     command: &'static str,
     rows: Vec<Row>,
     missing: Vec<String>,
+    is_partial: bool,
 }
 
 impl Run {
@@ -156,7 +157,14 @@ impl Run {
             command,
             rows: Vec::new(),
             missing: Vec::new(),
+            is_partial: false,
         }
+    }
+
+    /// Somebody chose among the suites: those that did not run stay recorded as they are.
+    pub(crate) const fn partial(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
+        self
     }
 
     /// A suite has ended: says so at once, with every failure.
@@ -229,7 +237,9 @@ impl Run {
         if !failed.is_empty() {
             return Outcome::Failed(failed.join("; "));
         }
-        if self.missing.is_empty() {
+        if self.missing.is_empty() && self.rows.is_empty() {
+            Outcome::Failed("nothing ran: no suite has what was chosen".to_owned())
+        } else if self.missing.is_empty() {
             Outcome::Passed
         } else {
             Outcome::missing_tool(self.missing.join("; "))
@@ -266,6 +276,11 @@ mod tests {
             row(3, &[None, Some("why")]).line(),
             "a suite v1, server: 1/3 in 0.2 s"
         );
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_ran_has_not_passed() {
+        assert!(matches!(Run::new("test").outcome(), Outcome::Failed(_)));
     }
 
     #[test]

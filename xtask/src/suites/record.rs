@@ -2,13 +2,11 @@
 //! `docs/conformance.md` show.
 
 use crate::outcome::Outcome;
-use crate::{process, workspace};
+use crate::workspace;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
 
 /// What is recorded.
 const RECORD: &str = "docs/suites.json";
@@ -20,8 +18,6 @@ const END: &str = "<!-- /suites -->";
 
 /// Commands in the order of the table.
 const COMMANDS: &[&str] = &["conformance", "interop", "tools", "fuzz", "soak"];
-
-const GIT_BOUND: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(word) = arguments.first() {
@@ -64,7 +60,6 @@ fn record() -> Result<(), String> {
         Ok(text) => serde_json::from_str(&text).map_err(|error| format!("{RECORD}: {error}"))?,
         Err(_) => json!({}),
     };
-    let revision = revision();
     for command in COMMANDS {
         let file = target.join("suites").join(format!("{command}.json"));
         let Ok(text) = fs::read_to_string(&file) else {
@@ -73,7 +68,7 @@ fn record() -> Result<(), String> {
         };
         let ran: Value =
             serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-        merge(&mut recorded, command, &ran, &revision)?;
+        merge(&mut recorded, command, &ran)?;
     }
     let text = format!("{recorded:#}\n");
     fs::write(&place, text).map_err(|error| format!("{RECORD}: {error}"))?;
@@ -91,33 +86,21 @@ fn record() -> Result<(), String> {
     Ok(())
 }
 
-/// What was checked out when it was recorded.
-fn revision() -> String {
-    let mut command = Command::new("git");
-    command
-        .current_dir(workspace::root())
-        .args(["rev-parse", "--short", "HEAD"]);
-    process::capture(&mut command, GIT_BOUND)
-        .map(|captured| captured.stdout.trim().to_owned())
-        .unwrap_or_default()
-}
-
-/// Replaces a command's rows by those of its last run. What somebody chose cases of, or what a tool was missing for,
-/// leaves the old ones.
-fn merge(recorded: &mut Value, command: &str, ran: &Value, revision: &str) -> Result<(), String> {
+/// Replaces a command's rows by those of its last run. What somebody chose suites or cases of, or what a tool was
+/// missing for, leaves the old ones.
+fn merge(recorded: &mut Value, command: &str, ran: &Value) -> Result<(), String> {
     let Some(all) = recorded.as_object_mut() else {
         return Err(format!("{RECORD}: no object"));
     };
     let mut rows: Vec<Value> = Vec::new();
-    let mut partial = ran["missing"]
-        .as_array()
-        .is_some_and(|missing| !missing.is_empty());
+    let is_missing = |missing: &Vec<Value>| !missing.is_empty();
+    let mut partial = ran["partial"] == true || ran["missing"].as_array().is_some_and(is_missing);
     for row in ran["rows"].as_array().into_iter().flatten() {
         if row["partial"] == true {
             partial = true;
             continue;
         }
-        if row["comparison"] != true && has_failed(row) {
+        if has_failed(row) {
             return Err(format!(
                 "{command}: {row} failed; failures are mended, not recorded"
             ));
@@ -126,7 +109,7 @@ fn merge(recorded: &mut Value, command: &str, ran: &Value, revision: &str) -> Re
         for key in ["suite", "side", "passed", "total", "seconds", "remark"] {
             kept.insert(key.to_owned(), row[key].clone());
         }
-        kept.insert("revision".to_owned(), Value::from(revision));
+        kept.insert("revision".to_owned(), ran["revision"].clone());
         rows.push(Value::Object(kept));
     }
     if partial {
@@ -135,19 +118,31 @@ fn merge(recorded: &mut Value, command: &str, ran: &Value, revision: &str) -> Re
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default();
-        let is_new = |row: &Value| {
-            let same =
-                |fresh: &Value| fresh["suite"] == row["suite"] && fresh["side"] == row["side"];
-            rows.iter().any(same)
-        };
-        let stay: Vec<Value> = old.into_iter().filter(|row| !is_new(row)).collect();
-        rows.extend(stay);
+        rows = in_place(old, rows);
     }
     all.insert(command.to_owned(), Value::from(rows));
     Ok(())
 }
 
+/// The old rows with the fresh ones in their places, and behind them those that have none.
+fn in_place(mut old: Vec<Value>, fresh: Vec<Value>) -> Vec<Value> {
+    for row in fresh {
+        let same = |old: &&mut Value| {
+            old.get("suite") == row.get("suite") && old.get("side") == row.get("side")
+        };
+        match old.iter_mut().find(same) {
+            Some(place) => *place = row,
+            None => old.push(row),
+        }
+    }
+    old
+}
+
+/// What is there for comparison fails only where nothing ran.
 fn has_failed(row: &Value) -> bool {
+    if row["comparison"] == true {
+        return row["total"] == 0;
+    }
     let failed = row["failed"].as_array();
     row["passed"] != row["total"] || failed.is_some_and(|names| !names.is_empty())
 }
@@ -184,61 +179,62 @@ fn with_table(page: &str, table: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn ran(rows: &Value) -> Value {
-        json!({"rows": rows, "missing": []})
+    fn ran(revision: &str, rows: &Value) -> Value {
+        json!({"rows": rows, "missing": [], "partial": false, "revision": revision})
     }
 
     fn row(side: &str, passed: u64) -> Value {
         json!({"suite": "s", "side": side, "passed": passed, "total": 3, "seconds": 1.0, "remark": "", "partial": false, "failed": []})
     }
 
+    /// Of what was recorded: sides and revisions.
+    fn kept(recorded: &Value) -> Vec<(&str, &str)> {
+        let mut kept = Vec::new();
+        for row in recorded["fuzz"].as_array().unwrap() {
+            let side = row["side"].as_str().unwrap();
+            kept.push((side, row["revision"].as_str().unwrap()));
+        }
+        kept
+    }
+
     #[test]
     fn a_whole_run_replaces_the_rows_of_its_command() {
         let mut recorded = json!({});
-        merge(
-            &mut recorded,
-            "fuzz",
-            &ran(&json!([row("a", 3), row("b", 3)])),
-            "1",
-        )
-        .unwrap();
-        merge(&mut recorded, "fuzz", &ran(&json!([row("c", 3)])), "2").unwrap();
-        assert_eq!(recorded["fuzz"].as_array().map(Vec::len), Some(1));
-        assert_eq!(recorded["fuzz"][0]["revision"], "2");
+        let both = ran("1", &json!([row("a", 3), row("b", 3)]));
+        merge(&mut recorded, "fuzz", &both).unwrap();
+        merge(&mut recorded, "fuzz", &ran("2", &json!([row("c", 3)]))).unwrap();
+        assert_eq!(kept(&recorded), [("c", "2")]);
     }
 
     #[test]
     fn a_part_of_a_run_replaces_only_its_own_rows() {
-        let mut recorded = json!({});
-        merge(
-            &mut recorded,
-            "fuzz",
-            &ran(&json!([row("a", 3), row("b", 3)])),
-            "1",
-        )
-        .unwrap();
+        let both = ran("1", &json!([row("b", 3), row("a", 3)]));
         let mut chosen = row("x", 1);
         chosen["partial"] = Value::from(true);
-        merge(
-            &mut recorded,
-            "fuzz",
-            &ran(&json!([row("a", 3), chosen])),
-            "2",
-        )
-        .unwrap();
-        let sides: Vec<_> = recorded["fuzz"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["side"].clone())
-            .collect();
-        assert_eq!(sides, ["a", "b"]);
+        let cases_chosen = ran("2", &json!([row("a", 3), chosen]));
+        let mut suites_chosen = ran("2", &json!([row("a", 3)]));
+        suites_chosen["partial"] = Value::from(true);
+        let mut tool_missing = ran("2", &json!([row("a", 3)]));
+        tool_missing["missing"] = json!(["a tool"]);
+        for part in [cases_chosen, suites_chosen, tool_missing] {
+            let mut recorded = json!({});
+            merge(&mut recorded, "fuzz", &both).unwrap();
+            merge(&mut recorded, "fuzz", &part).unwrap();
+            assert_eq!(kept(&recorded), [("b", "1"), ("a", "2")], "{part}");
+        }
     }
 
     #[test]
-    fn failures_are_not_recorded() {
+    fn failures_are_not_recorded_but_of_what_is_there_for_comparison() {
         let mut recorded = json!({});
-        assert!(merge(&mut recorded, "fuzz", &ran(&json!([row("a", 2)])), "1").is_err());
+        let failed = ran("1", &json!([row("a", 2)]));
+        merge(&mut recorded, "fuzz", &failed).unwrap_err();
+        let mut other = row("a", 2);
+        other["comparison"] = Value::from(true);
+        merge(&mut recorded, "fuzz", &ran("1", &json!([other]))).unwrap();
+        assert_eq!(kept(&recorded), [("a", "1")]);
+        other["total"] = Value::from(0);
+        merge(&mut recorded, "fuzz", &ran("1", &json!([other]))).unwrap_err();
     }
 
     #[test]
