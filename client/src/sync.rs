@@ -5,7 +5,10 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
+pub(crate) use arc_swap::ArcSwap;
 pub(crate) use std::sync::atomic;
+pub(crate) use tokio::runtime::Handle;
+pub(crate) use tokio::sync::Notify;
 
 /// A mutex whose data stays usable after a panic in another task: what it guards here is consistent
 /// at each step.

@@ -3,13 +3,9 @@
 //! Calls write nothing upward but a counter, their place in a queue, and a wake-up. The first two are
 //! levels, not events, so a wake-up that comes late or twice does no harm.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use trunkline_core::{Stage, Status};
 use trunkline_transport::http2::{ClientConnection, Permit};
 
@@ -19,6 +15,8 @@ use super::control::Control;
 use super::queue::Queue;
 use super::state::Picker;
 use crate::balancer::Cause;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{ArcSwap, Handle, Mutex, Notify};
 
 /// One state of the channel.
 #[derive(Debug)]
@@ -233,7 +231,7 @@ impl Shared {
     /// Closes the channel: at `until` the calls that are left are cancelled.
     pub(crate) fn request_close(&self, until: Instant) {
         {
-            let mut close = self.lock_close();
+            let mut close = self.close.lock();
             match close.as_mut() {
                 Some(close) => close.until = close.until.min(until),
                 None => {
@@ -253,12 +251,12 @@ impl Shared {
 
     /// When the grace of a close is over; `None` while nobody closed the channel.
     pub(crate) fn closed_by(&self) -> Option<Instant> {
-        self.lock_close().as_ref().map(|close| close.until)
+        self.close.lock().as_ref().map(|close| close.until)
     }
 
     /// The control loop has closed everything.
     pub(crate) fn close_done(&self, report: CloseReport) {
-        if let Some(close) = self.lock_close().as_mut() {
+        if let Some(close) = self.close.lock().as_mut() {
             close.report.get_or_insert(report);
         }
     }
@@ -268,7 +266,7 @@ impl Shared {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            let report = self.lock_close().as_ref().and_then(|close| close.report);
+            let report = self.close.lock().as_ref().and_then(|close| close.report);
             if report.is_some() || !self.is_running() {
                 return report;
             }
@@ -282,11 +280,6 @@ impl Shared {
         Status::cancelled(format!("the channel to {target} was closed"))
             .with_stage(Stage::Pick)
             .with_unprocessed(true)
-    }
-
-    fn lock_close(&self) -> MutexGuard<'_, Option<Close>> {
-        // Consistent at each step, so a panic elsewhere leaves nothing broken behind.
-        self.close.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
