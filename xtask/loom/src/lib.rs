@@ -12,12 +12,9 @@
 // The cells bring their own tests, which are for real threads.
 #![cfg(not(test))]
 
-#[path = "../../../client/src/channel/queue.rs"]
-#[allow(
-    dead_code,
-    reason = "a cell of the client, of which the models use a part"
-)]
-mod queue;
+// The client's cells find the transport under its name.
+extern crate self as trunkline_transport;
+
 #[path = "../../../server/src/signal.rs"]
 #[allow(
     dead_code,
@@ -25,6 +22,7 @@ mod queue;
 )]
 mod signal;
 
+mod channel;
 mod http2;
 mod notify;
 mod stream;
@@ -34,6 +32,7 @@ mod world;
 
 mod models;
 
+use channel::balancer;
 use http2::Peer;
 use timer::{Timer, now};
 

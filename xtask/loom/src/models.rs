@@ -7,6 +7,7 @@ use loom::thread;
 use crate::signal::Signal;
 use crate::world::{check, join, join_all, wait_for};
 
+pub use crate::channel::models::*;
 pub use crate::http2::h2::models::*;
 
 /// The server's signal is raised while two tasks go to sleep for it: both are woken.

@@ -83,6 +83,11 @@ pub(crate) struct Notified<'a> {
 }
 
 impl Notified<'_> {
+    /// Registers without a waker; true if it is notified already.
+    pub(crate) fn enable(self: Pin<&mut Self>) -> bool {
+        self.get_mut().look(None)
+    }
+
     fn look(&mut self, waker: Option<&Waker>) -> bool {
         let mut state = self.notify.0.lock();
         self.is_done |= state.calls != self.calls;

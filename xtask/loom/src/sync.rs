@@ -1,5 +1,7 @@
 //! What the product's cells find as `crate::sync`: loom's types, in the shapes of the product's.
 
+use std::sync::Arc;
+
 pub(crate) use loom::sync::MutexGuard;
 
 pub(crate) use crate::notify::{Notified, Notify};
@@ -49,8 +51,45 @@ impl<T> OnceLock<T> {
     }
 }
 
+/// A value that is swapped whole.
+#[derive(Debug)]
+pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
+
+impl<T> ArcSwap<T> {
+    pub(crate) fn from_pointee(value: T) -> Self {
+        Self(Mutex::new(Arc::new(value)))
+    }
+
+    pub(crate) fn load(&self) -> Arc<T> {
+        self.load_full()
+    }
+
+    pub(crate) fn load_full(&self) -> Arc<T> {
+        Arc::clone(&self.0.lock())
+    }
+
+    pub(crate) fn store(&self, value: Arc<T>) {
+        *self.0.lock() = value;
+    }
+}
+
+/// A runtime: each task is a thread.
+#[derive(Debug)]
+pub(crate) struct Handle;
+
+impl Handle {
+    pub(crate) const fn try_current() -> Result<Self, std::fmt::Error> {
+        Ok(Self)
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        loom::thread::spawn(move || crate::world::wait_for(task));
+    }
+}
+
 /// Atomics. Loom takes SeqCst for AcqRel, but knows SeqCst fences: those stand around each operation
-/// that says SeqCst.
+/// that says SeqCst. Nor does loom know that no store comes between what a swap reads and what it
+/// writes: here each store is a swap, and those it keeps in one order.
 pub(crate) mod atomic {
     pub(crate) use loom::sync::atomic::Ordering;
 
@@ -82,7 +121,7 @@ pub(crate) mod atomic {
                 }
 
                 pub(crate) fn store(&self, value: $value, order: Ordering) {
-                    ordered(order, || self.0.store(value, order));
+                    ordered(order, || self.0.swap(value, order));
                 }
 
                 pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {

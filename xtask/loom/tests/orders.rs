@@ -12,7 +12,10 @@ macro_rules! models {
 }
 
 models! {
+    a_call_outlives_the_loop_that_stops
+    a_call_wakes_the_idle_loop
     a_cancelled_call_gives_its_stream_back
+    a_close_is_heard_by_all
     a_freed_permit_wakes_who_waits
     a_lowered_limit_loses_no_wake_up
     a_raised_limit_wakes_who_waits
@@ -20,6 +23,7 @@ models! {
     a_raised_signal_wakes_all
     a_reader_that_catches_up_ends_the_rest
     a_stream_that_is_taken_back_is_had_once
+    a_wish_wakes_the_idle_loop
     an_abort_wakes_the_driver
     calls_that_queue_are_served
     every_message_is_handed_over
@@ -30,6 +34,7 @@ models! {
     permits_never_exceed_the_limit
     readers_ring_once
     the_alarm_of_a_new_round_is_not_lost
+    the_first_calls_start_one_loop
     those_who_wait_for_the_end_learn_of_it
     window_wakes_sender_and_driver
     window_wakes_the_driver_alone

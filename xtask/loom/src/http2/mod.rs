@@ -4,6 +4,18 @@ pub(crate) mod h2;
 #[path = "../../../../transport/src/http2/quota.rs"]
 pub(crate) mod quota;
 
+pub(crate) use h2::slots::Permit;
+
+/// A connection that has no stream to give.
+#[derive(Debug)]
+pub(crate) struct ClientConnection;
+
+impl ClientConnection {
+    pub(crate) const fn try_permit(&self) -> Option<Permit> {
+        None
+    }
+}
+
 /// Who is at the other end: nothing that a model looks at.
 #[derive(Debug)]
 pub(crate) struct Peer;
