@@ -111,6 +111,15 @@ async fn a_subtype_that_nobody_speaks_is_unimplemented() {
     }
 }
 
+/// All of it would be too much for the status, which is logged: as often as a client likes.
+#[tokio::test]
+async fn only_the_start_of_a_long_subtype_is_repeated() {
+    let unknown = format!("application/grpc+{}", "x".repeat(5_000));
+    let answer = asked(with_body(request(1, ONCE).with("content-type", &unknown))).await;
+    is_status(&answer, Code::Unimplemented, &["xxx\"...: this method"]);
+    assert!(answer.message().len() < 300, "{answer:?}");
+}
+
 #[tokio::test]
 async fn spellings_of_the_content_type_are_served() {
     for fine in [

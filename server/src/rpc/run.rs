@@ -346,7 +346,13 @@ pub(super) fn watched<'a, 'w, F: Future>(
 }
 
 fn unknown_subtype<M: Method>(asked: &str) -> Status {
+    /// Its start, because the client chooses how long it is. Units: characters, which are bytes here.
+    const SHOWN: usize = 100;
     let known = M::Codec::default().subtype();
-    let text = format!("unknown content subtype {asked:?}: this method speaks {known:?}");
+    let (start, more) = match asked.split_at_checked(SHOWN) {
+        Some((start, rest)) if !rest.is_empty() => (start, "..."),
+        _ => (asked, ""),
+    };
+    let text = format!("unknown content subtype {start:?}{more}: this method speaks {known:?}");
     Status::unimplemented(text).with_stage(Stage::Request)
 }
