@@ -41,6 +41,7 @@ impl Body {
             return Poll::Pending;
         };
         let Some(chunk) = chunk else {
+            link.readers().caught_up();
             return Poll::Ready(Ok(None));
         };
         let chunk = chunk?;

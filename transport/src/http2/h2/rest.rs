@@ -38,7 +38,7 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// A reader has read all that was there. One load, unless the driver rests.
+    /// A reader has read all that was there, or all of its stream. One load, unless the driver rests.
     #[inline]
     pub(super) fn caught_up(&self) {
         if self.resting.load(Ordering::Acquire) {

@@ -2,6 +2,7 @@
 
 mod ends;
 mod preface;
+mod rest;
 
 use std::future::poll_fn;
 use std::sync::Arc;
