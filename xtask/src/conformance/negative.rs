@@ -5,7 +5,7 @@ use crate::suites::{Row, Run};
 use crate::{process, workspace};
 use std::time::{Duration, Instant};
 
-const SUITE: &str = "HTTP/2 negative cases";
+const SUITE: &str = "HTTP/2 negative cases, scripted by us";
 const SIDE: &str = "trunkline, client";
 
 /// By their names in the test descriptions; there is a test for each.

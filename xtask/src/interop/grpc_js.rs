@@ -12,7 +12,7 @@ use std::process::Command;
 
 pub(super) const PEER: Peer = Peer {
     name: "js",
-    suite: "grpc-js 1.14.7",
+    suite: "our programs on grpc-js 1.14.7",
     install,
     clients: &[Client {
         variant: "",

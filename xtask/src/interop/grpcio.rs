@@ -11,7 +11,7 @@ use std::process::Command;
 
 pub(super) const PEER: Peer = Peer {
     name: "python",
-    suite: "grpcio 1.85.1",
+    suite: "our programs on grpcio 1.85.1",
     install,
     clients: &[Client {
         variant: "",

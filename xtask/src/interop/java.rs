@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(super) const PEER: Peer = Peer {
     name: "java",
-    suite: "grpc-java interop 1.82.2",
+    suite: "grpc-java interop 1.79.0 on 1.82.2",
     install,
     clients: &[
         Client {
