@@ -102,6 +102,7 @@ async fn bombs_cost_a_server_no_more_than_its_limit() {
             let victim = Victim::start().await;
             let witness = Witness::start(victim.client()).await;
             let socket = soon(TcpStream::connect(&victim.address)).await.unwrap();
+            socket.set_nodelay(true).unwrap();
             let mut peer = Peer::client(BoxIo::new(socket)).await;
             let head = request(1, path).field("grpc-encoding", encoding.name());
             let meter = victim.meter();

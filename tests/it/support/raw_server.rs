@@ -85,6 +85,8 @@ impl RawServer {
                 Socket::Memory(listener) => listener.accept().await.unwrap().0,
                 Socket::Tcp(listener) => {
                     let (stream, _) = listener.accept().await.unwrap();
+                    // One frame after the other, each at once.
+                    stream.set_nodelay(true).unwrap();
                     stream.set_zero_linger().unwrap();
                     BoxIo::new(stream)
                 }
