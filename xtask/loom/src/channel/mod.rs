@@ -19,11 +19,15 @@ pub(crate) mod models;
 pub(crate) mod builder {
     use std::sync::atomic::AtomicBool;
 
+    use crate::sync::Notify;
+
     #[derive(Debug)]
     pub(crate) struct Config {
         pub(crate) target: Target,
         /// The first loop ends at once, as with a runtime that shuts down.
         pub(crate) first_dies: AtomicBool,
+        /// Notified after the last word of a loop.
+        pub(crate) stopped: Notify,
     }
 
     #[derive(Debug)]
@@ -124,6 +128,7 @@ pub(crate) mod control {
         fn drop(&mut self) {
             if let Some(shared) = self.shared.upgrade() {
                 shared.stopped();
+                shared.config.stopped.notify_one();
             }
         }
     }

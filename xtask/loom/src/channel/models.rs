@@ -11,12 +11,18 @@ use trunkline_core::Code;
 use crate::channel::builder::{Config, Target};
 use crate::channel::snapshot::Shared;
 use crate::channel::state::Picker;
+use crate::sync::Notify;
 use crate::world::{check, join, wait_for};
 
 fn shared() -> Arc<Shared> {
     let target = Target { text: "a model" };
     let first_dies = AtomicBool::new(false);
-    Arc::new(Shared::new(Config { target, first_dies }))
+    let stopped = Notify::new();
+    Arc::new(Shared::new(Config {
+        target,
+        first_dies,
+        stopped,
+    }))
 }
 
 /// A call that waits for a connection, like the product's, until it is told why there is none.
@@ -77,11 +83,12 @@ pub fn a_wish_wakes_the_idle_loop() {
 /// A call comes while the loop ends with its runtime: it starts another one, whose word is not
 /// replaced by the last one of the first.
 pub fn a_call_outlives_the_loop_that_stops() {
-    check(2, || {
+    check(3, || {
         let shared = shared();
         shared.config.first_dies.store(true, Ordering::Relaxed);
         assert!(shared.ensure_running().is_ok_and(|started| started));
         assert_eq!(wait_for(call(&shared)), Code::Unavailable);
+        wait_for(shared.config.stopped.notified());
         assert!(matches!(shared.snapshot().picker, Picker::Failed(_)));
     });
 }
@@ -89,7 +96,7 @@ pub fn a_call_outlives_the_loop_that_stops() {
 /// The channel is closed while a call starts its loop: the call and whoever closes it both end, and
 /// the channel stays closed.
 pub fn a_close_is_heard_by_all() {
-    check(2, || {
+    check(3, || {
         let shared = shared();
         let calls = {
             let shared = Arc::clone(&shared);

@@ -85,7 +85,7 @@ impl Channel {
 
 /// Two calls and one stream: both have it in the end, whether the control loop sleeps or not.
 pub fn calls_that_queue_are_served() {
-    check(2, || {
+    check(3, || {
         let channel = Channel::new(1);
         let calls = [(); 2].map(|()| {
             let channel = Arc::clone(&channel);

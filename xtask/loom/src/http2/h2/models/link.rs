@@ -13,7 +13,7 @@ use crate::world::{check, join, join_all, wait_for};
 /// The connection ends while a stream queues a message, another gives its permit back, and a third
 /// leaves its handles: none of it stays in the link.
 pub fn nothing_is_kept_after_the_end() {
-    check(2, || {
+    check(3, || {
         let link = link();
         let slots = Slots::new(1, Arc::new(Notify::new()));
         let cell = StreamCell::new(&H2::open(), &link);
