@@ -30,6 +30,7 @@ pub fn one_stream_is_queued_once() {
         let cell = StreamCell::new(&H2::open(), &link);
         let halves = [Arc::clone(&cell), Arc::clone(&cell)];
         let halves = halves.map(|cell| thread::spawn(move || cell.push()));
+        assert!(cell.holders() <= 1, "queued twice before the first turn");
         drive(&link, || cell.handed.load(Ordering::Relaxed) >= 2);
         join_all(halves);
         assert_eq!(cell.handed.load(Ordering::Relaxed), 2);
