@@ -161,7 +161,7 @@ async fn world(mut random: fastrand::Rng, log: &Log) {
     for caller in 0..random.usize(1..8) {
         let calls = (0..random.usize(1..12)).map(|number| {
             let name = format!("call {caller}.{number}");
-            (Call::draw(&mut random, name), random.u64(..3_000))
+            (Call::draw(&mut random, &name), random.u64(..3_000))
         });
         let calls: Vec<_> = calls.collect();
         let (echo, service, log) = (

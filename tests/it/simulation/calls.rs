@@ -30,7 +30,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn draw(random: &mut fastrand::Rng, name: String) -> Self {
+    pub(super) fn draw(random: &mut fastrand::Rng, name: &str) -> Self {
         let sizes = [0, 10, 1_000, 20_000, 100_000];
         let one_in = |random: &mut fastrand::Rng, many| random.usize(..many) == 0;
         let some_time =
