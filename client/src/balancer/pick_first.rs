@@ -42,6 +42,8 @@ pub(crate) enum Change {
     Failed(Status),
     /// Its connection is gone, or its backoff is over.
     Idle,
+    /// Its connection is gone before it was of use, and may be replaced at once.
+    Left,
 }
 
 /// What calls are told.
@@ -225,6 +227,13 @@ impl PickFirst {
                     Mode::Pass(..) | Mode::Idle | Mode::Ready(_) => {}
                 }
             }
+            Change::Left => {
+                entry.phase = Phase::Idle;
+                if self.mode == Mode::Ready(id) {
+                    self.left();
+                    out.push(Action::Resolve);
+                }
+            }
             Change::Idle => {
                 entry.phase = Phase::Idle;
                 if self.mode == Mode::Ready(id) {
@@ -235,6 +244,13 @@ impl PickFirst {
                 }
             }
         }
+    }
+
+    /// The selected one has ended without having been of use, and may be tried at once. The others
+    /// keep what they are backing off from: two that end like this must not undo each other's backoff.
+    fn left(&mut self) {
+        self.mode = Mode::Idle;
+        self.wanted = false;
     }
 
     /// The time that was asked for is over: where addresses are left, the next is tried beside the

@@ -308,11 +308,11 @@ impl Control {
         if let Some(attempt) = self.attempts.remove(&id) {
             attempt.abort();
         }
-        if goodbye {
-            subchannel.machine.left(now, carried);
-        } else {
-            subchannel.machine.lost(now, carried);
+        if goodbye && subchannel.machine.left(now, carried) {
+            self.balancer.changed(id, Change::Left, out);
+            return;
         }
+        subchannel.machine.lost(now, carried);
         if subchannel.machine.state() == State::TransientFailure {
             let attempts = subchannel.machine.attempts();
             let again = subchannel.machine.wake_at().map(|at| at - now);

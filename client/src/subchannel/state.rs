@@ -89,13 +89,14 @@ impl Machine {
     }
 
     /// The last connection is gone, and the peer had said goodbye. `carried` as for
-    /// [`lost`](Self::lost).
-    pub(crate) fn left(&mut self, now: Instant, carried: bool) {
+    /// [`lost`](Self::lost). True where it is believed, although the connection had not proven itself.
+    pub(crate) fn left(&mut self, now: Instant, carried: bool) -> bool {
         if self.state == State::Ready && self.attempts <= 1 && !self.is_proven(now, carried) {
             self.state = State::Idle;
-        } else {
-            self.lost(now, carried);
+            return true;
         }
+        self.lost(now, carried);
+        false
     }
 
     /// The last connection is gone. `carried` says whether there was a call on it that the peer took.
@@ -264,18 +265,18 @@ mod tests {
         for (attempts, state) in [(1, State::Idle), (2, State::TransientFailure)] {
             assert!(machine.connect(t0));
             machine.connected(t0);
-            machine.left(t0, false);
+            assert_eq!(machine.left(t0, false), attempts == 1);
             assert_eq!((machine.state(), machine.attempts()), (state, attempts));
         }
         assert_eq!(machine.wake_at(), Some(t0 + second));
         // After one that was of use it is believed again.
         assert!(machine.tick(t0 + second) && machine.connect(t0 + second));
         machine.connected(t0 + second);
-        machine.left(t0 + second, true);
+        assert!(!machine.left(t0 + second, true));
         assert_eq!((machine.state(), machine.attempts()), (State::Idle, 0));
         assert!(machine.connect(t0 + second));
         machine.connected(t0 + second);
-        machine.left(t0 + second, false);
+        assert!(machine.left(t0 + second, false));
         assert_eq!(machine.state(), State::Idle);
         // A lost connection is none that said goodbye.
         machine.connect(t0 + second);

@@ -114,6 +114,22 @@ fn fails_with_every_address_and_its_own_cause_and_stays_failing() {
 }
 
 #[test]
+fn one_that_left_unproven_leaves_the_backoff_of_the_others_alone() {
+    let (mut policy, _) = started(&["a", "b"]);
+    changed(&mut policy, A, refused("a"));
+    changed(&mut policy, B, Change::Ready);
+    assert_eq!(
+        changed(&mut policy, B, Change::Left),
+        [Action::Resolve],
+        "nothing is dropped"
+    );
+    assert!(matches!(policy.verdict(), Verdict::Idle));
+    let mut out = Vec::new();
+    policy.wanted(&mut out);
+    assert_eq!(out, [Action::Connect(B)], "the other one is backing off");
+}
+
+#[test]
 fn loss_right_after_ready_goes_on_with_the_pass_and_fails_once_all_back_off() {
     let (mut policy, _) = started(&["a", "b"]);
     changed(&mut policy, A, refused("a"));
