@@ -1,0 +1,67 @@
+//! Heads and trailers: what gRPC says in them, and the rules of RFC 9113 §8 for them.
+
+use bytes::Bytes;
+use http::uri::Authority;
+use http::{HeaderName, HeaderValue};
+use trunkline_core::Encoding;
+
+/// The fields of a head or of trailers in their order, without pseudo-header fields.
+///
+/// Names that gRPC uses cost nothing; all values are slices of one buffer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct FieldList(Vec<(HeaderName, HeaderValue)>);
+
+/// The head of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Request {
+    /// `:method`; UTF-8, since tokens are.
+    pub(super) method: Bytes,
+    /// `:path` as it came: not empty; printable ASCII.
+    pub(super) path: Bytes,
+    /// `:authority`, or `host` where that is missing.
+    pub(super) authority: Option<Authority>,
+    pub(super) content_length: Option<u64>,
+    pub(super) fields: FieldList,
+}
+
+/// The head of a response.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Response {
+    /// Three digits; 1xx included.
+    pub(super) status: u16,
+    pub(super) content_length: Option<u64>,
+    pub(super) fields: FieldList,
+}
+
+/// What a head that was received is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Head {
+    Request(Request),
+    Response(Response),
+}
+
+/// What of a request's head is the same for many calls: what the encoder's templates are made of.
+#[derive(Clone, Debug)]
+pub(super) struct RequestForm {
+    pub(super) https: bool,
+    pub(super) authority: Authority,
+    /// `/package.Service/Method`.
+    pub(super) path: &'static str,
+    /// The codec's content subtype.
+    pub(super) subtype: &'static str,
+    pub(super) encoding: Option<Encoding>,
+    pub(super) accept_encoding: Option<HeaderValue>,
+    pub(super) user_agent: HeaderValue,
+}
+
+/// What of a response's head is the same for many RPCs.
+#[derive(Clone, Debug)]
+pub(super) enum ResponseHead {
+    /// 200 with a content type of gRPC, and how compressed messages are compressed.
+    Grpc {
+        subtype: &'static str,
+        encoding: Option<Encoding>,
+    },
+    /// Another status, or Trailers-Only: all its fields are among the literal ones.
+    Plain(u16),
+}

@@ -1,0 +1,12 @@
+//! The engine written for gRPC: one task per connection owns everything, streams talk to it
+//! through one short lock.
+//!
+//! `frame`, `hpack`, `head`, `stream`, `flow` and `connection` know bytes, values and a given
+//! `now`: no tokio, no IO, no waker, no lock. `link` and `cell` know locks and wakers, no frames.
+//! Only `driver` knows both worlds; `handle` is what the engine boundary shows.
+
+mod connection;
+mod frame;
+mod head;
+mod hpack;
+mod out;

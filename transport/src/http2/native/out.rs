@@ -1,0 +1,1 @@
+//! What waits to be written: small bytes in one buffer, large payloads as they are.
