@@ -6,13 +6,22 @@
 
 mod bdp;
 mod config;
+mod failure;
 mod h2;
+mod heard;
 mod keepalive;
-#[allow(dead_code, unused_imports, reason = "being built: nothing uses it yet")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "being built: nothing uses it yet"
+)]
 mod native;
+mod pace;
 mod ping;
 mod quota;
 mod room;
+mod slots;
 
 use std::time::Duration;
 
@@ -22,11 +31,12 @@ use trunkline_core::{Encoding, Metadata};
 
 pub use config::{ClientConfig, ServerConfig};
 pub use h2::{
-    ClientConnection, Permit, RequestBody, RequestStream, Responder, ResponseStream,
-    ServerConnection, ServerStream, SharedStream,
+    ClientConnection, RequestBody, RequestStream, Responder, ResponseStream, ServerConnection,
+    ServerStream, SharedStream,
 };
 
 pub use keepalive::{Keepalive, ServerKeepalive};
+pub use slots::Permit;
 
 pub(crate) use h2::{Head, Interim};
 

@@ -10,7 +10,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Uri};
 use tokio::sync::Notify;
 use trunkline_core::protocol::write_request;
-use trunkline_core::{Code, Origin, Stage, Status};
+use trunkline_core::{Stage, Status};
 
 use super::cell::StreamCell;
 use super::driver::Driver;
@@ -20,8 +20,9 @@ use super::io::coalesce;
 use super::link::Link;
 use super::response::{RequestStream, ResponseStream};
 use super::rest::Rest;
-use super::slots::{Permit, Slots};
 use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
+use crate::http2::failure::unavailable;
+use crate::http2::slots::{Permit, Slots};
 use crate::http2::{ClientConfig, RequestHead, Usage};
 use crate::sync::Mutex;
 use crate::{BoxIo, Peer};
@@ -345,11 +346,4 @@ fn request(head: &RequestHead<'_>, scheme: Scheme) -> Result<Request<()>, Status
     *request.uri_mut() = uri;
     *request.headers_mut() = fields.into_map();
     Ok(request)
-}
-
-/// Nothing was sent, and nothing can be.
-pub(super) fn unavailable(text: &'static str) -> Status {
-    Status::new(Code::Unavailable, text)
-        .with_origin(Origin::Transport)
-        .with_unprocessed(true)
 }

@@ -12,15 +12,16 @@ use trunkline_core::{Deadline, Stage, Status};
 
 use super::alive::{Alive, Liveness};
 use super::cell::Signal;
-use super::client::{Inner, NO_SETTINGS_YET, refresh, unavailable};
-use super::error::{asks_for_calm, connection_error, io_error, keepalive_error, says_goodbye};
+use super::client::{Inner, NO_SETTINGS_YET, refresh};
+use super::error::{asks_for_calm, connection_error, says_goodbye};
 use super::growth::{Answer, Growth, Pings, Step};
 use super::io::{Coalesced, Flusher};
 use super::link::Link;
-use super::pace::Pace;
-use super::slots::{Permit, Slots};
 use crate::http2::ClientConfig;
+use crate::http2::failure::{io_error, keepalive_error, unavailable};
+use crate::http2::pace::Pace;
 use crate::http2::room::Room;
+use crate::http2::slots::{Permit, Slots};
 use crate::{Timer, now};
 
 /// What a peer that takes nothing any more is granted before the socket is dropped.
@@ -108,7 +109,7 @@ impl Driver {
         }
         match self.flusher.poll_flush(cx) {
             Poll::Ready(Err(error)) => {
-                let why = io_error(&error, &self.link, Stage::Http2);
+                let why = io_error(&error, self.link.peer(), Stage::Http2);
                 Poll::Ready(Err(self.flusher.explain_server(why, self.link.peer())))
             }
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
@@ -149,7 +150,7 @@ impl Driver {
                 Liveness::Changed => {}
                 Liveness::Asked => self.link.set_pinged(),
                 Liveness::Dead(timeout) => {
-                    let why = keepalive_error(timeout, &self.link, Stage::Response);
+                    let why = keepalive_error(timeout, self.link.peer(), Stage::Response);
                     return Poll::Ready(Some(why));
                 }
             }
@@ -160,7 +161,7 @@ impl Driver {
         }
         match self.flusher.poll_flush(cx) {
             Poll::Ready(Err(error)) => {
-                Poll::Ready(Some(io_error(&error, &self.link, Stage::Response)))
+                Poll::Ready(Some(io_error(&error, self.link.peer(), Stage::Response)))
             }
             Poll::Ready(Ok(())) => {
                 self.leaving.clear();

@@ -20,8 +20,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use trunkline_core::Status;
 
-use super::heard::Heard;
 use super::rest::Rest;
+use crate::http2::heard::Heard;
 use crate::sync::Mutex;
 use crate::{BoxIo, Peer};
 

@@ -9,16 +9,13 @@ mod error;
 mod fields;
 mod gauge;
 mod growth;
-mod heard;
 mod interim;
 mod io;
 mod link;
-mod pace;
 mod request;
 mod response;
 mod rest;
 mod server;
-mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +23,6 @@ pub use client::ClientConnection;
 pub use request::{RequestBody, Responder, SharedStream};
 pub use response::{RequestStream, ResponseStream};
 pub use server::{ServerConnection, ServerStream};
-pub use slots::Permit;
 
 pub(crate) use interim::Interim;
 pub(crate) use response::Head;

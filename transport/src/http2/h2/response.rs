@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use h2::client::ResponseFuture;
 use h2::{Reason, SendStream};
 use trunkline_core::protocol::{ResponseHead, read_response_head, read_trailers};
-use trunkline_core::{CompressorRegistry, Encoding, Metadata, Origin, Stage, Status};
+use trunkline_core::{CompressorRegistry, Encoding, Metadata, Stage, Status};
 
 use super::body::Body;
 use super::cell::StreamCell;
@@ -15,7 +15,8 @@ use super::error::stream_error;
 use super::fields;
 use super::interim::{Interim, MAX_INTERIM, NoHead};
 use super::link::Link;
-use super::slots::Permit;
+use crate::http2::failure::{already_ended, too_many_interim};
+use crate::http2::slots::Permit;
 use crate::stream::Decompress;
 
 /// What a response begins with.
@@ -200,9 +201,10 @@ impl ResponseStream {
         match interim.poll(response, cx) {
             Poll::Pending => self.stream.poll_local(cx).map(Err),
             Poll::Ready(Err(NoHead::Failed(error))) => Poll::Ready(Err(self.stream.error(&error))),
-            Poll::Ready(Err(NoHead::TooManyInterim)) => {
-                Poll::Ready(Err(too_many_interim(self.stream.link())))
-            }
+            Poll::Ready(Err(NoHead::TooManyInterim)) => Poll::Ready(Err(too_many_interim(
+                MAX_INTERIM,
+                self.stream.link().peer(),
+            ))),
             Poll::Ready(Ok(response)) => {
                 let (head, recv) = response.into_parts();
                 let body = Body::new(recv);
@@ -330,21 +332,4 @@ impl Stream {
         };
         local.unwrap_or_else(|| stream_error(error, self.link(), Stage::Response))
     }
-}
-
-/// Not the transport's fault, and not worth a retry: the server answers so.
-fn too_many_interim(link: &Link) -> Status {
-    let server = link.peer().address();
-    let text =
-        format!("the server at {server} sent more than {MAX_INTERIM} interim (1xx) responses");
-    Status::internal(text)
-        .with_origin(Origin::Transport)
-        .with_stage(Stage::Response)
-}
-
-/// Never seen by users: the half above remembers how its stream ended.
-fn already_ended() -> Status {
-    Status::cancelled("the call has ended")
-        .with_origin(Origin::Local)
-        .with_stage(Stage::Response)
 }

@@ -16,16 +16,17 @@ use trunkline_core::{Stage, Status};
 use super::alive::{Alive, Liveness};
 use super::body::Body;
 use super::cell::Signal;
-use super::error::{connection_error, io_error, keepalive_error};
+use super::error::connection_error;
 use super::fields::{self, Fields};
 use super::growth::{Answer, Growth, Pings, Step};
 use super::io::{Coalesced, Flusher, coalesce};
 use super::link::Link;
-use super::pace::{Pace, Recent};
 use super::request::{RequestBody, Responder};
 use super::rest::Rest;
 use crate::http2::ServerConfig;
 use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
+use crate::http2::failure::{io_error, keepalive_error};
+use crate::http2::pace::{Pace, Recent};
 use crate::http2::room::Room;
 use crate::linger::linger;
 use crate::{BoxIo, Peer, now};
@@ -160,7 +161,7 @@ impl ServerConnection {
                 Liveness::Nothing => break,
                 Liveness::Asked | Liveness::Changed => {}
                 Liveness::Dead(timeout) => {
-                    let why = keepalive_error(timeout, &self.link, Stage::Request);
+                    let why = keepalive_error(timeout, self.link.peer(), Stage::Request);
                     return self.ended(Some(why), cx);
                 }
             }
@@ -172,7 +173,7 @@ impl ServerConnection {
         }
         match self.flusher.poll_flush(cx) {
             Poll::Ready(Err(error)) => {
-                let why = io_error(&error, &self.link, Stage::Response);
+                let why = io_error(&error, self.link.peer(), Stage::Response);
                 self.ended(Some(why), cx)
             }
             Poll::Ready(Ok(())) | Poll::Pending => {
@@ -389,7 +390,9 @@ async fn agree(
         let polled = handshake.as_mut().poll(cx);
         // The client may wait for our SETTINGS before it says more.
         match flusher.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(io_error(&error, link, Stage::Http2))),
+            Poll::Ready(Err(error)) => {
+                Poll::Ready(Err(io_error(&error, link.peer(), Stage::Http2)))
+            }
             Poll::Ready(Ok(())) | Poll::Pending => polled.map_err(|error| {
                 let why = connection_error(&error, link, Stage::Http2);
                 flusher.explain_client(why, link.peer())

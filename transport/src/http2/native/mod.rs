@@ -7,6 +7,12 @@
 
 mod connection;
 mod frame;
+mod handle;
 mod head;
 mod hpack;
 mod out;
+
+pub use self::handle::{
+    ClientConnection, RequestBody, RequestStream, Responder, ResponseStream, ServerConnection,
+    ServerStream, SharedStream,
+};

@@ -3,8 +3,15 @@
 pub(crate) mod h2;
 #[path = "../../../../transport/src/http2/quota.rs"]
 pub(crate) mod quota;
+#[path = "../../../../transport/src/http2/slots.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a cell of the transport, public there, of which the models use a part"
+)]
+pub(crate) mod slots;
 
-pub(crate) use h2::slots::Permit;
+pub(crate) use slots::Permit;
 
 /// A connection that has no stream to give.
 #[derive(Debug)]

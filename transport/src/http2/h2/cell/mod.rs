@@ -20,9 +20,10 @@ use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use trunkline_core::{Metadata, Status};
 
-use self::state::{Out, State, early_end, ended_status};
+use self::state::{Out, State};
 use super::body::Body;
 use super::link::Link;
+use crate::http2::failure::{early_end, ended_status};
 use crate::http2::{Finished, ResponseForm};
 use crate::sync::Mutex;
 

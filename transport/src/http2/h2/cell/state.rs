@@ -8,10 +8,11 @@ use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use trunkline_core::protocol::{write_response_head, write_trailers, write_trailers_only};
-use trunkline_core::{Code, Metadata, Origin, Stage, Status};
+use trunkline_core::{Metadata, Stage, Status};
 
 use super::signal::Signal;
 use crate::http2::ResponseForm;
+use crate::http2::failure::{self, early_end};
 use crate::http2::h2::error::{reset, stream_error};
 use crate::http2::h2::fields::{self, Fields, send_chunk};
 use crate::http2::h2::link::Link;
@@ -318,22 +319,10 @@ impl State {
 
 /// What a reset, or the loss of the connection, means to the handler of a server.
 pub(crate) fn gone(reset_by: Result<Reason, h2::Error>, link: &Link) -> Status {
-    match reset_by {
-        Ok(reason) => Status::new(
-            Code::Cancelled,
-            reset(reason, true, link, Stage::Request)
-                .message()
-                .to_owned(),
-        ),
-        Err(error) => Status::new(
-            Code::Cancelled,
-            stream_error(&error, link, Stage::Request)
-                .message()
-                .to_owned(),
-        ),
-    }
-    .with_origin(Origin::Transport)
-    .with_stage(Stage::Request)
+    failure::gone(&match reset_by {
+        Ok(reason) => reset(reason, true, link, Stage::Request),
+        Err(error) => stream_error(&error, link, Stage::Request),
+    })
 }
 
 /// What a reset means to the sender of a stream.
@@ -342,20 +331,5 @@ fn closed(reset_by: Result<Reason, h2::Error>, link: &Link) -> Status {
         Ok(Reason::NO_ERROR) => early_end("the peer ended the RPC early"),
         Ok(reason) => reset(reason, true, link, Stage::Request),
         Err(error) => stream_error(&error, link, Stage::Request),
-    }
-}
-
-/// What a sender is told when the RPC ended while it still had something to send.
-pub(super) fn early_end(what: &'static str) -> Status {
-    Status::new(Code::Cancelled, what)
-        .with_origin(Origin::Transport)
-        .with_stage(Stage::Request)
-}
-
-/// What a half that outlives its RPC is told.
-pub(super) fn ended_status(outcome: Result<&Metadata, &Status>) -> Status {
-    match outcome {
-        Ok(_) => Status::new(Code::Cancelled, "the RPC has ended: its handler returned"),
-        Err(status) => status.clone(),
     }
 }

@@ -19,12 +19,5 @@ pub(crate) mod link;
     reason = "a cell of the transport, of which the models use a part"
 )]
 pub(crate) mod rest;
-#[path = "../../../../../transport/src/http2/h2/slots.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a cell of the transport, public there, of which the models use a part"
-)]
-pub(crate) mod slots;
 
 pub(crate) mod models;

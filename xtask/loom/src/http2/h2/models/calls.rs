@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use loom::thread;
 
 use crate::channel::queue::Queue;
-use crate::http2::h2::slots::{Permit, Slots};
+use crate::http2::slots::{Permit, Slots};
 use crate::sync::Notify;
 use crate::world::{block_on, check, join, join_all};
 

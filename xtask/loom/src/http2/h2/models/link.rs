@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::{drive, link, why};
 use crate::http2::h2::cell::{H2, StreamCell, Unsaid};
-use crate::http2::h2::slots::Slots;
+use crate::http2::slots::Slots;
 use crate::sync::Notify;
 use crate::world::{check, join, join_all, wait_for};
 

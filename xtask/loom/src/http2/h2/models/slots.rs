@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loom::thread;
 
-use crate::http2::h2::slots::{Permit, Slots};
+use crate::http2::slots::{Permit, Slots};
 use crate::sync::Notify;
 use crate::world::{check, join, join_all, wait_for};
 

@@ -2,7 +2,7 @@
 
 use trunkline_core::Status;
 
-use super::error::transport_failure;
+use super::failure::transport_failure;
 use crate::Peer;
 use crate::credentials::SecurityLevel;
 
