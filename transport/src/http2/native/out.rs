@@ -1,1 +1,158 @@
 //! What waits to be written: small bytes in one buffer, large payloads as they are.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Up to this length a payload is copied: that costs less than one more slice of a vectored write.
+const COPY: usize = 4 * 1024;
+
+/// Bytes in the order in which they are to be written.
+#[derive(Debug)]
+pub(super) struct Out {
+    small: BytesMut,
+    /// Each with how many small bytes, counted from the first ever, come before it.
+    pieces: VecDeque<(u64, Bytes)>,
+    /// The sum of what is left of the pieces.
+    pieces_length: usize,
+    /// Small bytes that the socket took.
+    small_taken: u64,
+    /// All bytes that the socket took.
+    taken: u64,
+    copy: usize,
+}
+
+impl Default for Out {
+    fn default() -> Self {
+        Self {
+            small: BytesMut::new(),
+            pieces: VecDeque::new(),
+            pieces_length: 0,
+            small_taken: 0,
+            taken: 0,
+            copy: COPY,
+        }
+    }
+}
+
+impl Out {
+    /// For a socket without vectored writes: payloads of up to `length` octets are copied, so that
+    /// few writes carry many.
+    pub(super) fn copy_up_to(&mut self, length: usize) {
+        self.copy = length;
+    }
+
+    /// Where heads and other small things are added. What is in there must not be touched.
+    pub(super) fn small(&mut self) -> &mut BytesMut {
+        &mut self.small
+    }
+
+    /// Adds a payload: shared, unless it is short.
+    pub(super) fn piece(&mut self, piece: Bytes) {
+        if piece.len() <= self.copy {
+            self.small.extend_from_slice(&piece);
+            return;
+        }
+        self.pieces_length += piece.len();
+        let before = self.small_taken + count(self.small.len());
+        self.pieces.push_back((before, piece));
+    }
+
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.small.len() + self.pieces_length
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All bytes that were ever added: the offset of what is added next.
+    pub(super) fn placed(&self) -> u64 {
+        self.taken + count(self.len())
+    }
+
+    /// All bytes that the socket took.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Fills `into` with the first of what waits; returns how many slices that are.
+    pub(super) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let mut small = self.small.as_ref();
+        let mut passed = self.small_taken;
+        let mut places = into.iter_mut();
+        let mut used = 0;
+        let mut put = |bytes: &'a [u8]| {
+            if bytes.is_empty() {
+                return true;
+            }
+            let place = places.next();
+            used += usize::from(place.is_some());
+            place.map(|place| *place = IoSlice::new(bytes)).is_some()
+        };
+        for (before, piece) in &self.pieces {
+            let (first, rest) = split(small, before - passed);
+            (small, passed) = (rest, *before);
+            if !put(first) || !put(piece) {
+                return used;
+            }
+        }
+        put(small);
+        used
+    }
+
+    /// The socket took the first `n` of these bytes.
+    pub(super) fn advance(&mut self, n: usize) {
+        let mut left = n.min(self.len());
+        self.taken += count(left);
+        while left > 0 {
+            let Some((before, piece)) = self.pieces.front_mut() else {
+                return self.advance_small(left);
+            };
+            let until = *before - self.small_taken;
+            if until > 0 {
+                let small = usize::try_from(until).map_or(left, |until| until.min(left));
+                self.advance_small(small);
+                left -= small;
+                continue;
+            }
+            let whole = piece.len() <= left;
+            let part = piece.len().min(left);
+            piece.advance(part);
+            self.pieces_length -= part;
+            left -= part;
+            if whole {
+                self.pieces.pop_front();
+            }
+        }
+    }
+
+    /// Gives back all memory if nothing waits; for a connection that was idle for a while.
+    pub(super) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.small = BytesMut::new();
+            self.pieces = VecDeque::new();
+        }
+    }
+
+    fn advance_small(&mut self, n: usize) {
+        self.small.advance(n);
+        self.small_taken += count(n);
+    }
+}
+
+fn split(bytes: &[u8], at: u64) -> (&[u8], &[u8]) {
+    let at = usize::try_from(at).ok();
+    at.and_then(|at| bytes.split_at_checked(at))
+        .unwrap_or((bytes, &[]))
+}
+
+/// `usize` has at most 64 bits on any platform there is.
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,17 @@
 //! Frames as values (RFC 9113 §4, §6).
 
+mod head;
+mod read;
 mod reason;
+pub(super) mod write;
 
 use bytes::Bytes;
 
+pub(super) use self::read::Reader;
 pub(super) use self::reason::Reason;
+
+/// What a client sends before its first frame (RFC 9113 §3.4).
+pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A stream's number; 0 is the connection itself (RFC 9113 §5.1.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +33,7 @@ impl StreamId {
 ///
 /// Payloads of DATA are owned, all else is borrowed from the read buffer. A header block is
 /// joined from HEADERS and its CONTINUATIONs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Frame<'a> {
     Data {
         stream: StreamId,
