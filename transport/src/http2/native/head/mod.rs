@@ -1,15 +1,17 @@
 //! Heads and trailers: what gRPC says in them, and the rules of RFC 9113 §8 for them.
 
+mod build;
+mod fields;
+mod names;
+mod rules;
+
 use bytes::Bytes;
+use http::HeaderValue;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue};
 use trunkline_core::Encoding;
 
-/// The fields of a head or of trailers in their order, without pseudo-header fields.
-///
-/// Names that gRPC uses cost nothing; all values are slices of one buffer.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct FieldList(Vec<(HeaderName, HeaderValue)>);
+pub(super) use self::build::{HeadBuilder, Kind, Outcome};
+pub(super) use self::fields::FieldList;
 
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq)]
