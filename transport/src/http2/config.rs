@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bdp::{Bdp, MAX_GROWN_WINDOW};
+use super::defence::Defence;
 use super::keepalive::{Keepalive, ServerKeepalive};
 use super::quota::Quota;
 use super::room::Room;
@@ -56,6 +57,8 @@ pub struct ClientConfig {
     pub small_data_budget_bytes: usize,
     /// Whether a silent server is asked for a sign of life. Default: it is not.
     pub keepalive: Keepalive,
+    /// What servers may cost that is of no use to anybody.
+    pub defence: Defence,
     /// What answers are decompressed with: the channel's.
     pub(super) compression: Compression,
 }
@@ -82,6 +85,7 @@ impl Default for ClientConfig {
             max_header_list_bytes: 16 * 1024,
             small_data_budget_bytes: 2 * 1024 * 1024,
             keepalive: Keepalive::default(),
+            defence: Defence::default(),
             compression: Compression::default(),
         }
     }
@@ -118,6 +122,8 @@ pub struct ServerConfig {
     pub handshake_timeout: Duration,
     /// When a silent client is asked for a sign of life. Default: after 2 h.
     pub keepalive: ServerKeepalive,
+    /// What clients may cost that is of no use to anybody.
+    pub defence: Defence,
     /// How much of `max_window_growth_bytes` is used.
     pub(super) quota: Quota,
 }
@@ -154,6 +160,7 @@ impl Default for ServerConfig {
             small_data_budget_bytes: client.small_data_budget_bytes,
             handshake_timeout: Duration::from_secs(10),
             keepalive: ServerKeepalive::default(),
+            defence: Defence::default(),
             quota: Quota::default(),
         }
     }

@@ -6,6 +6,9 @@
 
 mod bdp;
 mod config;
+mod defence;
+#[allow(dead_code, reason = "for the engine that is being built")]
+mod drain;
 mod failure;
 mod h2;
 mod heard;
@@ -30,6 +33,7 @@ use http::uri::Authority;
 use trunkline_core::{Encoding, Metadata};
 
 pub use config::{ClientConfig, ServerConfig};
+pub use defence::Defence;
 pub use h2::{
     ClientConnection, RequestBody, RequestStream, Responder, ResponseStream, ServerConnection,
     ServerStream, SharedStream,

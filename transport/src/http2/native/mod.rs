@@ -6,11 +6,17 @@
 //! Only `driver` knows both worlds; `handle` is what the engine boundary shows.
 
 mod connection;
+mod flow;
 mod frame;
+mod guard;
 mod handle;
 mod head;
 mod hpack;
 mod out;
+mod ping;
+mod schedule;
+mod stream;
+mod strikes;
 
 pub use self::handle::{
     ClientConnection, RequestBody, RequestStream, Responder, ResponseStream, ServerConnection,

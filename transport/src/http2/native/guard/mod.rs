@@ -1,0 +1,208 @@
+//! What a peer may make us do for nothing: one budget per kind of nuisance.
+//!
+//! A peer that is out of budget gets GOAWAY ENHANCE_YOUR_CALM with the text of that kind. Both
+//! sides run the same guard. Time is the `now` of the batch.
+
+mod budget;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use self::budget::Budget;
+use super::frame::{Fatal, Reason};
+
+pub(super) use crate::http2::defence::Defence as Limits;
+
+/// A stream that is reset within this time of its HEADERS was hardly opened for its answer.
+const YOUNG: Duration = Duration::from_millis(50);
+
+/// How long a header block may stay unfinished.
+const BLOCK_TIME: Duration = Duration::from_secs(10);
+
+/// ACKs of SETTINGS that may be owed at once.
+const MAX_SETTINGS_OWED: u32 = 10;
+
+/// Interim responses that one call puts up with.
+pub(super) const MAX_INFORMATIONAL_PER_CALL: u32 = 8;
+
+/// Header blocks that are too long, too finely cut, or too slow.
+pub(super) const HEADER_BLOCK_TOO_LARGE: &str = "header_block_too_large";
+/// The socket has taken nothing for too long.
+pub(super) const WRITE_TIMEOUT: &str = "write_timeout";
+/// A stream had no window for too long.
+pub(super) const STREAM_STALLED: &str = "stream_stalled";
+/// TLS, preface and SETTINGS took too long.
+pub(super) const HANDSHAKE_TIMEOUT: &str = "handshake_timeout";
+/// The numbers of streams are running out.
+pub(super) const MAX_STREAM_ID: &str = "max_stream_id";
+/// PINGs of any kind of excess, as gRFC A8 names it.
+pub(super) const TOO_MANY_PINGS: &str = "too_many_pings";
+
+#[derive(Debug)]
+pub(super) struct Guard {
+    resets: Budget,
+    stream_errors: Budget,
+    refused: Budget,
+    /// Heads too large in a row.
+    large_heads: u32,
+    max_large_heads: u32,
+    settings: Budget,
+    pings: Budget,
+    empty_data: Budget,
+    window_updates: Budget,
+    useless: Budget,
+    goaways: u32,
+    max_goaways: u32,
+    informational: Budget,
+    /// Since when a header block is unfinished.
+    block: Option<Instant>,
+}
+
+type Verdict = Result<(), Fatal>;
+
+impl Guard {
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        let budget = |cap, per_second| Budget::new(cap, per_second, now);
+        Self {
+            resets: budget(limits.resets, 200),
+            stream_errors: budget(limits.stream_errors, 10),
+            refused: budget(limits.refused_streams, 100),
+            large_heads: 0,
+            max_large_heads: limits.large_heads,
+            settings: budget(limits.settings, 1),
+            pings: budget(limits.pings, 1),
+            empty_data: budget(limits.empty_data, 1),
+            window_updates: budget(limits.window_updates, 100),
+            useless: budget(limits.useless_frames, 50),
+            goaways: 0,
+            max_goaways: limits.goaways,
+            informational: budget(limits.informational, 1),
+            block: None,
+        }
+    }
+
+    /// Server: the peer has reset a stream of this age before our END_STREAM.
+    pub(super) fn reset(&mut self, age: Duration, now: Instant) -> Verdict {
+        if age >= YOUNG {
+            return Ok(());
+        }
+        within(self.resets.take(1, now), "too_many_resets")
+    }
+
+    /// The peer has broken a rule of one stream, which we reset.
+    pub(super) fn stream_error(&mut self, now: Instant) -> Verdict {
+        within(self.stream_errors.take(1, now), "too_many_stream_errors")
+    }
+
+    /// Server: a stream beyond the limit that the peer has acknowledged.
+    pub(super) fn refused(&mut self, now: Instant) -> Verdict {
+        within(self.refused.take(1, now), "too_many_refused_streams")
+    }
+
+    /// A head or trailers beyond the limit of a header list.
+    pub(super) fn head_too_large(&mut self) -> Verdict {
+        self.large_heads = self.large_heads.saturating_add(1);
+        let within_cap = self.large_heads <= self.max_large_heads;
+        within(within_cap, "header_list_too_large")
+    }
+
+    /// A head or trailers within the limit.
+    #[inline]
+    pub(super) fn head_fits(&mut self) {
+        self.large_heads = 0;
+    }
+
+    /// After each batch of reading: whether a header block is begun and not ended.
+    #[inline]
+    pub(super) fn block(&mut self, unfinished: bool, now: Instant) {
+        match (unfinished, self.block) {
+            (false, _) => self.block = None,
+            (true, None) => self.block = Some(now),
+            (true, Some(_)) => {}
+        }
+    }
+
+    /// SETTINGS have come; so many ACKs are owed with theirs.
+    pub(super) fn settings(&mut self, owed: u32, now: Instant) -> Verdict {
+        let taken = self.settings.take(1, now);
+        within(taken && owed <= MAX_SETTINGS_OWED, "too_many_settings")
+    }
+
+    /// A PING has come that is not an ACK.
+    pub(super) fn ping(&mut self, now: Instant) -> Verdict {
+        within(self.pings.take(1, now), TOO_MANY_PINGS)
+    }
+
+    /// DATA has come for an open stream: the length of its payload without padding.
+    #[inline]
+    pub(super) fn data(&mut self, payload: usize, end: bool, now: Instant) -> Verdict {
+        if payload > 0 {
+            self.empty_data.earn(1);
+            return Ok(());
+        }
+        within(end || self.empty_data.take(1, now), "too_many_empty_frames")
+    }
+
+    pub(super) fn window_update(&mut self, now: Instant) -> Verdict {
+        within(self.window_updates.take(1, now), "too_many_window_updates")
+    }
+
+    /// PRIORITY, an unknown frame, a frame for a closed stream, an ACK that nobody asked for.
+    pub(super) fn useless(&mut self, now: Instant) -> Verdict {
+        within(self.useless.take(1, now), "too_many_useless_frames")
+    }
+
+    pub(super) fn go_away(&mut self) -> Verdict {
+        self.goaways = self.goaways.saturating_add(1);
+        within(self.goaways <= self.max_goaways, "too_many_goaways")
+    }
+
+    /// Client: an interim response; more than [`MAX_INFORMATIONAL_PER_CALL`] also fail their call.
+    pub(super) fn informational(&mut self, now: Instant) -> Verdict {
+        within(self.informational.take(1, now), "too_many_informational")
+    }
+
+    /// A stream was opened by either side.
+    #[inline]
+    pub(super) fn opened(&mut self) {
+        self.useless.earn(2);
+    }
+
+    /// An RPC has completed: both sides have ended their stream.
+    #[inline]
+    pub(super) fn completed(&mut self) {
+        self.resets.earn(1);
+    }
+
+    /// We have sent HEADERS.
+    #[inline]
+    pub(super) fn sent_headers(&mut self) {
+        self.pings.reset();
+    }
+
+    /// We have sent DATA.
+    #[inline]
+    pub(super) fn sent_data(&mut self) {
+        self.pings.reset();
+        self.window_updates.earn(2);
+    }
+
+    /// The time of [`wake_at`](Self::wake_at) has come, perhaps.
+    pub(super) fn tick(&self, now: Instant) -> Verdict {
+        let due = self.wake_at().is_some_and(|at| at <= now);
+        within(!due, HEADER_BLOCK_TOO_LARGE)
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        self.block?.checked_add(BLOCK_TIME)
+    }
+}
+
+const fn within(is_within: bool, text: &'static str) -> Verdict {
+    if is_within {
+        Ok(())
+    } else {
+        Err(Fatal::new(Reason::ENHANCE_YOUR_CALM, text))
+    }
+}

@@ -1,0 +1,185 @@
+//! Each row: its cap, its refill, what it earns, its text.
+
+use super::*;
+
+const S: Duration = Duration::from_secs(1);
+
+type Event = fn(&mut Guard, Instant) -> Verdict;
+
+struct Row {
+    text: &'static str,
+    event: Event,
+    cap: u32,
+    per_second: u32,
+    /// Useful events, and how many each gives back.
+    earns: &'static [(fn(&mut Guard), u32)],
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        text: "too_many_resets",
+        event: |guard, now| guard.reset(Duration::from_millis(49), now),
+        cap: 1_000,
+        per_second: 200,
+        earns: &[(Guard::completed, 1)],
+    },
+    Row {
+        text: "too_many_stream_errors",
+        event: Guard::stream_error,
+        cap: 200,
+        per_second: 10,
+        earns: &[],
+    },
+    Row {
+        text: "too_many_refused_streams",
+        event: Guard::refused,
+        cap: 1_000,
+        per_second: 100,
+        earns: &[],
+    },
+    Row {
+        text: "header_list_too_large",
+        event: |guard, _| guard.head_too_large(),
+        cap: 20,
+        per_second: 0,
+        earns: &[(Guard::head_fits, 20)],
+    },
+    Row {
+        text: "too_many_settings",
+        event: |guard, now| guard.settings(1, now),
+        cap: 100,
+        per_second: 1,
+        earns: &[],
+    },
+    Row {
+        text: "too_many_pings",
+        event: Guard::ping,
+        cap: 100,
+        per_second: 1,
+        earns: &[(Guard::sent_headers, 100), (Guard::sent_data, 100)],
+    },
+    Row {
+        text: "too_many_empty_frames",
+        event: |guard, now| guard.data(0, false, now),
+        cap: 100,
+        per_second: 1,
+        earns: &[(|guard| guard.data(1, false, Instant::now()).unwrap(), 1)],
+    },
+    Row {
+        text: "too_many_window_updates",
+        event: Guard::window_update,
+        cap: 2_000,
+        per_second: 100,
+        earns: &[(Guard::sent_data, 2)],
+    },
+    Row {
+        text: "too_many_useless_frames",
+        event: Guard::useless,
+        cap: 1_000,
+        per_second: 50,
+        earns: &[(Guard::opened, 2)],
+    },
+    Row {
+        text: "too_many_goaways",
+        event: |guard, _| guard.go_away(),
+        cap: 10,
+        per_second: 0,
+        earns: &[],
+    },
+    Row {
+        text: "too_many_informational",
+        event: Guard::informational,
+        cap: 100,
+        per_second: 1,
+        earns: &[],
+    },
+];
+
+fn dry(row: &Row, guard: &mut Guard, now: Instant) -> u32 {
+    let mut passed = 0;
+    while let Ok(()) = (row.event)(guard, now) {
+        passed += 1;
+        assert!(passed < 1_000_000, "{} never ends", row.text);
+    }
+    passed
+}
+
+#[test]
+fn each_kind_has_its_cap_its_refill_its_earnings_and_its_text() {
+    for row in ROWS {
+        let t0 = Instant::now();
+        let mut guard = Guard::new(&Limits::default(), t0);
+        assert_eq!(dry(row, &mut guard, t0), row.cap, "{}", row.text);
+        let fatal = (row.event)(&mut guard, t0).unwrap_err();
+        assert_eq!(fatal, Fatal::new(Reason::ENHANCE_YOUR_CALM, row.text));
+        let later = t0 + 5 * S;
+        let back = dry(row, &mut guard, later);
+        assert_eq!(back, (5 * row.per_second).min(row.cap), "{}", row.text);
+        for (useful, gives) in row.earns {
+            useful(&mut guard);
+            assert_eq!(dry(row, &mut guard, later), *gives, "{}", row.text);
+        }
+        // None of the other kinds has lost anything by it.
+        for other in ROWS.iter().filter(|other| other.text != row.text) {
+            let passed = dry(other, &mut guard, later);
+            assert!(passed >= other.cap, "{} by {}", other.text, row.text);
+        }
+    }
+}
+
+#[test]
+fn without_limits_nothing_is_too_much() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::unlimited(), t0);
+    for row in ROWS {
+        for _ in 0..10_000 {
+            (row.event)(&mut guard, t0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn cancels_of_streams_that_had_their_time_cost_nothing() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    for _ in 0..100_000 {
+        guard.reset(YOUNG, t0).unwrap();
+    }
+}
+
+#[test]
+fn a_peer_that_lets_settings_pile_up_unanswered_is_closed_early() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    guard.settings(10, t0).unwrap();
+    assert_eq!(
+        guard.settings(11, t0).unwrap_err().text,
+        "too_many_settings"
+    );
+}
+
+#[test]
+fn empty_data_that_ends_a_stream_is_useful() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    for _ in 0..100_000 {
+        guard.data(0, true, t0).unwrap();
+    }
+}
+
+#[test]
+fn a_header_block_has_ten_seconds() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    assert_eq!(guard.wake_at(), None);
+    guard.block(true, t0);
+    guard.block(true, t0 + 9 * S);
+    assert_eq!(guard.wake_at(), Some(t0 + 10 * S));
+    guard.tick(t0 + 9 * S).unwrap();
+    assert_eq!(
+        guard.tick(t0 + 10 * S).unwrap_err().text,
+        "header_block_too_large"
+    );
+    guard.block(false, t0 + 10 * S);
+    guard.tick(t0 + 11 * S).unwrap();
+}
