@@ -1,11 +1,15 @@
 //! The byte stream that everything above a socket works on.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// A byte stream of any kind: TCP, in-memory, or one that a connector or listener of yours made.
 ///
@@ -13,14 +17,77 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct BoxIo(Box<dyn Io>);
 
 /// What an erased byte stream can do.
-trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    fn as_any(&self) -> &dyn Any;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
 
 impl BoxIo {
     /// Wraps a byte stream.
     pub fn new(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self(Box::new(io))
+    }
+
+    /// Takes a socket off the runtime that it was made on, so that another one can wait for it.
+    ///
+    /// TCP and Unix sockets of tokio are moved; what else there is goes along as it is, and is
+    /// woken by whatever wakes it.
+    ///
+    /// # Errors
+    /// What the platform says when the socket cannot be taken off; it is closed then.
+    pub fn detach(self) -> io::Result<DetachedIo> {
+        let inner = (*self.0).as_any();
+        if inner.is::<TcpStream>() {
+            return match self.0.into_any().downcast::<TcpStream>() {
+                Ok(stream) => stream.into_std().map(Detached::Tcp).map(DetachedIo),
+                Err(_other) => Err(io::ErrorKind::Other.into()),
+            };
+        }
+        #[cfg(unix)]
+        if inner.is::<UnixStream>() {
+            return match self.0.into_any().downcast::<UnixStream>() {
+                Ok(stream) => stream.into_std().map(Detached::Unix).map(DetachedIo),
+                Err(_other) => Err(io::ErrorKind::Other.into()),
+            };
+        }
+        Ok(DetachedIo(Detached::Other(self)))
+    }
+}
+
+/// A byte stream on its way from one runtime to another; see [`BoxIo::detach`].
+#[derive(Debug)]
+pub struct DetachedIo(Detached);
+
+#[derive(Debug)]
+enum Detached {
+    Tcp(std::net::TcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
+    Other(BoxIo),
+}
+
+impl DetachedIo {
+    /// Puts it on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// What the platform says when the socket cannot be waited for; it is closed then.
+    pub fn attach(self) -> io::Result<BoxIo> {
+        match self.0 {
+            Detached::Tcp(stream) => TcpStream::from_std(stream).map(BoxIo::new),
+            #[cfg(unix)]
+            Detached::Unix(stream) => UnixStream::from_std(stream).map(BoxIo::new),
+            Detached::Other(io) => Ok(io),
+        }
     }
 }
 

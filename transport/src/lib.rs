@@ -19,7 +19,7 @@ pub mod stream;
 pub use address::{Address, Peer, UnixAddressError, UnixCredentials};
 pub use connector::{BoxConnector, Connector};
 pub use error::connect_error;
-pub use io::BoxIo;
+pub use io::{BoxIo, DetachedIo};
 pub use listener::{BoxListener, Listener};
 pub use net::memory;
 pub use net::sockets::SocketConnector;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use trunkline_transport::credentials::BoxCredentials;
 use trunkline_transport::{BoxListener, now};
 
+use super::Shared;
 use super::stats::{ConnectionGuard, ListenerGuard};
-use super::{Shared, connection};
+use super::workers::{Accepted, Place};
 
 /// The first pause after an error that a retry at once would meet again, such as EMFILE.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -23,7 +24,7 @@ pub(super) struct Door {
 }
 
 /// Accepts until the server stops, then drops the listener.
-pub(super) async fn run(door: Door, shared: Arc<Shared>) {
+pub(super) async fn run(door: Door, place: Place, shared: Arc<Shared>) {
     let Door {
         mut listener,
         credentials,
@@ -39,8 +40,13 @@ pub(super) async fn run(door: Door, shared: Arc<Shared>) {
                 pause = Pause::default();
                 match ConnectionGuard::new(&shared) {
                     Some(guard) => {
-                        let (credentials, shared) = (credentials.clone(), Arc::clone(&shared));
-                        tokio::spawn(connection::run(io, from, credentials, guard, shared));
+                        place.start(Accepted {
+                            io,
+                            from,
+                            credentials: credentials.clone(),
+                            guard,
+                            shared: Arc::clone(&shared),
+                        });
                     }
                     None => {
                         if let Some(more) = refusals.tell(now()) {

@@ -33,6 +33,7 @@ pub struct ServerBuilder {
     interceptors: Vec<BoxInterceptor>,
     stats: StatsHandlers,
     compression: Settings,
+    workers: Option<usize>,
 }
 
 impl ServerBuilder {
@@ -201,6 +202,28 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves connections on so many threads of the server's own, each with a runtime for itself;
+    /// 0 is one thread for each processor. Default: none, connections are served by the runtime
+    /// that [`serve`](Server::serve) runs on.
+    ///
+    /// A connection stays on its thread, with everything that is called on it: no task wakes one on
+    /// another processor, which is what a multi-threaded runtime spends much of its time on. It
+    /// pays where there are many more connections than threads. New ones go to the thread that has
+    /// the fewest; nothing moves later, so that a few busy connections may leave a thread idle, and
+    /// a handler that blocks its thread stops all connections on it. Handlers find themselves on a
+    /// runtime of tokio's `current_thread` flavour: `tokio::spawn` stays on the thread, and
+    /// `block_in_place` is not available. The threads end with the server.
+    ///
+    /// ```
+    /// use trunkline_server::Server;
+    ///
+    /// let server = Server::insecure().workers(0);
+    /// ```
+    pub const fn workers(mut self, threads: usize) -> Self {
+        self.workers = Some(threads);
+        self
+    }
+
     /// Connections at once; one more is closed as soon as it is accepted. Default 10,000.
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.limits.max_connections = connections;
@@ -296,7 +319,7 @@ impl ServerBuilder {
             listener: BoxListener::new(listener),
             credentials,
         };
-        Ok(Server::new(last, others, shared))
+        Ok(Server::new(last, others, self.workers, shared))
     }
 }
 

@@ -9,6 +9,7 @@ mod shutdown;
 mod stats;
 #[cfg(unix)]
 mod unix;
+mod workers;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +28,7 @@ pub use self::limits::MethodLimits;
 pub use self::shutdown::{ServerHandle, StopReport};
 pub use self::stats::ServerStats;
 pub(crate) use self::stats::{ChildGuard, Counters, End};
+use self::workers::{Place, Threads};
 use crate::compression::ServerCompression;
 use crate::router::Routes;
 use crate::signal::Signal;
@@ -39,6 +41,8 @@ pub struct Server {
     doors: Vec<Door>,
     address: Address,
     addresses: Vec<Address>,
+    /// Threads that serve the connections; `None` where `serve` does.
+    workers: Option<usize>,
     shared: Arc<Shared>,
 }
 
@@ -53,13 +57,14 @@ impl Server {
         Self::builder().insecure()
     }
 
-    fn new(last: Door, mut doors: Vec<Door>, shared: Shared) -> Self {
+    fn new(last: Door, mut doors: Vec<Door>, workers: Option<usize>, shared: Shared) -> Self {
         let address = last.listener.address();
         doors.push(last);
         Self {
             address,
             addresses: doors.iter().map(|door| door.listener.address()).collect(),
             doors,
+            workers,
             shared: Arc::new(shared),
         }
     }
@@ -86,16 +91,29 @@ impl Server {
     /// Accepts and answers until [`ServerHandle::graceful_stop`] has stopped the server.
     ///
     /// No error of a listener, a connection or a call ends it.
-    /// Errors: none today; the signature leaves room.
+    /// Errors: UNAVAILABLE when the threads of [`ServerBuilder::workers`] cannot be started.
     /// Cancel safe, as far as that can be: dropping it stops the server at once, without grace.
     pub async fn serve(self) -> Result<(), Status> {
         // Tasks of a `JoinSet` end with it, and `Abandon` ends the connections.
         let _abandon = Abandon(&self.shared);
+        let (threads, place) = match self.workers {
+            Some(wanted) => {
+                let (threads, place) = Threads::start(wanted, &self.shared)?;
+                (Some(threads), place)
+            }
+            None => (None, Place::Here),
+        };
         let mut accepting = JoinSet::new();
         for door in self.doors {
-            accepting.spawn(accept::run(door, Arc::clone(&self.shared)));
+            accepting.spawn(accept::run(door, place.clone(), Arc::clone(&self.shared)));
         }
+        drop(place);
         self.shared.stopped.wait().await;
+        // What hands connections to the threads ends here, and so do they.
+        accepting.shutdown().await;
+        if let Some(threads) = threads {
+            threads.ended().await;
+        }
         Ok(())
     }
 }
