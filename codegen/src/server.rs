@@ -132,6 +132,12 @@ fn registration(service: &Service, out: &mut Writer) {
          self.boxed().run_to_completion::<M>()
          }}
 
+         /// Begins the handler of one method on the task of its connection: dangerous, see [`start_inline`]({rt}::server::BoxService::start_inline).
+         #[must_use]
+         pub fn start_inline<M: {rt}::Method>(self) -> {rt}::server::BoxService {{
+         self.boxed().start_inline::<M>()
+         }}
+
          /// Gives the messages of one method limits of their own.
          #[must_use]
          pub fn method_limits<M: {rt}::Method>(self, limits: {rt}::server::MethodLimits) -> {rt}::server::BoxService {{

@@ -1,7 +1,9 @@
 //! What a service is to the server: a descriptor, and one erased handler per method.
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Context;
 
 use trunkline_core::{FileDescriptor, Method, MethodDescriptor, ServiceDescriptor};
 
@@ -83,6 +85,30 @@ pub(crate) trait Handler: Send + Sync {
     /// Starts the RPC's task: exactly one `tokio::spawn`, which allocates anyway, so that erasing
     /// the handler here costs no box.
     fn spawn(&self, rpc: Rpc, chain: Option<&Chain>);
+
+    /// Polls the RPC once where it is called, and starts a task only if it is not over then: one
+    /// box instead of a task, or beside it.
+    fn start_inline(&self, rpc: Rpc, chain: Option<&Chain>, cx: &mut Context<'_>);
+}
+
+/// Where a handler is polled first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FirstPoll {
+    /// In its own task, as ever after.
+    #[default]
+    InTask,
+    /// On the task of its connection.
+    OnConnection,
+}
+
+fn poll_or_spawn(rpc: impl Future<Output = ()> + Send + 'static, cx: &mut Context<'_>) {
+    let mut rpc = Box::pin(rpc);
+    // A panic has answered the call on its way out, as it does in a task, and must not go further.
+    let polled = catch_unwind(AssertUnwindSafe(|| rpc.as_mut().poll(cx)));
+    if polled.is_ok_and(|polled| polled.is_pending()) {
+        // Its first poll there takes over whatever was to wake the connection's task.
+        tokio::spawn(rpc);
+    }
 }
 
 /// The handler for method `M` of service `S`.
@@ -115,5 +141,15 @@ where
             None => tokio::spawn(run::<M, S>(service, rpc)),
             Some(chain) => tokio::spawn(run_intercepted::<M, S>(service, rpc, Arc::clone(chain))),
         };
+    }
+
+    fn start_inline(&self, rpc: Rpc, chain: Option<&Chain>, cx: &mut Context<'_>) {
+        let service = Arc::clone(&self.service);
+        match chain {
+            None => poll_or_spawn(run::<M, S>(service, rpc), cx),
+            Some(chain) => {
+                poll_or_spawn(run_intercepted::<M, S>(service, rpc, Arc::clone(chain)), cx);
+            }
+        }
     }
 }

@@ -121,4 +121,5 @@ mod windows;
 #[cfg(test)]
 mod wire;
 #[cfg(test)]
+mod workers;
 mod world;

@@ -212,6 +212,11 @@ pub mod server {
         }
 
         #[must_use]
+        pub fn start_inline<M: Method>(self) -> Self {
+            self
+        }
+
+        #[must_use]
         pub fn method_limits<M: Method>(self, _: MethodLimits) -> Self {
             self
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::handler::{Handler, MethodHandler, Serve};
+use crate::handler::{FirstPoll, Handler, MethodHandler, Serve};
 use crate::interceptor::{BoxInterceptor, Chain};
 use crate::rpc::OnCancel;
 use crate::server::MethodLimits;
@@ -27,6 +27,7 @@ pub(crate) struct Route {
     pub(crate) chain: Option<Chain>,
     pub(crate) on_cancel: OnCancel,
     pub(crate) limits: MethodLimits,
+    pub(crate) first_poll: FirstPoll,
 }
 
 impl MethodTable {
@@ -41,6 +42,7 @@ impl MethodTable {
             chain: None,
             on_cancel: OnCancel::default(),
             limits: MethodLimits::new(),
+            first_poll: FirstPoll::default(),
         });
     }
 
@@ -59,6 +61,12 @@ impl MethodTable {
     /// [`set_on_cancel`](Self::set_on_cancel).
     pub(crate) fn set_limits(&mut self, path: &'static str, limits: MethodLimits) {
         self.set_up(path, |route| route.limits = limits);
+    }
+
+    /// Where this method's handler is polled first. As with
+    /// [`set_on_cancel`](Self::set_on_cancel).
+    pub(crate) fn set_first_poll(&mut self, path: &'static str, first_poll: FirstPoll) {
+        self.set_up(path, |route| route.first_poll = first_poll);
     }
 
     fn set_up(&mut self, path: &'static str, set: impl FnOnce(&mut Route)) {

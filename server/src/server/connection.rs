@@ -20,6 +20,7 @@ use super::lifetime::{Ending, Lifetime, random_spread};
 use super::shutdown::{Action, StopSequence};
 use super::stats::ConnectionGuard;
 use super::{Link, Shared};
+use crate::handler::FirstPoll;
 use crate::router::unknown;
 use crate::rpc::Rpc;
 use crate::signal::Wait;
@@ -237,7 +238,7 @@ impl Driver {
             }
             self.patience = PATIENCE;
             match self.connection.poll_next(cx) {
-                Poll::Ready(Some(Ok(stream))) => self.start(stream),
+                Poll::Ready(Some(Ok(stream))) => self.start(stream, cx),
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(self.lost(status)),
                 Poll::Ready(None) if self.sequence.is_cut() => return Poll::Ready(Closed::Cut),
                 Poll::Ready(None) => return Poll::Ready(Closed::InOrder),
@@ -303,7 +304,7 @@ impl Driver {
     }
 
     /// Routes one request: to a handler's task, or to an answer at once.
-    fn start(&self, mut stream: ServerStream) {
+    fn start(&self, mut stream: ServerStream, cx: &mut Context<'_>) {
         let method = if stream.http_method() == "POST" {
             "POST"
         } else {
@@ -325,7 +326,11 @@ impl Driver {
         let deadline = self.link.deadline(fields.timeout);
         let link = Arc::clone(&self.link);
         let rpc = Rpc::new(route, stream, fields, deadline, link);
-        route.handler.spawn(rpc, route.chain.as_ref());
+        let (handler, chain) = (&route.handler, route.chain.as_ref());
+        match route.first_poll {
+            FirstPoll::InTask => handler.spawn(rpc, chain),
+            FirstPoll::OnConnection => handler.start_inline(rpc, chain, cx),
+        }
     }
 
     /// More RPCs than HTTP/2 lets the client have open: some are of streams that were reset, and

@@ -137,6 +137,12 @@ impl<T: Tool> ToolServer_<T> {
         self.boxed().run_to_completion::<M>()
     }
 
+    /// Begins the handler of one method on the task of its connection: dangerous, see [`start_inline`](::trunkline::codegen::server::BoxService::start_inline).
+    #[must_use]
+    pub fn start_inline<M: ::trunkline::codegen::Method>(self) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().start_inline::<M>()
+    }
+
     /// Gives the messages of one method limits of their own.
     #[must_use]
     pub fn method_limits<M: ::trunkline::codegen::Method>(self, limits: ::trunkline::codegen::server::MethodLimits) -> ::trunkline::codegen::server::BoxService {
@@ -301,6 +307,12 @@ impl<T: ToolClientFactory> ToolClientFactoryServer<T> {
     #[must_use]
     pub fn run_to_completion<M: ::trunkline::codegen::Method>(self) -> ::trunkline::codegen::server::BoxService {
         self.boxed().run_to_completion::<M>()
+    }
+
+    /// Begins the handler of one method on the task of its connection: dangerous, see [`start_inline`](::trunkline::codegen::server::BoxService::start_inline).
+    #[must_use]
+    pub fn start_inline<M: ::trunkline::codegen::Method>(self) -> ::trunkline::codegen::server::BoxService {
+        self.boxed().start_inline::<M>()
     }
 
     /// Gives the messages of one method limits of their own.

@@ -242,6 +242,12 @@ impl<T: ServerReflection> ServerReflectionServer<T> {
         self.boxed().run_to_completion::<M>()
     }
 
+    /// Begins the handler of one method on the task of its connection: dangerous, see [`start_inline`](crate::codegen::server::BoxService::start_inline).
+    #[must_use]
+    pub fn start_inline<M: crate::codegen::Method>(self) -> crate::codegen::server::BoxService {
+        self.boxed().start_inline::<M>()
+    }
+
     /// Gives the messages of one method limits of their own.
     #[must_use]
     pub fn method_limits<M: crate::codegen::Method>(self, limits: crate::codegen::server::MethodLimits) -> crate::codegen::server::BoxService {
