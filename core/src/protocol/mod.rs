@@ -13,10 +13,16 @@ use http::{HeaderName, HeaderValue};
 use crate::compression::{CompressorRegistry, Encoding};
 
 pub use self::content_type::{ContentType, Subtype};
-pub use self::request::{Reject, RequestFields, read_request, write_request};
-pub use self::response::{NotGrpc, ResponseHead, read_response_head, write_response_head};
+pub use self::request::{
+    Reject, RequestFields, read_request, write_request, write_request_form, write_timeout,
+};
+pub use self::response::{
+    NotGrpc, ResponseHead, read_response_head, write_response_form, write_response_head,
+};
 pub use crate::compression::accepts;
-pub use crate::status::wire::{fits_trailers, read_trailers, write_trailers, write_trailers_only};
+pub use crate::status::wire::{
+    fits_trailers, read_trailers, write_status, write_trailers, write_trailers_only,
+};
 
 /// The content type of protocol buffers over gRPC, which goes without a subtype.
 pub const CONTENT_TYPE: &str = "application/grpc";

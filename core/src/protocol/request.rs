@@ -154,11 +154,24 @@ pub fn write_request(
     user_agent: &HeaderValue,
     metadata: &Metadata,
 ) {
+    write_request_form(out, subtype, encoding, accept, user_agent);
+    write_timeout(out, timeout);
+    for (name, value) in metadata.wire() {
+        out(name.clone(), value.clone());
+    }
+}
+
+/// Writes those fields of a request's head that are the same for many calls: an engine may keep
+/// them in a form of its own. [`write_timeout`] follows, and the metadata.
+pub fn write_request_form(
+    out: &mut impl FnMut(HeaderName, HeaderValue),
+    subtype: &'static str,
+    encoding: Option<&Encoding>,
+    accept: Option<&HeaderValue>,
+    user_agent: &HeaderValue,
+) {
     out(header::TE, values::TRAILERS);
     out(header::CONTENT_TYPE, content_type::value(subtype));
-    if let Some(timeout) = timeout {
-        out(names::GRPC_TIMEOUT, Timeout::new(timeout).to_value());
-    }
     if let Some(encoding) = encoding {
         out(names::GRPC_ENCODING, encoding.header_value().clone());
     }
@@ -166,8 +179,13 @@ pub fn write_request(
         out(names::GRPC_ACCEPT_ENCODING, accept.clone());
     }
     out(header::USER_AGENT, user_agent.clone());
-    for (name, value) in metadata.wire() {
-        out(name.clone(), value.clone());
+}
+
+/// Writes what is left of a call's deadline. It follows [`write_request_form`]; the call's metadata
+/// follows it.
+pub fn write_timeout(out: &mut impl FnMut(HeaderName, HeaderValue), timeout: Option<Duration>) {
+    if let Some(timeout) = timeout {
+        out(names::GRPC_TIMEOUT, Timeout::new(timeout).to_value());
     }
 }
 

@@ -97,12 +97,22 @@ pub fn write_response_head(
     encoding: Option<&Encoding>,
     metadata: &Metadata,
 ) {
+    write_response_form(out, subtype, encoding);
+    for (name, value) in metadata.wire() {
+        out(name.clone(), value.clone());
+    }
+}
+
+/// Writes those fields of a response's head that are the same for many RPCs; the metadata follows
+/// them.
+pub fn write_response_form(
+    out: &mut impl FnMut(HeaderName, HeaderValue),
+    subtype: &'static str,
+    encoding: Option<&Encoding>,
+) {
     out(header::CONTENT_TYPE, content_type::value(subtype));
     if let Some(encoding) = encoding {
         out(names::GRPC_ENCODING, encoding.header_value().clone());
-    }
-    for (name, value) in metadata.wire() {
-        out(name.clone(), value.clone());
     }
 }
 

@@ -36,16 +36,8 @@ pub fn write_trailers(
     out: &mut impl FnMut(HeaderName, HeaderValue),
     result: Result<&Metadata, &Status>,
 ) {
-    let metadata = match result {
-        Ok(metadata) => {
-            out(names::GRPC_STATUS, code_value(Code::Ok));
-            metadata
-        }
-        Err(status) => {
-            write_status(out, status);
-            status.metadata()
-        }
-    };
+    write_status(out, result.map(|_| ()));
+    let metadata = result.unwrap_or_else(Status::metadata);
     for (name, value) in metadata.wire() {
         out(name.clone(), value.clone());
     }
@@ -58,7 +50,11 @@ pub fn write_trailers_only(out: &mut impl FnMut(HeaderName, HeaderValue), status
     write_trailers(out, Err(status));
 }
 
-fn write_status(out: &mut impl FnMut(HeaderName, HeaderValue), status: &Status) {
+/// Writes the trailers of an RPC but for the metadata, which follows.
+pub fn write_status(out: &mut impl FnMut(HeaderName, HeaderValue), result: Result<(), &Status>) {
+    let Err(status) = result else {
+        return out(names::GRPC_STATUS, code_value(Code::Ok));
+    };
     out(names::GRPC_STATUS, code_value(status.code()));
     let Plan {
         details,

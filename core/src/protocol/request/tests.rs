@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::{Reject, RequestFields, read_request, write_request};
+use super::{
+    Reject, RequestFields, read_request, write_request, write_request_form, write_timeout,
+};
 use crate::code::Code;
 use crate::compression::CompressorRegistry;
 use crate::metadata::Metadata;
@@ -61,6 +63,44 @@ fn what_is_written_is_read() {
         assert_eq!(got.user_agent, Some(agent));
         assert!(got.encoding.is_none() && got.accept_encoding.is_none());
     }
+}
+
+#[test]
+fn what_calls_share_and_what_is_their_own_make_the_head() {
+    let mut metadata = Metadata::new();
+    metadata.insert("tenant", "a").unwrap();
+    let timeout = Some(Duration::from_secs(1));
+    let accept = HeaderValue::from_static("gzip");
+    let agent = HeaderValue::from_static(USER_AGENT);
+    let mut whole = Fields::new();
+    let mut push = |name, value| whole.push((name, value));
+    write_request(
+        &mut push,
+        "proto",
+        timeout,
+        None,
+        Some(&accept),
+        &agent,
+        &metadata,
+    );
+    let mut parts = Fields::new();
+    let mut push = |name, value| parts.push((name, value));
+    write_request_form(&mut push, "proto", None, Some(&accept), &agent);
+    write_timeout(&mut push, timeout);
+    parts.extend(metadata.into_wire());
+    assert_eq!(whole, parts);
+    let names: Vec<_> = whole.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "te",
+            "content-type",
+            "grpc-accept-encoding",
+            "user-agent",
+            "grpc-timeout",
+            "tenant"
+        ]
+    );
 }
 
 #[test]
