@@ -51,7 +51,7 @@ fn a_large_piece_is_not_copied_and_a_short_one_is() {
     assert_ne!(second, short.as_ptr());
     out.advance(out.len());
     out.copy_up_to(COPY + 1);
-    out.piece(large.clone());
+    out.piece(large);
     out.piece(short);
     assert_eq!(addresses(&out).len(), 1, "both in one");
 }

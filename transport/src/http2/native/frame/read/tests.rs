@@ -351,7 +351,7 @@ fn conversation(random: &mut Rng) -> Vec<u8> {
 fn bytes_in_any_pieces_are_the_same_frames() {
     let mut random = Rng::with_seed(7);
     let (mut frames, mut errors) = (0, 0);
-    for _ in 0..300 {
+    for _ in 0..400 {
         let bytes = conversation(&mut random);
         let mut at_once = Vec::new();
         let mut whole = reader(&bytes);
@@ -381,7 +381,7 @@ fn bytes_in_any_pieces_are_the_same_frames() {
         frames += at_once.len();
         errors += usize::from(end.is_some());
     }
-    assert!(frames > 1_000 && errors > 50, "{frames} {errors}");
+    assert!(frames > 600 && errors > 50, "{frames} {errors}");
 }
 
 #[test]
