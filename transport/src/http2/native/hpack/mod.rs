@@ -1,13 +1,18 @@
-//! HPACK (RFC 7541).
+//! HPACK (RFC 7541): header blocks to fields and back.
 
-use bytes::Bytes;
+mod decode;
+mod encode;
+mod fields;
+mod huffman;
+mod huffman_table;
+mod int;
+mod static_table;
+mod table;
 
-/// Header fields as literals without references to any table: any task may encode them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields(pub(super) Bytes);
+pub(super) use self::decode::{Decoder, Sink};
+pub(super) use self::encode::{Encoder, request_list_size, response_list_size};
+pub(super) use self::fields::{Fields, FieldsWriter};
 
-/// Takes the fields of a block as they are decoded. It cannot stop the decoder: what a block does
-/// to the table counts, whatever the head is worth.
-pub(super) trait Sink {
-    fn field(&mut self, name: &[u8], value: &[u8], never_index: bool);
-}
+/// A block breaks RFC 7541: a connection error COMPRESSION_ERROR, with this text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HpackError(pub(super) &'static str);
