@@ -200,12 +200,12 @@ impl HeadBuilder {
         let mut is_secret = false;
         let name = match names::known(name) {
             Some(name) => {
+                if name == header::TE && value != b"trailers" {
+                    return Err("te other than trailers");
+                }
                 if let Some(value) = names::known_value(&name, value) {
                     self.fields.push((name, value));
                     return Ok(());
-                }
-                if name == header::TE {
-                    return Err("te other than trailers");
                 }
                 name
             }
