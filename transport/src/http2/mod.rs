@@ -12,6 +12,8 @@ mod drain;
 mod failure;
 mod h2;
 mod heard;
+#[allow(dead_code, reason = "for the engine that is being built")]
+mod held;
 mod keepalive;
 #[allow(
     dead_code,
