@@ -67,6 +67,13 @@ pub const TARGETS: &[Target] = &[
         4_096,
         frames::run,
     ),
+    #[cfg(not(test))]
+    target(
+        "http2-frames",
+        "cut anywhere, bytes are the same HTTP/2 frames or the same error, within bounded memory",
+        8_192,
+        crate::http2::native::reader::run,
+    ),
     target(
         "metadata",
         "any sequence of operations does what a list of pairs would do",
