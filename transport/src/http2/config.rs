@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Engine;
 use super::bdp::{Bdp, MAX_GROWN_WINDOW};
 use super::defence::Defence;
 use super::held::Held;
@@ -34,6 +35,8 @@ pub(super) const MAX_WINDOW: u32 = (1 << 31) - 1;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
+    /// What speaks HTTP/2. Default: see [`Engine`].
+    pub engine: Engine,
     /// Bytes that one stream may have unread, which is also what it can move per round trip.
     ///
     /// Default `None`, measured: 256 KiB at first, which no peer nearby waits for; where streams
@@ -91,6 +94,7 @@ impl ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
+            engine: Engine::default(),
             stream_window_bytes: None,
             connection_window_bytes: CONNECTION_WINDOW,
             max_frame_bytes: 16 * 1024,
@@ -109,6 +113,8 @@ impl Default for ClientConfig {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
+    /// As [`ClientConfig::engine`].
+    pub engine: Engine,
     /// RPCs that one connection may have open at once. Default 256: finite, because every open
     /// stream costs memory and a task. At most 2 GiB in stream windows (8,191 with the default
     /// window), so that unread streams cannot use up the connection's window.
@@ -179,6 +185,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let client = ClientConfig::default();
         Self {
+            engine: client.engine,
             max_concurrent_streams: 256,
             stream_window_bytes: client.stream_window_bytes,
             connection_window_bytes: client.connection_window_bytes,
