@@ -4,3 +4,5 @@
 //! Their unit tests run where they belong.
 
 pub(crate) mod native;
+
+pub(crate) use trunkline_transport::http2::{RequestHead, ResponseForm};
