@@ -42,7 +42,7 @@ const RESET_MEMORY: Duration = Duration::from_secs(5);
 const PROVOKED_RESETS: usize = 1_024;
 
 /// A server's HTTP/2 connection, owned by the one task that drives it.
-pub(crate) struct ServerConnection {
+pub struct ServerConnection {
     connection: Connection<Coalesced, Bytes>,
     flusher: Flusher,
     link: Arc<Link>,
@@ -73,11 +73,7 @@ impl ServerConnection {
     ///
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
-    pub(crate) async fn handshake(
-        io: BoxIo,
-        peer: Peer,
-        config: &ServerConfig,
-    ) -> Result<Self, Status> {
+    pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
         let link = Link::new(peer, config.window().first(), None);
         let rest = Rest::new(Arc::clone(link.readers()), PREFACE_BYTES);
         let (io, flusher) = coalesce(io, rest);
@@ -124,7 +120,7 @@ impl ServerConnection {
     ///
     /// Shape: `None` once the connection has ended cleanly; an error is the last item. To be
     /// polled by one task until then. What was queued is written before it returns `Pending`.
-    pub(crate) fn poll_next(
+    pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<ServerStream, Status>>> {
@@ -192,29 +188,29 @@ impl ServerConnection {
 
     /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
     /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
-    pub(crate) fn graceful_shutdown(&mut self) {
+    pub fn graceful_shutdown(&mut self) {
         self.connection.graceful_shutdown();
     }
 
     /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.
-    pub(crate) const fn refuse_new(&mut self) {
+    pub const fn refuse_new(&mut self) {
         self.refusing = true;
     }
 
     /// Ends the connection without waiting for its streams; what is queued may be lost.
-    pub(crate) fn abrupt_shutdown(&mut self) {
+    pub fn abrupt_shutdown(&mut self) {
         self.connection.abrupt_shutdown(Reason::NO_ERROR);
     }
 
     /// True while a stream is open.
     #[must_use]
-    pub(crate) fn has_streams(&self) -> bool {
+    pub fn has_streams(&self) -> bool {
         self.connection.has_streams()
     }
 
     /// The other end.
     #[must_use]
-    pub(crate) fn peer(&self) -> &Peer {
+    pub fn peer(&self) -> &Peer {
         self.link.peer()
     }
 
@@ -330,7 +326,7 @@ impl std::fmt::Debug for ServerConnection {
 
 /// A stream that a client has opened, before anybody looked at more than its head.
 #[derive(Debug)]
-pub(crate) struct ServerStream {
+pub struct ServerStream {
     head: Parts,
     body: Body,
     respond: SendResponse<Bytes>,
@@ -340,7 +336,7 @@ pub(crate) struct ServerStream {
 impl ServerStream {
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     #[must_use]
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.head
             .uri
             .path_and_query()
@@ -349,25 +345,23 @@ impl ServerStream {
 
     /// The `:method`.
     #[must_use]
-    pub(crate) fn http_method(&self) -> &str {
+    pub fn http_method(&self) -> &str {
         self.head.method.as_str()
     }
 
     /// The `:authority`, if there is one.
     #[must_use]
-    pub(crate) fn authority(&self) -> Option<&str> {
+    pub fn authority(&self) -> Option<&str> {
         self.head.uri.authority().map(http::uri::Authority::as_str)
     }
 
     /// Takes the header fields, in order; a second call yields none.
-    pub(crate) fn take_fields(
-        &mut self,
-    ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+    pub fn take_fields(&mut self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
         fields::iter(std::mem::take(&mut self.head.headers))
     }
 
     /// Answers a request that reaches no handler.
-    pub(crate) fn reject(mut self, reject: &Reject) {
+    pub fn reject(mut self, reject: &Reject) {
         let mut fields = Fields::default();
         reject.write(&mut fields.sink());
         let mut response = fields::response(fields);
@@ -379,7 +373,7 @@ impl ServerStream {
 
     /// Splits into what is received and what answers.
     #[must_use]
-    pub(crate) fn into_parts(self) -> (RequestBody, Responder) {
+    pub fn into_parts(self) -> (RequestBody, Responder) {
         let body = RequestBody::new(self.body, Arc::clone(&self.link));
         (body, Responder::new(self.respond, self.link))
     }

@@ -15,7 +15,6 @@ mod hpack;
 mod out;
 mod ping;
 mod schedule;
-mod stall;
 mod stream;
 mod strikes;
 

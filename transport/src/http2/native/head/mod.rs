@@ -4,7 +4,6 @@ mod build;
 mod fields;
 mod names;
 mod rules;
-pub(super) mod write;
 
 use bytes::Bytes;
 use http::HeaderValue;

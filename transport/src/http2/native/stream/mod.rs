@@ -2,7 +2,10 @@
 
 mod closed;
 mod ids;
+mod queue;
+mod state;
 mod table;
 
 pub(super) use self::closed::Closed;
+pub(super) use self::state::{Blocked, Fin, Marks, Receiving, Sending, Stream, Taken};
 pub(super) use self::table::Table;

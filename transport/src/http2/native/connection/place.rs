@@ -1,0 +1,211 @@
+//! What goes out, and in which order: answers of the connection, then heads with what fits at once,
+//! then DATA of each stream that is ready, a frame per turn.
+
+use std::time::Instant;
+
+use super::super::frame::{Reason, write};
+use super::super::head::{RequestForm, ResponseHead};
+use super::super::hpack::{Fields, request_list_size, response_list_size};
+use super::super::out::Out;
+use super::super::stream::{Blocked, Fin, Receiving, Sending, Stream};
+use super::{Core, End, Event, Role, StreamKey};
+
+/// Nothing but control is placed where as much waits.
+const FULL: usize = 256 * 1024;
+
+/// Messages that go with their head at once, and the longest DATA frame of a turn.
+const TURN: usize = 16 * 1024;
+
+/// A head that waits.
+#[derive(Debug)]
+pub(super) enum OutHead {
+    Request(RequestForm, Fields),
+    Response(ResponseHead, Fields),
+}
+
+impl OutHead {
+    fn list_size(&self) -> usize {
+        match self {
+            Self::Request(form, extra) => request_list_size(form, extra),
+            Self::Response(head, extra) => response_list_size(head, extra),
+        }
+    }
+}
+
+/// What a turn has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// More is ready.
+    Again,
+    /// It waits for more from our side, for a window, or for nothing.
+    Over,
+}
+
+impl Core {
+    /// Places what there is, as long as the socket takes it.
+    pub(in super::super) fn fill(&mut self, out: &mut Out, now: Instant) {
+        self.now = now;
+        if out.len() >= FULL {
+            return;
+        }
+        self.place_control(out);
+        if self.leaving.is_closed() {
+            return;
+        }
+        while out.len() < FULL {
+            if let Some((key, head)) = self.heads.pop_front() {
+                self.place_head(key, head, out);
+            } else if let Some(key) = self.ring.pop() {
+                if self.place_turn(key, out) == Turn::Again {
+                    self.ring.push(key);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn place_control(&mut self, out: &mut Out) {
+        if !self.control.is_empty() {
+            out.small().extend_from_slice(&self.control);
+            self.control.clear();
+        }
+    }
+
+    fn place_head(&mut self, key: StreamKey, head: OutHead, out: &mut Out) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        if stream.is_closed || stream.sending != Sending::Head {
+            return;
+        }
+        if !self.remote.takes(|| head.list_size()) {
+            return self.too_large(key);
+        }
+        self.block.clear();
+        match &head {
+            OutHead::Request(form, extra) => self.encoder.request(form, extra, &mut self.block),
+            OutHead::Response(head, extra) => self.encoder.response(head, extra, &mut self.block),
+        }
+        let end = stream.queue.is_empty() && matches!(stream.fin, Fin::EndStream);
+        let most = self.remote.max_frame();
+        write::headers(stream.id, &self.block, end, most, out.small());
+        stream.head_offset = Some(out.placed());
+        stream.sending = Sending::Body;
+        let (is_ready, is_small) = (stream.is_ready(), stream.queue.bytes() <= TURN);
+        self.sent_head();
+        if end {
+            self.sent_end(key, out);
+        } else if is_ready {
+            if !is_small || self.place_turn(key, out) == Turn::Again {
+                self.ring.push(key);
+            }
+        }
+    }
+
+    /// One DATA frame of a stream, and its end if that follows.
+    fn place_turn(&mut self, key: StreamKey, out: &mut Out) -> Turn {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Turn::Over;
+        };
+        if stream.is_closed || !stream.is_ready() {
+            return Turn::Over;
+        }
+        if !stream.queue.is_empty() {
+            let length = stream.queue.bytes().min(TURN);
+            let wanted = u32::try_from(length).unwrap_or(u32::MAX);
+            let (own, all) = (stream.send.available(), self.send.available());
+            let granted = wanted.min(own).min(all);
+            if granted == 0 {
+                self.block_on(key, own);
+                return Turn::Over;
+            }
+            let length = usize::try_from(granted).unwrap_or(length);
+            let is_last = length == stream.queue.bytes();
+            let end = is_last && matches!(stream.fin, Fin::EndStream);
+            write::data_head(stream.id, length, end, out.small());
+            stream.queue.place(length, out);
+            stream.send.consume(granted);
+            self.send.consume(granted);
+            self.events.sent(key, &mut stream.marks, granted);
+            self.sent_data();
+            if end {
+                self.sent_end(key, out);
+                return Turn::Over;
+            }
+            if !is_last {
+                return Turn::Again;
+            }
+        }
+        self.place_fin(key, out);
+        Turn::Over
+    }
+
+    /// What follows the last byte, which is placed.
+    fn place_fin(&mut self, key: StreamKey, out: &mut Out) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        match std::mem::take(&mut stream.fin) {
+            Fin::Open => {}
+            Fin::EndStream => {
+                write::data_head(stream.id, 0, true, out.small());
+                self.sent_end(key, out);
+            }
+            Fin::Trailers(fields) => {
+                if !self.remote.takes(|| fields.list_size()) {
+                    return self.too_large(key);
+                }
+                self.block.clear();
+                self.encoder.trailers(&fields, &mut self.block);
+                let most = self.remote.max_frame();
+                write::headers(stream.id, &self.block, true, most, out.small());
+                self.sent_end(key, out);
+            }
+        }
+    }
+
+    /// END_STREAM is placed.
+    fn sent_end(&mut self, key: StreamKey, out: &mut Out) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        stream.sending = Sending::Ended;
+        if stream.receiving == Receiving::Ended {
+            self.completed(key);
+        } else if self.role == Role::Server {
+            // The answer is complete: what the client has still to say is not wanted.
+            write::reset(stream.id, Reason::NO_ERROR, out.small());
+            self.closed.reset_by_us(stream.id);
+            self.close(key);
+        }
+    }
+
+    fn block_on(&mut self, key: StreamKey, own: u32) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        let was = stream.blocked;
+        stream.blocked = if own == 0 {
+            Blocked::Stream
+        } else {
+            Blocked::Connection
+        };
+        if stream.blocked == Blocked::Connection && was != Blocked::Connection {
+            self.starved.push_back(key);
+        }
+        if was == Blocked::No {
+            self.events.push(Event::Blocked(key, true));
+        }
+    }
+
+    /// The peer would not take these fields, so they are not sent.
+    fn too_large(&mut self, key: StreamKey) {
+        if let Some(Stream { inbound, marks, .. }) = self.streams.get_mut(key) {
+            let text = "a header list over the peer's limit (SETTINGS_MAX_HEADER_LIST_SIZE)";
+            inbound.end = Some(End::Fault(Reason::INTERNAL_ERROR, text));
+            self.events.touch(key, marks);
+        }
+        self.reset(key, Reason::INTERNAL_ERROR);
+    }
+}

@@ -1,0 +1,10 @@
+//! The machine by itself: scripts, a group per duty.
+
+mod bodies;
+mod goaway;
+mod heads;
+mod script;
+mod settings;
+mod states;
+mod time;
+mod windows;

@@ -1,0 +1,263 @@
+//! RFC 9113 §5.2, §6.9: windows both ways, and whose turn it is.
+
+use super::super::Role;
+use super::script::{Script, client, config, server};
+
+#[test]
+fn nothing_is_sent_beyond_a_stream_s_window() {
+    server(
+        "> SETTINGS WINDOW=10
+         < SETTINGS ack
+         > HEADERS 1 request end
+         ! Accept 1
+         = head 1
+         < HEADERS 1 200
+         = data 1 25
+         < DATA 1 10
+         ! Blocked 1 true
+         = trailers 1
+         > WINDOW 1 1
+         < DATA 1 1
+         ! Blocked 1 false
+         ! Blocked 1 true
+         > WINDOW 1 100
+         < DATA 1 14
+         < HEADERS 1 trailers end
+         ! Blocked 1 false
+         ! Closed 1",
+    );
+}
+
+#[test]
+fn nothing_is_sent_beyond_the_connection_s_window() {
+    server(
+        "> SETTINGS WINDOW=100000
+         < SETTINGS ack
+         > HEADERS 1 request end
+         ! Accept 1
+         > HEADERS 3 request end
+         ! Accept 3
+         = head 1
+         < HEADERS 1 200
+         = head 3
+         < HEADERS 3 200
+         = data 1 65535
+         < DATA 1 16384
+         < DATA 1 16384
+         < DATA 1 16384
+         < DATA 1 16383
+         = data 1 10
+         ! Blocked 1 true
+         = data 3 10
+         ! Blocked 3 true
+         > WINDOW 1 5
+         > WINDOW 3 5
+         > WINDOW 0 15
+         < DATA 1 10
+         < DATA 3 5
+         ! Blocked 1 false
+         ! Blocked 3 false
+         ! Blocked 3 true
+         > WINDOW 0 100
+         < DATA 3 5
+         ! Blocked 3 false",
+    );
+}
+
+#[test]
+fn a_smaller_initial_window_may_leave_less_than_nothing() {
+    client(
+        "> SETTINGS WINDOW=100
+         < SETTINGS ack
+         = start 100
+         < HEADERS 1 request
+         < DATA 1 100
+         > SETTINGS WINDOW=10
+         < SETTINGS ack
+         = data 1 30
+         ! Blocked 1 true
+         > WINDOW 1 90
+         > WINDOW 1 5
+         < DATA 1 5
+         ! Blocked 1 false
+         ! Blocked 1 true
+         > SETTINGS WINDOW=0
+         < SETTINGS ack
+         > SETTINGS WINDOW=20
+         < SETTINGS ack
+         < DATA 1 10
+         ! Blocked 1 false
+         ! Blocked 1 true",
+    );
+}
+
+#[test]
+fn ends_and_heads_need_no_window() {
+    client(
+        "> SETTINGS WINDOW=0
+         < SETTINGS ack
+         = start
+         < HEADERS 1 request
+         = finish 1
+         < DATA 1 0 end
+         = start 5 end
+         < HEADERS 3 request
+         ! Blocked 3 true",
+    );
+}
+
+#[test]
+fn windows_of_nothing_or_of_too_much_are_faults() {
+    server("> WINDOW 0 0\n< GOAWAY 0 PROTOCOL_ERROR");
+    server("> WINDOW 0 2147483647\n< GOAWAY 0 FLOW_CONTROL_ERROR");
+    for (by, reason) in [(0, "PROTOCOL_ERROR"), (2_147_483_647, "FLOW_CONTROL_ERROR")] {
+        server(&format!(
+            "> HEADERS 1 request
+             ! Accept 1
+             > WINDOW 1 {by}
+             < RST 1 {reason}
+             ! Touched 1 Fault {reason}
+             ! Closed 1"
+        ));
+    }
+    server(
+        "> HEADERS 1 request
+         ! Accept 1
+         > WINDOW 1 2147418112
+         > SETTINGS WINDOW=65536
+         < GOAWAY 1 FLOW_CONTROL_ERROR",
+    );
+}
+
+#[test]
+fn a_stream_gets_credit_for_what_is_read_and_a_connection_for_what_comes() {
+    server(
+        "> HEADERS 1 request
+         ! Accept 1
+         > DATA 1 60000
+         ! Touched 1 data=60000
+         = credit 1 10000
+         = credit 1 10000
+         < WINDOW 1 20000
+         > DATA 1 20000 pad=100
+         ! Touched 1 data=20000
+         > DATA 1 5400 end
+         ! Touched 1 data=5400 Clean
+         = credit 1 60000
+         > HEADERS 3 request
+         ! Accept 3",
+    );
+    let mut script = server("");
+    for stream in [1, 3, 5] {
+        script = script.run(&format!(
+            "> HEADERS {stream} request\n! Accept {stream}\n> DATA {stream} 60000\n! Touched {stream}"
+        ));
+    }
+    script.run(
+        "> RST 1 CANCEL
+         ! Touched 1
+         ! Closed 1
+         > HEADERS 7 request
+         ! Accept 7
+         > DATA 7 65535
+         ! Touched 7
+         = credit 3 60000
+         < WINDOW 3 60000
+         > DATA 3 11074
+         ! Touched 3
+         > DATA 5 5535
+         < WINDOW 0 262144
+         ! Touched 5",
+    );
+}
+
+#[test]
+fn who_sends_beyond_a_window_is_stopped() {
+    server(
+        "> HEADERS 1 request
+         ! Accept 1
+         > DATA 1 65536
+         < RST 1 FLOW_CONTROL_ERROR
+         ! Touched 1 Fault FLOW_CONTROL_ERROR
+         ! Closed 1
+         > DATA 1 60000",
+    );
+    let mut narrow = config(Role::Server);
+    narrow.connection_window = 65_535;
+    narrow.initial_stream_window = 100_000;
+    Script::agreed(narrow).run(
+        "> HEADERS 1 request
+         ! Accept 1
+         > DATA 1 65536
+         < GOAWAY 1 FLOW_CONTROL_ERROR",
+    );
+}
+
+/// A client may have sent before it has read that we want less.
+#[test]
+fn a_narrow_window_counts_from_its_acknowledgement() {
+    let mut narrow = config(Role::Server);
+    narrow.initial_stream_window = 1_000;
+    Script::new(narrow).run(
+        "< SETTINGS
+         < WINDOW 0
+         > SETTINGS
+         < SETTINGS ack
+         ! Settled
+         > HEADERS 1 request
+         ! Accept 1
+         > DATA 1 65535
+         ! Touched 1 data=65535
+         > SETTINGS ack
+         > HEADERS 3 request
+         ! Accept 3
+         > DATA 3 1001
+         < RST 3 FLOW_CONTROL_ERROR
+         ! Touched 3
+         ! Closed 3
+         = credit 1 65535
+         < WINDOW 1 65535
+         > DATA 1 1000
+         ! Touched 1 data=1000",
+    );
+}
+
+#[test]
+fn ready_streams_take_turns() {
+    let mut script = server("> SETTINGS WINDOW=1000000\n< SETTINGS ack\n> WINDOW 0 1000000");
+    for stream in [1, 3, 5] {
+        script = script.run(&format!(
+            "> HEADERS {stream} request end\n! Accept {stream}"
+        ));
+    }
+    // Small messages join in one frame; a small answer goes with its head.
+    script.run(
+        "> SETTINGS WINDOW=0
+         < SETTINGS ack
+         = head 1
+         < HEADERS 1 200
+         = head 3
+         < HEADERS 3 200
+         = head 5
+         < HEADERS 5 200
+         = data 1 40000
+         ! Blocked 1 true
+         = data 3 40000
+         ! Blocked 3 true
+         = data 5 5
+         ! Blocked 5 true
+         = data 5 6
+         > SETTINGS WINDOW=1000000
+         < SETTINGS ack
+         < DATA 1 16384
+         < DATA 3 16384
+         < DATA 5 11
+         < DATA 1 16384
+         < DATA 3 16384
+         < DATA 1 7232
+         < DATA 3 7232
+         ! Blocked 1 false
+         ! Blocked 3 false
+         ! Blocked 5 false",
+    );
+}

@@ -1,0 +1,87 @@
+//! What time brings, and the PINGs that tell it.
+
+use std::time::Instant;
+
+use super::super::frame::{Fatal, Reason, write};
+use super::super::ping::Purpose;
+use super::Core;
+use crate::http2::keepalive::Action;
+
+/// The text of the error that ends a connection whose peer does not answer.
+pub(in super::super) const KEEPALIVE_TIMEOUT: &str = "keepalive_timeout";
+
+impl Core {
+    /// When [`tick`](Self::tick) is due.
+    pub(in super::super) fn next_tick(&self) -> Option<Instant> {
+        let keepalive = self.keepalive.as_ref();
+        let times = [
+            self.local.due(),
+            self.leaving.wake_at(),
+            self.guard.wake_at(),
+            keepalive.and_then(|policy| policy.wake_at()),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// It is so late. An error ends the connection.
+    pub(in super::super) fn tick(&mut self, now: Instant) -> Result<(), Fatal> {
+        self.now = now;
+        if self.leaving.is_closed() {
+            return Ok(());
+        }
+        if self.local.due().is_some_and(|due| due <= now) {
+            return Err(Fatal::new(
+                Reason::SETTINGS_TIMEOUT,
+                "SETTINGS were not acknowledged",
+            ));
+        }
+        self.tick_drain();
+        self.guard.tick(now)?;
+        self.tick_keepalive()
+    }
+
+    fn tick_keepalive(&mut self) -> Result<(), Fatal> {
+        let has_calls = self.open > 0;
+        let Some(policy) = &mut self.keepalive else {
+            return Ok(());
+        };
+        match policy.tick(self.now, has_calls) {
+            Action::Wait => {}
+            Action::Ping => {
+                if let Some(data) = self.pings.ask(Purpose::Keepalive, self.now) {
+                    write::ping(false, data, &mut self.control);
+                }
+            }
+            Action::Close => return Err(Fatal::new(Reason::NO_ERROR, KEEPALIVE_TIMEOUT)),
+        }
+        Ok(())
+    }
+
+    /// A call begins: after a long silence its PING goes out before it.
+    pub(super) fn wake_keepalive(&mut self) {
+        if self
+            .keepalive
+            .as_ref()
+            .is_some_and(|policy| policy.is_dormant())
+        {
+            // It has just been asked to ask: it cannot end the connection.
+            let _ = self.tick_keepalive();
+        }
+    }
+
+    pub(super) fn pong(&mut self, data: [u8; 8]) -> Result<(), Fatal> {
+        let Some(acked) = self.pings.acked(data, self.now) else {
+            return self.useless();
+        };
+        if let Some(policy) = &mut self.keepalive {
+            policy.acknowledged(self.now);
+        }
+        if acked.purposes.drain {
+            self.conclude();
+        }
+        if acked.purposes.measure {
+            self.sampled(acked.round_trip);
+        }
+        Ok(())
+    }
+}
