@@ -11,6 +11,7 @@ mod conformance;
 mod consumers;
 mod deny;
 mod docs;
+mod engines;
 mod features;
 mod fuzz;
 mod interop;
@@ -42,8 +43,8 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "test",
-        arguments: "[crate | filter]...",
-        about: "unit, integration and doc tests; needs nothing but Rust",
+        arguments: "[--engine h2|native] [crate | filter]...",
+        about: "unit, integration and doc tests, on both HTTP/2 engines; needs nothing but Rust",
         run: test::run,
     },
     Subcommand {
@@ -102,13 +103,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "conformance",
-        arguments: "[suite]... [--config C|D] [--mode server|client] [--run PATTERN]",
+        arguments: "[suite]... [--engine h2|native] [--config C|D] [--mode server|client] [--run PATTERN]",
         about: "both sides before judges that others wrote",
         run: conformance::run,
     },
     Subcommand {
         name: "interop",
-        arguments: "[--peer NAME]... [--self-test] [case]...",
+        arguments: "[--peer NAME]... [--engine h2|native] [--self-test] [case]...",
         about: "both sides against the interop programs of others",
         run: interop::run,
     },
@@ -120,7 +121,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "tools",
-        arguments: "",
+        arguments: "[--engine h2|native]",
         about: "grpcurl, grpc-health-probe and evans ask a server of ours",
         run: tools::run,
     },
@@ -138,7 +139,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "soak",
-        arguments: "",
+        arguments: "[--engine h2|native]",
         about: "the tests that every day are scaled down, in full",
         run: soak::run,
     },

@@ -1,20 +1,20 @@
 //! `soak`: the tests whose full size takes too long for every day, in full.
 
+use crate::engines::{Engine, Engines, Suite};
 use crate::outcome::Outcome;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Building included, on a small machine.
 const BOUND: Duration = Duration::from_secs(3_600);
 
 /// The tests that ask whether they soak, and those that only soaking runs: package, program, names.
-const TESTS: &[(&str, &str, &[&str])] = &[
-    (
-        "trunkline",
-        "it",
-        &[
+const TESTS: &[Tests] = &[
+    Tests {
+        package: "trunkline",
+        program: "it",
+        names: &[
             "answered_and_then_cancelled_calls",
             "hostile::",
             "simulation::",
@@ -23,44 +23,79 @@ const TESTS: &[(&str, &str, &[&str])] = &[
             "wire::blocks::",
             "wire::cut::",
         ],
-    ),
+        has_engine: true,
+    },
     // Each with one more switch between threads.
-    ("trunkline-loom", "orders", &[]),
-    (
-        "trunkline-codegen",
-        "incremental",
-        &[
+    Tests {
+        package: "trunkline-loom",
+        program: "orders",
+        names: &[],
+        has_engine: false,
+    },
+    Tests {
+        package: "trunkline-codegen",
+        program: "incremental",
+        names: &[
             "many_packages_are_written_once",
             "cargo_builds_a_large_tree",
         ],
-    ),
+        has_engine: false,
+    },
 ];
 
+struct Tests {
+    package: &'static str,
+    program: &'static str,
+    /// All if empty.
+    names: &'static [&'static str],
+    /// Whether it opens connections.
+    has_engine: bool,
+}
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if let Some(word) = arguments.first() {
-        return Outcome::Failed(format!("soak takes no arguments, but got {word:?}"));
+    let (engines, words) = match Engines::take(arguments) {
+        Ok(taken) => taken,
+        Err(why) => return Outcome::Failed(why),
+    };
+    if let Some(word) = words.first() {
+        return Outcome::Failed(format!("soak takes no such argument: {word:?}"));
     }
-    let mut run = Run::new("soak");
-    for (package, program, names) in TESTS {
-        let mut command = process::cargo();
-        command
-            .current_dir(workspace::root())
-            .env("TRUNKLINE_SOAK", "1")
-            .args(["test", "--package", package, "--test", program, "--"])
-            .arg("--include-ignored")
-            .args(*names);
-        soak(&mut run, &mut command, package, program, names);
+    let mut run = Run::new("soak").partial(engines.is_chosen());
+    for tests in TESTS {
+        if tests.has_engine {
+            for engine in engines.of(Suite::Soak) {
+                soak(&mut run, tests, Some(engine));
+            }
+        } else if !engines.is_chosen() {
+            soak(&mut run, tests, None);
+        }
     }
     run.finish()
 }
 
-fn soak(run: &mut Run, command: &mut Command, package: &str, program: &str, names: &[&str]) {
+fn soak(run: &mut Run, tests: &Tests, engine: Option<Engine>) {
+    let Tests {
+        package,
+        program,
+        names,
+        ..
+    } = tests;
+    let mut command = process::cargo();
+    command
+        .current_dir(workspace::root())
+        .env("TRUNKLINE_SOAK", "1")
+        .args(["test", "--package", package, "--test", program, "--"])
+        .arg("--include-ignored")
+        .args(*names);
+    if let Some(engine) = engine {
+        engine.set(&mut command);
+    }
     let side = format!("{package}, {program}");
-    let mut row = Row::new("tests in full", side.as_str());
+    let mut row = Row::new("tests in full", side.as_str()).on(engine);
     let begin = Instant::now();
-    println!("$ {}", process::command_line(command));
+    println!("$ {}", process::command_line(&command));
     let mut text = String::new();
-    let ended = process::lines(command, BOUND, |line| {
+    let ended = process::lines(&mut command, BOUND, |line| {
         println!("{line}");
         text.push_str(line);
         text.push('\n');
@@ -77,11 +112,11 @@ fn soak(run: &mut Run, command: &mut Command, package: &str, program: &str, name
     row.took(begin.elapsed());
     run.add(row);
     match ended {
-        Err(error) => run.failed("tests in full", &side, error.to_string()),
+        Err(error) => run.failed("tests in full", &side, engine, error.to_string()),
         Ok(ended) => {
             eprint!("{}", ended.stderr);
             if !ended.succeeded() {
-                run.failed("tests in full", &side, ended.ending());
+                run.failed("tests in full", &side, engine, ended.ending());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Wanted;
 use super::transcript::Transcript;
+use crate::engines::Suite;
 use crate::peers::go;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
@@ -81,7 +82,7 @@ pub(super) fn run(wanted: &Wanted, run: &mut Run) {
     let suite = format!("{} {}", JUDGE.name, JUDGE.version);
     let (configs, modes) = match chosen(wanted) {
         Ok(chosen) => chosen,
-        Err(why) => return run.failed(&suite, "the command line", why),
+        Err(why) => return run.failed(&suite, "the command line", None, why),
     };
     let judge = match JUDGE.install() {
         Ok(folder) => folder.join(JUDGE.name),
@@ -89,23 +90,27 @@ pub(super) fn run(wanted: &Wanted, run: &mut Run) {
     };
     let programs = match build() {
         Ok(folder) => folder,
-        Err(why) => return run.failed(&suite, "our programs", why),
+        Err(why) => return run.failed(&suite, "our programs", None, why),
     };
     let pattern = wanted.option("--run");
     let some = configs.len() < CONFIGS.len() || modes.len() < 2;
-    for config in configs {
-        for &mode in &modes {
-            let side = format!("{}, config {}", mode.name(), config.name);
-            let mut row = Row::new(&suite, &side);
-            if some || pattern.is_some() {
-                row = row.partial();
-            }
-            if pattern.is_none() {
-                row = row.expecting(mode.cases(config));
-            }
-            match judged(&judge, &programs, config, mode, pattern, &mut row) {
-                Ok(()) => run.add(row),
-                Err(why) => run.failed(&suite, &side, why),
+    for engine in wanted.engines.of(Suite::Connect) {
+        for config in &configs {
+            for &mode in &modes {
+                let side = format!("{}, config {}", mode.name(), config.name);
+                let mut row = Row::new(&suite, &side).on(Some(engine));
+                if some || pattern.is_some() {
+                    row = row.partial();
+                }
+                if pattern.is_none() {
+                    row = row.expecting(mode.cases(config));
+                }
+                let judged = command(&judge, &programs, config, mode, pattern)
+                    .and_then(|mut command| judged(engine.set(&mut command), &mut row));
+                match judged {
+                    Ok(()) => run.add(row),
+                    Err(why) => run.failed(&suite, &side, Some(engine), why),
+                }
             }
         }
     }
@@ -145,17 +150,16 @@ fn build() -> Result<PathBuf, String> {
     Ok(target.join("debug"))
 }
 
-/// Has one of our programs judged.
+/// What judges one of our programs. That is the judge's child, and inherits its environment.
 ///
-/// Errors: the judge cannot be started, or did not come to an end.
-fn judged(
+/// Errors: its description cannot be written.
+fn command(
     judge: &Path,
     programs: &Path,
     config: &Config,
     mode: Mode,
     pattern: Option<&str>,
-    row: &mut Row,
-) -> Result<(), String> {
+) -> Result<Command, String> {
     let folder = programs.with_file_name("suites");
     let file = folder.join(format!("{}-{}.yaml", JUDGE.name, config.name));
     fs::create_dir_all(&folder)
@@ -170,11 +174,18 @@ fn judged(
     command
         .arg("--")
         .arg(programs.join(format!("conformance-{}", mode.name())));
-    println!("$ {}", process::command_line(&command));
+    Ok(command)
+}
+
+/// Has one of our programs judged.
+///
+/// Errors: the judge cannot be started, or did not come to an end.
+fn judged(command: &mut Command, row: &mut Row) -> Result<(), String> {
+    println!("$ {}", process::command_line(command));
     let begin = Instant::now();
     let mut said = begin;
     let mut transcript = Transcript::default();
-    let ended = process::lines(&mut command, RUN_BOUND, |line| {
+    let ended = process::lines(command, RUN_BOUND, |line| {
         transcript.line(line);
         if said.elapsed() >= PROGRESS {
             said = Instant::now();
@@ -183,7 +194,7 @@ fn judged(
             println!("   {answered} of {asked} cases answered after {seconds} s");
         }
     });
-    let ended = ended.map_err(|error| format!("{}: {error}", judge.display()))?;
+    let ended = ended.map_err(|error| format!("{}: {error}", JUDGE.name))?;
     row.took(begin.elapsed());
     let fault = transcript.fault();
     let mut failures = 0;

@@ -5,6 +5,7 @@ mod h2spec;
 mod negative;
 mod transcript;
 
+use crate::engines::Engines;
 use crate::outcome::Outcome;
 use crate::suites::Run;
 
@@ -25,12 +26,12 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "h2spec",
         options: &[],
-        run: |_, run| h2spec::add_to(run),
+        run: |wanted, run| h2spec::add_to(wanted.engines, run),
     },
     Suite {
         name: "negative",
         options: &[],
-        run: |_, run| negative::add_to(run),
+        run: |wanted, run| negative::add_to(wanted.engines, run),
     },
 ];
 
@@ -56,14 +57,19 @@ pub(crate) fn describe() -> Vec<String> {
 struct Wanted {
     /// All if empty.
     suites: Vec<String>,
+    engines: Engines,
     /// Options and their values.
     options: Vec<(String, String)>,
 }
 
 impl Wanted {
     fn of(arguments: &[String]) -> Result<Self, String> {
-        let mut wanted = Self::default();
-        let mut words = arguments.iter();
+        let (engines, words) = Engines::take(arguments)?;
+        let mut wanted = Self {
+            engines,
+            ..Self::default()
+        };
+        let mut words = words.iter();
         while let Some(word) = words.next() {
             let known = |suite: &Suite| suite.options.contains(&word.as_str());
             if SUITES.iter().any(known) {

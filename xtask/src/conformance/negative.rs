@@ -1,6 +1,7 @@
 //! The eight HTTP/2 cases in which a server misbehaves, of the interop test descriptions. No server for them can be run
 //! any more, so ours are scripted: tests of `tests/it/http2_negative`, counted here.
 
+use crate::engines::{Engine, Engines, Suite};
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
 use std::time::{Duration, Instant};
@@ -23,23 +24,31 @@ const CASES: &[&str] = &[
 /// Building included.
 const BOUND: Duration = Duration::from_secs(1_500);
 
-pub(super) fn add_to(run: &mut Run) {
+pub(super) fn add_to(engines: Engines, run: &mut Run) {
+    for engine in engines.of(Suite::Negative) {
+        add(engine, run);
+    }
+}
+
+fn add(engine: Engine, run: &mut Run) {
     let begin = Instant::now();
     let mut command = process::cargo();
     command
         .current_dir(workspace::root())
         .args(["test", "--package", "trunkline", "--test", "it", "--"])
         .arg("http2_negative::");
+    engine.set(&mut command);
     println!("$ {}", process::command_line(&command));
+    let on = Some(engine);
     match process::capture(&mut command, BOUND) {
-        Err(error) => run.failed(SUITE, SIDE, error.to_string()),
+        Err(error) => run.failed(SUITE, SIDE, on, error.to_string()),
         // It does not build, or does not end.
         Ok(captured) if !captured.succeeded() && !captured.stdout.contains("... FAILED") => {
             let why = format!("{}\n{}", captured.ending(), captured.stderr.trim());
-            run.failed(SUITE, SIDE, why);
+            run.failed(SUITE, SIDE, on, why);
         }
         Ok(captured) => {
-            let mut row = Row::new(SUITE, SIDE).expecting(CASES.len());
+            let mut row = Row::new(SUITE, SIDE).on(on).expecting(CASES.len());
             for case in CASES {
                 if let Some(verdict) = verdict(&captured.stdout, case) {
                     let failure = (verdict != "ok").then(|| captured.stdout.clone());

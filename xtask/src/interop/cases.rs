@@ -2,6 +2,7 @@
 
 use super::peer::{Call, ClientCommand, ServerCommand};
 use super::running::Running;
+use crate::engines::Engine;
 use crate::peers::TestCertificates;
 use crate::process;
 use std::path::Path;
@@ -33,6 +34,8 @@ pub(super) struct Direction<'a> {
     pub(super) client: (ClientCommand, &'a Path),
     pub(super) server: (ServerCommand, &'a Path),
     pub(super) tls: Option<&'a TestCertificates>,
+    /// Of the one that is ours, if one is; others do not know the variable.
+    pub(super) engine: Option<Engine>,
 }
 
 /// How a case ended.
@@ -65,7 +68,7 @@ fn run_one(
 ) -> Result<(), String> {
     let mut server = match running.take() {
         Some(alive) => alive,
-        None => Running::start(direction.server, direction.tls)?,
+        None => Running::start(direction.server, direction.tls, direction.engine)?,
     };
     let call = Call {
         port: server.port(),
@@ -73,7 +76,11 @@ fn run_one(
         tls: direction.tls,
     };
     let (client, folder) = direction.client;
-    let called = call_once(&mut client(folder, &call), case);
+    let mut command = client(folder, &call);
+    if let Some(engine) = direction.engine {
+        engine.set(&mut command);
+    }
+    let called = call_once(&mut command, case);
     let Some(how) = server.died() else {
         *running = Some(server);
         return called;

@@ -120,7 +120,7 @@ fn write_archive(
     variant: &str,
     certificates: &TestCertificates,
 ) -> Result<(), String> {
-    let server = Running::start((server, folder), Some(certificates))?;
+    let server = Running::start((server, folder), Some(certificates), None)?;
     let unfinished = folder.join(format!("{variant}-{}.part", std::process::id()));
     let mut command = java();
     command.arg(format!("-XX:ArchiveClassesAtExit={}", unfinished.display()));

@@ -81,7 +81,9 @@ type Column = Vec<(&'static str, String)>;
 fn report(all: &[Pair<'_>], verdicts: Vec<Vec<Verdict>>, wanted: &Wanted, run: &mut Run) {
     let mut columns: Vec<(&Pair<'_>, Column)> = Vec::new();
     for (pair, verdicts) in all.iter().zip(verdicts) {
-        let mut row = Row::new(pair.peer.suite, &pair.side).expecting(pair.cases.len());
+        let mut row = Row::new(pair.peer.suite, &pair.side)
+            .on(pair.engine())
+            .expecting(pair.cases.len());
         if wanted.self_test || !wanted.cases.is_empty() {
             row = row.partial();
         }
@@ -110,8 +112,9 @@ fn cell(verdict: &Verdict) -> String {
 
 fn table(columns: &[(&Pair<'_>, Column)]) -> String {
     let peer = columns.first().map(|(pair, _)| pair.peer);
+    let titles: Vec<String> = columns.iter().map(|(pair, _)| pair.title()).collect();
     let mut heading = vec![peer.map_or("", |peer| peer.suite)];
-    heading.extend(columns.iter().map(|(pair, _)| pair.side.as_str()));
+    heading.extend(titles.iter().map(String::as_str));
     let mut table = Table::new(&heading);
     for case in all_cases(peer.as_slice()) {
         let of = |column: &Column| {

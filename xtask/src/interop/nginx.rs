@@ -30,7 +30,7 @@ pub(super) const PEER: Peer = Peer {
 
 const PROBE_BOUND: Duration = Duration::from_secs(30);
 
-/// Before the id of a process of ours: the folder in which its nginx runs.
+/// Before the id of a process of ours and a port: the folder in which its nginx runs.
 const RUN: &str = "run-";
 
 const CASES: &[&str] = &[
@@ -104,7 +104,7 @@ fn remove_left(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let process = name.strip_prefix(RUN);
+        let process = name.strip_prefix(RUN).and_then(|run| run.split('-').next());
         if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
             let _ = fs::remove_dir_all(&path);
         }
@@ -126,7 +126,7 @@ fn server(folder: &Path, listen: &Listen<'_>) -> Command {
         done
         exec "$nginx" -p "$4/" -c "$4/nginx.conf"
     "#;
-    let run = folder.join(format!("{RUN}{}", std::process::id()));
+    let run = folder.join(format!("{RUN}{}-{}", std::process::id(), listen.port));
     // Where that fails, nginx says what it misses.
     let port = prepare(&run, listen).unwrap_or_default();
     let mut command = Command::new("bash");

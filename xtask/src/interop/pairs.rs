@@ -4,6 +4,7 @@ use super::cases::{self, Direction, Verdict};
 use super::ours;
 use super::peer::{Installed, Peer, Security, ServerCommand};
 use super::wanted::Wanted;
+use crate::engines::{Engine, Suite};
 use crate::peers::TestCertificates;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -25,6 +26,18 @@ pub(super) struct Pair<'a> {
     direction: Direction<'a>,
 }
 
+impl Pair<'_> {
+    pub(super) const fn engine(&self) -> Option<Engine> {
+        self.direction.engine
+    }
+
+    /// The side and its engine.
+    pub(super) fn title(&self) -> String {
+        let engine = self.engine().map(|engine| format!(", {engine}"));
+        self.side.clone() + &engine.unwrap_or_default()
+    }
+}
+
 /// All rows of a peer. Over TLS only where there are certificates.
 pub(super) fn of<'a>(
     peer: &'static Peer,
@@ -39,10 +52,21 @@ pub(super) fn of<'a>(
             (Security::Tls, Ok(certificates)) => Some(certificates),
             (Security::Tls, Err(_)) => continue,
         };
-        all.extend(over(peer, &installed.folder, ours, tls, wanted.self_test));
+        for engine in engines(wanted) {
+            all.extend(over(peer, &installed.folder, ours, tls, engine));
+        }
     }
     all.retain(|pair| !wanted.chosen(pair.cases).is_empty());
     all
+}
+
+/// What ours run on; without one of ours, `None`.
+fn engines(wanted: &Wanted) -> Vec<Option<Engine>> {
+    if wanted.self_test {
+        return vec![None];
+    }
+    let engines = wanted.engines.of(Suite::Interop);
+    engines.into_iter().map(Some).collect()
 }
 
 /// Runs all rows, the longest first; what came of each, in their order.
@@ -63,7 +87,8 @@ pub(super) fn run(pairs: &[Pair<'_>], wanted: &Wanted) -> Vec<Vec<Verdict>> {
             let begin = Instant::now();
             let verdicts = cases::run(&pair.direction, &wanted.chosen(pair.cases));
             let (suite, seconds) = (pair.peer.suite, begin.elapsed().as_secs());
-            println!("{suite}, {}: ran in {seconds} s", pair.side);
+            let side = pair.title();
+            println!("{suite}, {side}: ran in {seconds} s");
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.insert(number, verdicts);
         }
@@ -77,14 +102,16 @@ pub(super) fn run(pairs: &[Pair<'_>], wanted: &Wanted) -> Vec<Vec<Verdict>> {
     done.into_values().collect()
 }
 
-/// Its clients with our server, our client with its servers; or its clients with its first server.
+/// Its clients with our server, our client with its servers; or its clients with its first server
+/// where none of ours is there to have an engine.
 fn over<'a>(
     peer: &'static Peer,
     theirs: &'a Path,
     ours: &'a Path,
     tls: Option<&'a TestCertificates>,
-    self_test: bool,
+    engine: Option<Engine>,
 ) -> Vec<Pair<'a>> {
+    let self_test = engine.is_none();
     let over = if tls.is_some() { "TLS" } else { "plaintext" };
     let side = |side: &str, variant: &str| match variant {
         "" => format!("{side}, {over}"),
@@ -104,6 +131,7 @@ fn over<'a>(
                 client: (client.command, theirs),
                 server,
                 tls,
+                engine,
             },
         });
     }
@@ -116,6 +144,7 @@ fn over<'a>(
                 client: (ours::client, ours),
                 server: (server.command, theirs),
                 tls,
+                engine,
             },
         });
     }

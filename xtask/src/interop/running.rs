@@ -1,6 +1,7 @@
 //! A server of either make while it runs.
 
 use super::peer::{Listen, ServerCommand};
+use crate::engines::Engine;
 use crate::peers::TestCertificates;
 use crate::process;
 use std::collections::BTreeSet;
@@ -33,10 +34,11 @@ impl Running {
     pub(crate) fn start(
         server: (ServerCommand, &Path),
         tls: Option<&TestCertificates>,
+        engine: Option<Engine>,
     ) -> Result<Self, String> {
         let mut why = String::new();
         for _ in 0..START_ATTEMPTS {
-            match Self::try_start(server, tls) {
+            match Self::try_start(server, tls, engine) {
                 Ok(running) => return Ok(running),
                 Err(error) => why = format!("the server: {error}"),
             }
@@ -47,13 +49,18 @@ impl Running {
     fn try_start(
         server: (ServerCommand, &Path),
         tls: Option<&TestCertificates>,
+        engine: Option<Engine>,
     ) -> io::Result<Self> {
         let (command, folder) = server;
         let port = free_port()?;
         let name = format!("trunkline-interop-{}-{port}.log", std::process::id());
         let log = std::env::temp_dir().join(name);
         let file = File::create(&log)?;
-        let child = command(folder, &Listen { port, tls })
+        let mut command = command(folder, &Listen { port, tls });
+        if let Some(engine) = engine {
+            engine.set(&mut command);
+        }
+        let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)

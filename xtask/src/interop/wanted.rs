@@ -2,6 +2,7 @@
 
 use super::PEERS;
 use super::peer::Peer;
+use crate::engines::Engines;
 
 /// What the command line asks for.
 pub(super) struct Wanted {
@@ -10,16 +11,19 @@ pub(super) struct Wanted {
     pub(super) cases: Vec<String>,
     /// Peers with themselves: what fails there is not ours.
     pub(super) self_test: bool,
+    pub(super) engines: Engines,
 }
 
 impl Wanted {
     pub(super) fn of(arguments: &[String]) -> Result<Self, String> {
+        let (engines, words) = Engines::take(arguments)?;
         let mut wanted = Self {
             peers: Vec::new(),
             cases: Vec::new(),
             self_test: false,
+            engines,
         };
-        let mut words = arguments.iter();
+        let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--self-test" => wanted.self_test = true,

@@ -26,6 +26,7 @@ fn json(run: &Run) -> Value {
         json!({
             "suite": row.suite,
             "side": row.side,
+            "engine": row.engine(),
             "passed": row.passed(),
             "total": row.total(),
             "seconds": (row.seconds() * 10.0).round() / 10.0,
@@ -68,7 +69,7 @@ fn failures(row: &Row) -> Vec<&str> {
 fn junit(run: &Run) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for row in &run.rows {
-        let name = escape(&format!("{}, {}", row.suite, row.side));
+        let name = escape(&row.name());
         let failures = failures(row).len();
         let tests = row.cases.len() + usize::from(row.miscounted().is_some());
         let _ = writeln!(

@@ -6,6 +6,7 @@
 mod files;
 mod record;
 
+use crate::engines::Engine;
 use crate::outcome::Outcome;
 use crate::report::Table;
 use crate::workspace;
@@ -27,6 +28,7 @@ pub(crate) struct Case {
 pub(crate) struct Row {
     suite: String,
     side: String,
+    engine: Option<Engine>,
     cases: Vec<Case>,
     expected: Option<usize>,
     is_partial: bool,
@@ -41,6 +43,7 @@ impl Row {
         Self {
             suite: suite.into(),
             side: side.into(),
+            engine: None,
             cases: Vec::new(),
             expected: None,
             is_partial: false,
@@ -48,6 +51,12 @@ impl Row {
             time: Duration::ZERO,
             remark: String::new(),
         }
+    }
+
+    /// What speaks HTTP/2 in ours, where that makes two rows.
+    pub(crate) const fn on(mut self, engine: Option<Engine>) -> Self {
+        self.engine = engine;
+        self
     }
 
     /// How many cases there have to be: one that vanished, or a new one, is a failure. Without it, one at least.
@@ -129,11 +138,25 @@ impl Row {
         }
     }
 
-    fn line(&self) -> String {
+    fn engine(&self) -> &'static str {
+        self.engine.map_or("", Engine::name)
+    }
+
+    /// Who judged what.
+    fn name(&self) -> String {
+        let engine = self.engine.map(|engine| format!(", engine {engine}"));
         format!(
-            "{}, {}: {}/{} in {:.1} s",
+            "{}, {}{}",
             self.suite,
             self.side,
+            engine.unwrap_or_default()
+        )
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "{}: {}/{} in {:.1} s",
+            self.name(),
             self.passed(),
             self.total(),
             self.seconds()
@@ -171,22 +194,25 @@ impl Run {
     pub(crate) fn add(&mut self, row: Row) {
         for case in &row.cases {
             if let Some(why) = &case.failure {
-                println!(
-                    "-- FAILED {}, {}, {}: {why}",
-                    row.suite, row.side, case.name
-                );
+                println!("-- FAILED {}, {}: {why}", row.name(), case.name);
             }
         }
         if let Some(why) = row.miscounted() {
-            println!("-- FAILED {}, {}: {why}", row.suite, row.side);
+            println!("-- FAILED {}: {why}", row.name());
         }
         println!("{}", row.line());
         self.rows.push(row);
     }
 
     /// A suite that cannot start at all counts as failed.
-    pub(crate) fn failed(&mut self, suite: &str, side: &str, why: impl Into<String>) {
-        let mut row = Row::new(suite, side);
+    pub(crate) fn failed(
+        &mut self,
+        suite: &str,
+        side: &str,
+        engine: Option<Engine>,
+        why: impl Into<String>,
+    ) {
+        let mut row = Row::new(suite, side).on(engine);
         row.case("start", Duration::ZERO, Some(why.into()));
         self.add(row);
     }
@@ -210,11 +236,12 @@ impl Run {
     }
 
     fn table(&self) -> String {
-        let mut table = Table::new(&["suite", "side", "passed", "seconds", "remark"]);
+        let mut table = Table::new(&["suite", "side", "engine", "passed", "seconds", "remark"]);
         for row in &self.rows {
             table.row(vec![
                 row.suite.clone(),
                 row.side.clone(),
+                row.engine().to_owned(),
                 format!("{}/{}", row.passed(), row.total()),
                 format!("{:.1}", row.seconds()),
                 row.remark.clone(),

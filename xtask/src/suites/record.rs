@@ -106,7 +106,9 @@ fn merge(recorded: &mut Value, command: &str, ran: &Value) -> Result<(), String>
             ));
         }
         let mut kept = Map::new();
-        for key in ["suite", "side", "passed", "total", "seconds", "remark"] {
+        for key in [
+            "suite", "side", "engine", "passed", "total", "seconds", "remark",
+        ] {
             kept.insert(key.to_owned(), row[key].clone());
         }
         kept.insert("revision".to_owned(), ran["revision"].clone());
@@ -128,7 +130,9 @@ fn merge(recorded: &mut Value, command: &str, ran: &Value) -> Result<(), String>
 fn in_place(mut old: Vec<Value>, fresh: Vec<Value>) -> Vec<Value> {
     for row in fresh {
         let same = |old: &&mut Value| {
-            old.get("suite") == row.get("suite") && old.get("side") == row.get("side")
+            ["suite", "side", "engine"]
+                .iter()
+                .all(|key| old.get(key) == row.get(key))
         };
         match old.iter_mut().find(same) {
             Some(place) => *place = row,
@@ -149,16 +153,19 @@ fn has_failed(row: &Value) -> bool {
 
 /// The rows as Markdown; the seconds stay in the record, they say more about the machine.
 fn table(recorded: &Value) -> String {
-    let mut out = String::from("| command | suite | judged | passed | |\n|---|---|---|---|---|\n");
+    let mut out = String::from(
+        "| command | suite | judged | engine | passed | |\n|---|---|---|---|---|---|\n",
+    );
     for command in COMMANDS {
         for row in recorded[*command].as_array().into_iter().flatten() {
             let text = |key: &str| row[key].as_str().unwrap_or_default().replace('|', "\\|");
             let count = |key: &str| row[key].as_u64().unwrap_or_default();
             let _ = writeln!(
                 out,
-                "| `{command}` | {} | {} | {} of {} | {} |",
+                "| `{command}` | {} | {} | {} | {} of {} | {} |",
                 text("suite"),
                 text("side"),
+                text("engine"),
                 count("passed"),
                 count("total"),
                 text("remark")
@@ -184,7 +191,7 @@ mod tests {
     }
 
     fn row(side: &str, passed: u64) -> Value {
-        json!({"suite": "s", "side": side, "passed": passed, "total": 3, "seconds": 1.0, "remark": "", "partial": false, "failed": []})
+        json!({"suite": "s", "side": side, "engine": "", "passed": passed, "total": 3, "seconds": 1.0, "remark": "", "partial": false, "failed": []})
     }
 
     /// Of what was recorded: sides and revisions.

@@ -5,6 +5,7 @@ mod evans;
 mod grpcurl;
 mod health_probe;
 
+use crate::engines::{Engine, Engines, Suite};
 use crate::interop::{Listen, Running, ServerCommand, build_programs};
 use crate::outcome::Outcome;
 use crate::peers::TestCertificates;
@@ -74,23 +75,33 @@ const TLS: Side = Side {
 const TOOLS: &[&Tool] = &[&grpcurl::TOOL, &health_probe::TOOL, &evans::TOOL];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if let Some(word) = arguments.first() {
-        return Outcome::Failed(format!("tools takes no arguments, but got {word:?}"));
+    let (engines, words) = match Engines::take(arguments) {
+        Ok(taken) => taken,
+        Err(why) => return Outcome::Failed(why),
+    };
+    if let Some(word) = words.first() {
+        return Outcome::Failed(format!("tools takes no such argument: {word:?}"));
     }
     let ours = match build_programs() {
         Ok(folder) => folder,
         Err(why) => return Outcome::Failed(why),
     };
     let certificates = TestCertificates::find();
-    let mut run = Run::new("tools");
+    let mut run = Run::new("tools").partial(engines.is_chosen());
     for tool in TOOLS {
         match (tool.install)() {
             Ok(program) => {
                 for side in tool.sides {
-                    match (side.is_tls, &certificates) {
-                        (false, _) => judge(tool, &program, side, &ours, None, &mut run),
-                        (true, Ok(tls)) => judge(tool, &program, side, &ours, Some(tls), &mut run),
-                        (true, Err(why)) => run.missing(format!("{} over TLS: {why}", tool.title)),
+                    let tls = match (side.is_tls, &certificates) {
+                        (false, _) => None,
+                        (true, Ok(tls)) => Some(tls),
+                        (true, Err(why)) => {
+                            run.missing(format!("{} over TLS: {why}", tool.title));
+                            continue;
+                        }
+                    };
+                    for engine in engines.of(Suite::Tools) {
+                        judge(tool, &program, side, &ours, (tls, engine), &mut run);
                     }
                 }
             }
@@ -119,14 +130,17 @@ fn judge(
     program: &Path,
     side: &Side,
     ours: &Path,
-    tls: Option<&TestCertificates>,
+    (tls, engine): (Option<&TestCertificates>, Engine),
     run: &mut Run,
 ) {
-    let mut server = match Running::start((side.command, ours), tls) {
+    let on = Some(engine);
+    let mut server = match Running::start((side.command, ours), tls, on) {
         Ok(server) => server,
-        Err(why) => return run.failed(tool.title, side.name, why),
+        Err(why) => return run.failed(tool.title, side.name, on, why),
     };
-    let mut row = Row::new(tool.title, side.name).expecting(tool.cases.len());
+    let mut row = Row::new(tool.title, side.name)
+        .on(on)
+        .expecting(tool.cases.len());
     for case in tool.cases {
         let begin = Instant::now();
         let port = server.port();

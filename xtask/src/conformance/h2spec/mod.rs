@@ -5,6 +5,7 @@
 
 mod output;
 
+use crate::engines::{Engine, Engines, Suite};
 use crate::peers::go;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
@@ -48,36 +49,60 @@ const SUITE_BOUND: Duration = Duration::from_secs(400);
 /// Where h2specd listens: below the ports that systems give away by themselves.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// Judges both sides of both libraries.
-pub(super) fn add_to(run: &mut Run) {
+/// Judges both sides of both libraries, ours on each engine.
+pub(super) fn add_to(engines: Engines, run: &mut Run) {
     let tools = match TOOL.install() {
         Ok(folder) => folder,
         Err(why) => return run.missing(why),
     };
     let programs = match build() {
         Ok(folder) => folder,
-        Err(why) => return run.failed("h2spec", "both sides", why),
+        Err(why) => return run.failed("h2spec", "both sides", None, why),
     };
-    for (library, name) in [
-        (&[][..], "trunkline"),
-        (&["--bare"][..], "bare h2, for comparison"),
-    ] {
-        let server = server(&tools, &programs, library);
-        add(
-            run,
-            "h2spec",
-            format!("{name}, server"),
-            SERVER_CASES,
-            server,
-        );
-        let client = client(&tools, &programs, library);
-        add(
-            run,
-            "h2specd",
-            format!("{name}, client"),
-            CLIENT_CASES,
-            client,
-        );
+    let ours = engines.of(Suite::H2spec).into_iter().map(Library::Ours);
+    for library in ours.chain([Library::Bare]) {
+        let judged = server(&tools, &programs, library);
+        add(run, "h2spec", library, "server", SERVER_CASES, judged);
+        let judged = client(&tools, &programs, library);
+        add(run, "h2specd", library, "client", CLIENT_CASES, judged);
+    }
+}
+
+/// What is judged.
+#[derive(Clone, Copy)]
+enum Library {
+    Ours(Engine),
+    /// The h2 crate and nothing else.
+    Bare,
+}
+
+impl Library {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ours(_) => "trunkline",
+            Self::Bare => "bare h2, for comparison",
+        }
+    }
+
+    /// What our programs are told.
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Ours(_) => &[],
+            Self::Bare => &["--bare"],
+        }
+    }
+
+    const fn engine(self) -> Option<Engine> {
+        match self {
+            Self::Ours(engine) => Some(engine),
+            Self::Bare => None,
+        }
+    }
+
+    fn set(self, command: &mut Command) {
+        if let Some(engine) = self.engine() {
+            engine.set(command);
+        }
     }
 }
 
@@ -88,17 +113,16 @@ pub(super) fn describe() -> String {
 
 type Judged = Result<(String, Duration), String>;
 
-fn add(run: &mut Run, suite: &str, side: String, expected: usize, judged: Judged) {
+fn add(run: &mut Run, suite: &str, library: Library, side: &str, expected: usize, judged: Judged) {
     let suite = format!("{suite} {}", TOOL.version.trim_end_matches("+incompatible"));
-    let is_ours = side.starts_with("trunkline");
+    let side = format!("{}, {side}", library.name());
     match judged {
-        Err(why) => run.failed(&suite, &side, why),
+        Err(why) => run.failed(&suite, &side, library.engine(), why),
         Ok((text, time)) => {
-            let mut row = Row::new(suite, side);
-            row = if is_ours {
-                row.expecting(expected)
-            } else {
-                row.comparison()
+            let mut row = Row::new(suite, side).on(library.engine());
+            row = match library {
+                Library::Ours(_) => row.expecting(expected),
+                Library::Bare => row.comparison(),
             };
             for case in output::cases(&text) {
                 row.case(case.name, Duration::ZERO, case.failure);
@@ -119,10 +143,11 @@ fn build() -> Result<PathBuf, String> {
     Ok(workspace::target_directory(&root.join("Cargo.toml"))?.join("debug"))
 }
 
-fn server(tools: &Path, programs: &Path, library: &[&str]) -> Judged {
+fn server(tools: &Path, programs: &Path, library: Library) -> Judged {
     let mut command = Command::new(programs.join("h2spec-server"));
+    library.set(&mut command);
     let mut child = command
-        .args(library)
+        .args(library.arguments())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -163,11 +188,12 @@ fn port(child: &mut Child) -> Result<String, String> {
     }
 }
 
-fn client(tools: &Path, programs: &Path, library: &[&str]) -> Judged {
+fn client(tools: &Path, programs: &Path, library: Library) -> Judged {
     let mut program = vec![programs.join("h2spec-client").display().to_string()];
-    program.extend(library.iter().map(|&word| word.to_owned()));
+    program.extend(library.arguments().iter().map(|&word| word.to_owned()));
     let base = free_ports(CLIENT_CASES + 1)?;
     let mut judge = Command::new(tools.join("h2specd"));
+    library.set(&mut judge);
     judge
         .args(["--strict", "--host", "127.0.0.1", "--timeout", "2"])
         .args(["--exec", &program.join(" ")])
