@@ -33,11 +33,11 @@ const SIZES: &[(&str, usize, usize)] = sizes! {
     Note: 56;
     UnaryCall: 200;
     UnaryFuture: 808;
-    Sender<Note>: 144;
+    Sender<Note>: 152;
     Receiver<Note>: 536;
-    server::Sender<Note>: 80;
+    server::Sender<Note>: 88;
     server::Receiver<Note>: 368;
-    SendHalf<Note>: 80;
+    SendHalf<Note>: 88;
     RecvHalf<Note>: 360;
     RequestContext: 128;
     client::Channel: 24;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::Engine;
 use super::bdp::{Bdp, MAX_GROWN_WINDOW};
 use super::defence::Defence;
+use super::held::Held;
 use super::keepalive::{Keepalive, ServerKeepalive};
 use super::quota::Quota;
 use super::room::Room;
@@ -23,6 +25,9 @@ pub(super) const SEND_BUFFER: usize = 64 * 1024;
 /// Bytes by which all windows of a server may grow together.
 const MAX_GROWTH: u64 = 256 * 1024 * 1024;
 
+/// Bytes that a server holds for others.
+const MAX_HELD: u64 = 256 * 1024 * 1024;
+
 /// The largest window that HTTP/2 knows (RFC 9113 §6.9.1).
 pub(super) const MAX_WINDOW: u32 = (1 << 31) - 1;
 
@@ -30,6 +35,8 @@ pub(super) const MAX_WINDOW: u32 = (1 << 31) - 1;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
+    /// What speaks HTTP/2. Default: see [`Engine`].
+    pub engine: Engine,
     /// Bytes that one stream may have unread, which is also what it can move per round trip.
     ///
     /// Default `None`, measured: 256 KiB at first, which no peer nearby waits for; where streams
@@ -59,6 +66,14 @@ pub struct ClientConfig {
     pub keepalive: Keepalive,
     /// What servers may cost that is of no use to anybody.
     pub defence: Defence,
+    /// How long a socket may take nothing of what waits for it until its connection is given up,
+    /// with `write_timeout`. Default 30 s: a peer that lives takes something within that. `None`
+    /// waits for ever. The engine on the h2 crate leaves this to the operating system.
+    pub write_timeout: Option<Duration>,
+    /// How long a peer may give a stream no window for what waits in it, until it is reset with
+    /// CANCEL and `stream_stalled`; it may take an eighth longer. Default 5 min: longer than a
+    /// reader is busy with one message. `None` waits for ever, as the engine on the h2 crate does.
+    pub stream_stall_timeout: Option<Duration>,
     /// What answers are decompressed with: the channel's.
     pub(super) compression: Compression,
 }
@@ -79,6 +94,7 @@ impl ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
+            engine: Engine::default(),
             stream_window_bytes: None,
             connection_window_bytes: CONNECTION_WINDOW,
             max_frame_bytes: 16 * 1024,
@@ -86,6 +102,8 @@ impl Default for ClientConfig {
             small_data_budget_bytes: 2 * 1024 * 1024,
             keepalive: Keepalive::default(),
             defence: Defence::default(),
+            write_timeout: Some(Duration::from_secs(30)),
+            stream_stall_timeout: Some(Duration::from_secs(5 * 60)),
             compression: Compression::default(),
         }
     }
@@ -95,6 +113,8 @@ impl Default for ClientConfig {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
+    /// As [`ClientConfig::engine`].
+    pub engine: Engine,
     /// RPCs that one connection may have open at once. Default 256: finite, because every open
     /// stream costs memory and a task. At most 2 GiB in stream windows (8,191 with the default
     /// window), so that unread streams cannot use up the connection's window.
@@ -124,8 +144,22 @@ pub struct ServerConfig {
     pub keepalive: ServerKeepalive,
     /// What clients may cost that is of no use to anybody.
     pub defence: Defence,
+    /// As [`ClientConfig::write_timeout`].
+    pub write_timeout: Option<Duration>,
+    /// As [`ClientConfig::stream_stall_timeout`]; while more than three quarters of
+    /// [`max_held_bytes`](Self::max_held_bytes) are in use, streams wait for a minute at most.
+    pub stream_stall_timeout: Option<Duration>,
+    /// Bytes that all the server's connections together may hold: requests that no handler has
+    /// read yet, and responses that no client takes. Default 256 MiB. Beyond that the connection
+    /// that holds most loses its largest stream, which ends with RESOURCE_EXHAUSTED on both sides,
+    /// until the rest is within it. Each connection has 16 KiB besides. The engine on the h2 crate
+    /// bounds each connection by its windows only. Connections from clones of this value share it.
+    pub max_held_bytes: u64,
     /// How much of `max_window_growth_bytes` is used.
     pub(super) quota: Quota,
+    /// What is held of `max_held_bytes`.
+    #[allow(dead_code, reason = "for the engine that is being built")]
+    pub(super) held: Held,
 }
 
 impl ServerConfig {
@@ -151,6 +185,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let client = ClientConfig::default();
         Self {
+            engine: client.engine,
             max_concurrent_streams: 256,
             stream_window_bytes: client.stream_window_bytes,
             connection_window_bytes: client.connection_window_bytes,
@@ -160,8 +195,12 @@ impl Default for ServerConfig {
             small_data_budget_bytes: client.small_data_budget_bytes,
             handshake_timeout: Duration::from_secs(10),
             keepalive: ServerKeepalive::default(),
-            defence: Defence::default(),
+            defence: client.defence,
+            write_timeout: client.write_timeout,
+            stream_stall_timeout: client.stream_stall_timeout,
+            max_held_bytes: MAX_HELD,
             quota: Quota::default(),
+            held: Held::default(),
         }
     }
 }

@@ -92,9 +92,15 @@ impl Default for Keepalive {
     }
 }
 
-/// When a server asks a silent client whether it still lives, calls or not.
+/// When a server asks a silent client whether it still lives, calls or not, and how often clients
+/// may ask.
 ///
-/// Source: gRFC A9, whose defaults these are.
+/// A client that asks too often costs more than it learns: more than two PINGs that come too early
+/// end its connection with GOAWAY ENHANCE_YOUR_CALM and `too_many_pings`. Whenever the server has
+/// sent HEADERS or DATA, the count begins anew. The engine on the h2 crate does not see PINGs and
+/// lets them all pass.
+///
+/// Source: gRFC A9, and A8 for what clients may do; the defaults are theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerKeepalive {
@@ -105,6 +111,11 @@ pub struct ServerKeepalive {
     /// How long the answer may take before the connection is given up and its handlers are
     /// cancelled. Default 20 s.
     pub timeout: Duration,
+    /// How often a client may ask while it has calls open. Default: every 5 min.
+    pub permit_time: Duration,
+    /// Whether a client may ask as often while it has no call open. Default no: then every 2 h, or
+    /// every `permit_time` where that is longer.
+    pub permit_without_calls: bool,
 }
 
 impl ServerKeepalive {
@@ -128,6 +139,8 @@ impl Default for ServerKeepalive {
         Self {
             time: Some(Duration::from_secs(2 * 60 * 60)),
             timeout: Duration::from_secs(20),
+            permit_time: Duration::from_secs(5 * 60),
+            permit_without_calls: false,
         }
     }
 }

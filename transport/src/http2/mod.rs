@@ -1,17 +1,21 @@
 //! HTTP/2 connections and their untyped streams: the boundary behind which an engine works.
 //!
 //! Client and server name the types of this module only, and core's values; whatever an engine
-//! is made of stays behind them. There is one engine today, on the h2 crate. A second one turns
-//! the handles below into enums that dispatch by a branch, in this file.
+//! is made of stays behind them. There are two: `h2`, on the h2 crate, and `native`, written for
+//! gRPC. The handles are of the one or the other and dispatch by a branch; see [`Engine`].
 
 mod bdp;
+mod client;
 mod config;
 mod defence;
 #[allow(dead_code, reason = "for the engine that is being built")]
 mod drain;
+mod engine;
 mod failure;
 mod h2;
 mod heard;
+#[allow(dead_code, reason = "for the engine that is being built")]
+mod held;
 mod keepalive;
 #[allow(
     dead_code,
@@ -23,7 +27,10 @@ mod native;
 mod pace;
 mod ping;
 mod quota;
+mod request;
+mod response;
 mod room;
+mod server;
 mod slots;
 
 use std::time::Duration;
@@ -32,17 +39,18 @@ use http::HeaderValue;
 use http::uri::Authority;
 use trunkline_core::{Encoding, Metadata};
 
+pub use client::ClientConnection;
 pub use config::{ClientConfig, ServerConfig};
 pub use defence::Defence;
-pub use h2::{
-    ClientConnection, RequestBody, RequestStream, Responder, ResponseStream, ServerConnection,
-    ServerStream, SharedStream,
-};
-
+pub use engine::Engine;
 pub use keepalive::{Keepalive, ServerKeepalive};
+pub use request::{RequestBody, Responder, SharedStream};
+pub use response::{RequestStream, ResponseStream};
+pub use server::{ServerConnection, ServerStream};
 pub use slots::Permit;
 
-pub(crate) use h2::{Head, Interim};
+pub(crate) use h2::Interim;
+pub(crate) use response::Head;
 
 /// What the head of a request is made of, besides what is the same for every call.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,8 @@
 //! the inputs in `corpus/` again with every `cargo test`. `cargo xtask fuzz` starts the first two.
 
 mod driver;
+#[cfg(not(test))]
+mod http2;
 mod run;
 mod source;
 mod targets;

@@ -48,7 +48,7 @@ const TYPICAL_FIELDS: usize = 6;
 /// Clones are handles to the same connection. It ends by itself once every clone is gone and no
 /// stream is open.
 #[derive(Clone, Debug)]
-pub struct ClientConnection(Arc<Inner>);
+pub(crate) struct ClientConnection(Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -77,7 +77,7 @@ impl ClientConnection {
     ///
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
-    pub async fn handshake(
+    pub(crate) async fn handshake(
         io: BoxIo,
         peer: Peer,
         config: &ClientConfig,
@@ -118,7 +118,7 @@ impl ClientConnection {
     /// Takes the right to open a stream; `None` at the peer's limit or when nothing more can be
     /// opened here.
     #[must_use]
-    pub fn try_permit(&self) -> Option<Permit> {
+    pub(crate) fn try_permit(&self) -> Option<Permit> {
         if !self.is_open() {
             return None;
         }
@@ -127,7 +127,7 @@ impl ClientConnection {
 
     /// How many streams are open, and how many may be.
     #[must_use]
-    pub fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         Usage {
             in_use: self.0.slots.in_use(),
             limit: self.0.slots.limit(),
@@ -136,37 +136,37 @@ impl ClientConnection {
 
     /// False once the connection is lost, closing, or the peer was found to be going away.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.0.link.is_open()
     }
 
     /// The other end.
     #[must_use]
-    pub fn peer(&self) -> &Peer {
+    pub(crate) fn peer(&self) -> &Peer {
         self.0.link.peer()
     }
 
     /// Waits until nothing more can be opened here, and says why. Cancel safe.
-    pub async fn closed(&self) -> Status {
+    pub(crate) async fn closed(&self) -> Status {
         self.0.link.down().await
     }
 
     /// True once the peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM after keepalive
     /// had sent PINGs: they came too often for it (gRFC A8), or something else was too much.
     #[must_use]
-    pub fn pings_too_often(&self) -> bool {
+    pub(crate) fn pings_too_often(&self) -> bool {
         self.0.link.pings_too_often()
     }
 
     /// True once the peer has ended the connection with GOAWAY NO_ERROR: it is being restarted
     /// perhaps, or balances load, and has nothing against another connection.
     #[must_use]
-    pub fn said_goodbye(&self) -> bool {
+    pub(crate) fn said_goodbye(&self) -> bool {
         self.0.link.said_goodbye()
     }
 
     /// Opens nothing more; the socket closes when the last open stream has ended.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let text = "the connection was closed by this side";
         self.0.link.drain(unavailable(text));
         let handle = self.0.opener.lock().handle.take();
@@ -174,18 +174,18 @@ impl ClientConnection {
     }
 
     /// Ends the connection now, for this reason: what is open on it fails with it.
-    pub fn abort(&self, why: Status) {
+    pub(crate) fn abort(&self, why: Status) {
         self.0.link.abort(why);
     }
 
     /// Waits until the connection is gone, with everything that was open on it. Cancel safe.
-    pub async fn ended(&self) -> Status {
+    pub(crate) async fn ended(&self) -> Status {
         self.0.link.ended().await
     }
 
     /// How many streams were opened so far.
     #[must_use]
-    pub fn opened(&self) -> u64 {
+    pub(crate) fn opened(&self) -> u64 {
         self.0.opener.lock().opened
     }
 
@@ -196,7 +196,7 @@ impl ClientConnection {
     ///
     /// # Errors
     /// Always surely unprocessed: the call may go to another connection at once.
-    pub fn start_single(
+    pub(crate) fn start_single(
         &self,
         permit: Permit,
         head: &RequestHead<'_>,
@@ -222,7 +222,7 @@ impl ClientConnection {
     ///
     /// # Errors
     /// As [`start_single`](Self::start_single).
-    pub fn start_streaming(
+    pub(crate) fn start_streaming(
         &self,
         permit: Permit,
         head: &RequestHead<'_>,

@@ -19,10 +19,9 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::ClientConnection;
-pub use request::{RequestBody, Responder, SharedStream};
-pub use response::{RequestStream, ResponseStream};
-pub use server::{ServerConnection, ServerStream};
+pub(crate) use client::ClientConnection;
+pub(crate) use request::{RequestBody, Responder, SharedStream};
+pub(crate) use response::{RequestStream, ResponseStream};
+pub(crate) use server::{ServerConnection, ServerStream};
 
 pub(crate) use interim::Interim;
-pub(crate) use response::Head;

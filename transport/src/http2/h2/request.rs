@@ -21,7 +21,7 @@ const TYPICAL_FIELDS: usize = 2;
 
 /// The receiving side of an RPC whose request is one message.
 #[derive(Debug)]
-pub struct RequestBody {
+pub(crate) struct RequestBody {
     body: Body,
     link: Arc<Link>,
 }
@@ -36,7 +36,10 @@ impl RequestBody {
     ///
     /// # Errors
     /// What became of the stream or the connection.
-    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Status>> {
         let chunk = self.body.poll_chunk(&self.link, cx);
         chunk.map_err(|error| request_error(&error, &self.link))
     }
@@ -46,7 +49,7 @@ impl RequestBody {
 ///
 /// Dropped without an answer it resets the stream with INTERNAL_ERROR.
 #[derive(Debug)]
-pub struct Responder {
+pub(crate) struct Responder {
     respond: Option<SendResponse<Bytes>>,
     link: Arc<Link>,
 }
@@ -62,7 +65,7 @@ impl Responder {
     /// Ready once the client has reset the stream or the connection is gone; says which.
     ///
     /// Only for the RPC's own task: the stream keeps one waker for it.
-    pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+    pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         match &mut self.respond {
             Some(respond) => respond
                 .poll_reset(cx)
@@ -74,7 +77,7 @@ impl Responder {
     /// Answers: head, message and trailers, queued back to back so that they leave together.
     ///
     /// `frame` is the message with its five-byte prefix. A client that is gone is no error.
-    pub fn reply(
+    pub(crate) fn reply(
         mut self,
         form: &ResponseForm,
         headers: &Metadata,
@@ -99,7 +102,7 @@ impl Responder {
     }
 
     /// Answers with a status alone (Trailers-Only). A client that is gone is no error.
-    pub fn fail(mut self, status: &Status) {
+    pub(crate) fn fail(mut self, status: &Status) {
         let Some(mut respond) = self.respond.take() else {
             return;
         };
@@ -110,12 +113,17 @@ impl Responder {
 
     /// Makes the stream one whose halves may be in different tasks.
     #[must_use]
-    pub fn share(mut self, body: RequestBody, form: ResponseForm) -> SharedStream {
+    pub(crate) fn share(mut self, body: RequestBody, form: ResponseForm) -> SharedStream {
         let RequestBody { body, link } = body;
         SharedStream(match self.respond.take() {
             Some(respond) => StreamCell::server(respond, form, body, link),
             None => StreamCell::ended(link),
         })
+    }
+
+    /// The reset of a dropped one, and a stream that has ended with it.
+    pub(in crate::http2) fn give_up(self) -> SharedStream {
+        SharedStream(StreamCell::ended(Arc::clone(&self.link)))
     }
 }
 
@@ -129,27 +137,27 @@ impl Drop for Responder {
 
 /// A server's streaming RPC, as its runner and its two halves share it.
 #[derive(Clone, Debug)]
-pub struct SharedStream(Arc<StreamCell>);
+pub(crate) struct SharedStream(Arc<StreamCell>);
 
 impl SharedStream {
     /// Ready once the client has reset the stream or the connection is gone; says which.
     ///
     /// Only for the RPC's own task.
-    pub fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<Status> {
+    pub(crate) fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<Status> {
         self.0.poll_reset(cx)
     }
 
     /// Ends the RPC with its one response: head, message and trailers, queued back to back.
     ///
     /// `frame` is the message with its five-byte prefix.
-    pub fn reply(&self, headers: Metadata, frame: Bytes, trailers: &Metadata) {
+    pub(crate) fn reply(&self, headers: Metadata, frame: Bytes, trailers: &Metadata) {
         self.0.with_headers(|all| all.extend(headers));
         self.0.push_encoded(frame);
         self.0.finish(Ok(trailers));
     }
 
     /// Adds response headers behind those that are there; too late once they are sent.
-    pub fn add_headers(&self, headers: Metadata) {
+    pub(crate) fn add_headers(&self, headers: Metadata) {
         if !headers.is_empty() {
             self.0.with_headers(|all| all.extend(headers));
         }
@@ -157,38 +165,38 @@ impl SharedStream {
 
     /// The trailers that were set so far.
     #[must_use]
-    pub fn trailers(&self) -> Metadata {
+    pub(crate) fn trailers(&self) -> Metadata {
         let trailers = self.0.with_trailers(|trailers| trailers.clone());
         trailers.unwrap_or_default()
     }
 
     /// Takes out the trailers that were set so far.
     #[must_use]
-    pub fn take_trailers(&self) -> Metadata {
+    pub(crate) fn take_trailers(&self) -> Metadata {
         self.0.with_trailers(std::mem::take).unwrap_or_default()
     }
 
     /// Ends the RPC: the messages sent so far, then the trailers; a status alone if it fails, nothing
     /// was sent, and its handler has set no headers. From then on both halves fail. Calling it again changes nothing.
-    pub fn finish(&self, outcome: Result<&Metadata, &Status>) {
+    pub(crate) fn finish(&self, outcome: Result<&Metadata, &Status>) {
         self.0.finish(outcome);
     }
 
     /// Ends the RPC when nobody may wait for the client to read: with trailers if the stream has
     /// window, otherwise with RST_STREAM CANCEL.
-    pub fn finish_now(&self, status: &Status) -> Finished {
+    pub(crate) fn finish_now(&self, status: &Status) -> Finished {
         self.0.finish_now(status)
     }
 
     /// The same on a connection that is about to close. Without window nothing is said: the client
     /// learns from the connection's end that the server is gone, UNAVAILABLE.
-    pub fn finish_last(&self, status: &Status) -> Finished {
+    pub(crate) fn finish_last(&self, status: &Status) -> Finished {
         self.0.finish_last(status)
     }
 
     /// True once the RPC was ended from this side.
     #[must_use]
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.0.has_ended()
     }
 

@@ -25,7 +25,7 @@ pub(crate) type Head = ResponseHead;
 /// The sending side of a client's streaming call, for a [`SendHalf`](crate::stream::SendHalf).
 /// Dropped before END_STREAM it cancels the call.
 #[derive(Debug)]
-pub struct RequestStream(Arc<StreamCell>);
+pub(crate) struct RequestStream(Arc<StreamCell>);
 
 impl RequestStream {
     pub(super) const fn new(cell: Arc<StreamCell>) -> Self {
@@ -81,7 +81,7 @@ impl Drop for RequestStream {
 /// The receiving side of a client's call, for a [`RecvHalf`](crate::stream::RecvHalf). Dropped
 /// before its end it cancels the call.
 #[derive(Debug)]
-pub struct ResponseStream {
+pub(crate) struct ResponseStream {
     state: State,
     stream: Stream,
     permit: Option<Permit>,

@@ -42,7 +42,7 @@ const RESET_MEMORY: Duration = Duration::from_secs(5);
 const PROVOKED_RESETS: usize = 1_024;
 
 /// A server's HTTP/2 connection, owned by the one task that drives it.
-pub struct ServerConnection {
+pub(crate) struct ServerConnection {
     connection: Connection<Coalesced, Bytes>,
     flusher: Flusher,
     link: Arc<Link>,
@@ -73,7 +73,11 @@ impl ServerConnection {
     ///
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
-    pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
+    pub(crate) async fn handshake(
+        io: BoxIo,
+        peer: Peer,
+        config: &ServerConfig,
+    ) -> Result<Self, Status> {
         let link = Link::new(peer, config.window().first(), None);
         let rest = Rest::new(Arc::clone(link.readers()), PREFACE_BYTES);
         let (io, flusher) = coalesce(io, rest);
@@ -120,7 +124,7 @@ impl ServerConnection {
     ///
     /// Shape: `None` once the connection has ended cleanly; an error is the last item. To be
     /// polled by one task until then. What was queued is written before it returns `Pending`.
-    pub fn poll_next(
+    pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<ServerStream, Status>>> {
@@ -188,29 +192,29 @@ impl ServerConnection {
 
     /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
     /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
-    pub fn graceful_shutdown(&mut self) {
+    pub(crate) fn graceful_shutdown(&mut self) {
         self.connection.graceful_shutdown();
     }
 
     /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.
-    pub const fn refuse_new(&mut self) {
+    pub(crate) const fn refuse_new(&mut self) {
         self.refusing = true;
     }
 
     /// Ends the connection without waiting for its streams; what is queued may be lost.
-    pub fn abrupt_shutdown(&mut self) {
+    pub(crate) fn abrupt_shutdown(&mut self) {
         self.connection.abrupt_shutdown(Reason::NO_ERROR);
     }
 
     /// True while a stream is open.
     #[must_use]
-    pub fn has_streams(&self) -> bool {
+    pub(crate) fn has_streams(&self) -> bool {
         self.connection.has_streams()
     }
 
     /// The other end.
     #[must_use]
-    pub fn peer(&self) -> &Peer {
+    pub(crate) fn peer(&self) -> &Peer {
         self.link.peer()
     }
 
@@ -326,7 +330,7 @@ impl std::fmt::Debug for ServerConnection {
 
 /// A stream that a client has opened, before anybody looked at more than its head.
 #[derive(Debug)]
-pub struct ServerStream {
+pub(crate) struct ServerStream {
     head: Parts,
     body: Body,
     respond: SendResponse<Bytes>,
@@ -336,7 +340,7 @@ pub struct ServerStream {
 impl ServerStream {
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.head
             .uri
             .path_and_query()
@@ -345,23 +349,25 @@ impl ServerStream {
 
     /// The `:method`.
     #[must_use]
-    pub fn http_method(&self) -> &str {
+    pub(crate) fn http_method(&self) -> &str {
         self.head.method.as_str()
     }
 
     /// The `:authority`, if there is one.
     #[must_use]
-    pub fn authority(&self) -> Option<&str> {
+    pub(crate) fn authority(&self) -> Option<&str> {
         self.head.uri.authority().map(http::uri::Authority::as_str)
     }
 
     /// Takes the header fields, in order; a second call yields none.
-    pub fn take_fields(&mut self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+    pub(crate) fn take_fields(
+        &mut self,
+    ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
         fields::iter(std::mem::take(&mut self.head.headers))
     }
 
     /// Answers a request that reaches no handler.
-    pub fn reject(mut self, reject: &Reject) {
+    pub(crate) fn reject(mut self, reject: &Reject) {
         let mut fields = Fields::default();
         reject.write(&mut fields.sink());
         let mut response = fields::response(fields);
@@ -373,7 +379,7 @@ impl ServerStream {
 
     /// Splits into what is received and what answers.
     #[must_use]
-    pub fn into_parts(self) -> (RequestBody, Responder) {
+    pub(crate) fn into_parts(self) -> (RequestBody, Responder) {
         let body = RequestBody::new(self.body, Arc::clone(&self.link));
         (body, Responder::new(self.respond, self.link))
     }

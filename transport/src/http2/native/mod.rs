@@ -15,6 +15,7 @@ mod hpack;
 mod out;
 mod ping;
 mod schedule;
+mod stall;
 mod stream;
 mod strikes;
 

@@ -67,6 +67,20 @@ pub const TARGETS: &[Target] = &[
         4_096,
         frames::run,
     ),
+    #[cfg(not(test))]
+    target(
+        "http2-frames",
+        "cut anywhere, bytes are the same HTTP/2 frames or the same error, within bounded memory",
+        8_192,
+        crate::http2::native::reader::run,
+    ),
+    #[cfg(not(test))]
+    target(
+        "http2-head",
+        "any fields are a head, trailers or a fault by the rules of HTTP/2; none is lost or changed",
+        4_096,
+        crate::http2::native::heads::run,
+    ),
     target(
         "metadata",
         "any sequence of operations does what a list of pairs would do",

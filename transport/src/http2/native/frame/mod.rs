@@ -1,6 +1,7 @@
 //! Frames as values (RFC 9113 §4, §6).
 
 mod head;
+mod payload;
 mod read;
 mod reason;
 pub(super) mod write;

@@ -56,6 +56,11 @@ impl Responder {
     pub fn share(self, _body: RequestBody, _form: ResponseForm) -> SharedStream {
         match self.0 {}
     }
+
+    /// The reset of a dropped one, and a stream that has ended with it.
+    pub(in crate::http2) fn give_up(self) -> SharedStream {
+        match self.0 {}
+    }
 }
 
 /// A server's streaming RPC, as its runner and its two halves share it.

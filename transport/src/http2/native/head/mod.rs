@@ -4,6 +4,7 @@ mod build;
 mod fields;
 mod names;
 mod rules;
+pub(super) mod write;
 
 use bytes::Bytes;
 use http::HeaderValue;

@@ -95,8 +95,17 @@ pub(super) const NEVER_INDEX: u8 = 0x10;
 
 /// Writes a literal that stays out of the table.
 pub(super) fn literal(name: &[u8], value: &[u8], flags: u8, out: &mut Vec<u8>) {
+    write(name, value, 0x0f, flags, out);
+}
+
+/// Writes a literal that the peer inserts into its table (RFC 7541 §6.2.1).
+pub(super) fn inserted(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    write(name, value, 0x3f, 0x40, out);
+}
+
+fn write(name: &[u8], value: &[u8], mask: u8, flags: u8, out: &mut Vec<u8>) {
     match static_table::name_index(name) {
-        Some(index) => int::encode(usize::from(index), 0x0f, flags, out),
+        Some(index) => int::encode(usize::from(index), mask, flags, out),
         None => {
             out.push(flags);
             string(name, out);

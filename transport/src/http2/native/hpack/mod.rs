@@ -3,15 +3,19 @@
 mod decode;
 mod encode;
 mod fields;
+mod forms;
 mod huffman;
 mod huffman_table;
 mod int;
+mod peer_table;
 mod static_table;
 mod table;
+mod template;
 
 pub(super) use self::decode::{Decoder, Sink};
-pub(super) use self::encode::{Encoder, request_list_size, response_list_size};
+pub(super) use self::encode::Encoder;
 pub(super) use self::fields::{Fields, FieldsWriter};
+pub(super) use self::forms::{request_list_size, response_list_size};
 
 /// A block breaks RFC 7541: a connection error COMPRESSION_ERROR, with this text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
