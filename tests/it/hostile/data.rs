@@ -1,6 +1,6 @@
 //! DATA that nobody reads, and messages that are only announced: neither costs memory.
 
-use super::process::{MB, report};
+use super::process::{MB, is_native, report};
 use super::victim::Victim;
 use super::witness::Witness;
 use crate::support::{
@@ -15,17 +15,20 @@ fn many(count: usize, piece: &Wire) -> Wire {
 }
 
 /// Frames of next to nothing to a handler that does not read: the connection is closed, or they
-/// are thrown away.
+/// are thrown away, or what is in them is joined.
 #[tokio::test]
 async fn tiny_frames_to_an_unread_stream_cost_no_memory() {
-    let mut victim = Victim::start().await;
+    let mut victim = Victim::patient().await;
     let witness = Witness::start(victim.client()).await;
     let rounds = if soaking() { 1_000 } else { 20 };
+    // The h2 crate throws away what is empty, and hangs up on what costs it a handle per byte; the
+    // other engine the other way round.
+    let native = is_native();
     for (name, piece, closed) in [
-        ("empty DATA", data(1, ""), false),
-        ("DATA of one byte", data(1, "x"), true),
-        ("DATA of padding", padded(1, b"", 0), false),
-        ("DATA of 255 bytes of padding", padded(1, b"", 255), false),
+        ("empty DATA", data(1, ""), native),
+        ("DATA of one byte", data(1, "x"), !native),
+        ("DATA of padding", padded(1, b"", 0), native),
+        ("DATA of 255 bytes of padding", padded(1, b"", 255), native),
     ] {
         let mut flood = Flood::connect(&victim.address).await;
         flood.push(request(1, CHAT)).await;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use trunkline::transport::http2::Engine;
 
 use crate::world::{soaking, soon};
 
@@ -15,6 +16,12 @@ const MARK: &str = "hostile: ";
 
 /// A megabyte.
 pub(crate) const MB: u64 = 1 << 20;
+
+/// Whether what is attacked speaks HTTP/2 by the engine written for gRPC, which says why it closes
+/// a connection, and closes it for more reasons.
+pub(crate) fn is_native() -> bool {
+    Engine::default() == Engine::Native
+}
 
 /// Says something to the process that started this one.
 pub(crate) fn tell(line: &str) {

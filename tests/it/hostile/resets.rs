@@ -1,7 +1,7 @@
 //! Streams that are opened and reset, by the client or by what it makes the server do: handlers
 //! never pile up, and the connection is closed.
 
-use super::process::{MB, report};
+use super::process::{MB, is_native, report};
 use super::victim::Victim;
 use super::witness::Witness;
 use crate::support::{
@@ -62,33 +62,44 @@ async fn a_burst_of_resets_ends_its_connection_and_hurts_no_other() {
     victim.end().await;
 }
 
-/// No faster than the server looks, which no client may be punished for: whoever cancels its calls
-/// does just that. Each costs one start of a handler, and nothing is left of it.
+/// No faster than the server looks. Each costs one start of a handler, and nothing is left of it.
+/// The h2 crate takes it for a client that cancels its calls, and goes on without end. The engine
+/// written for gRPC knows how old the streams are: who opens some hundreds only to reset them at
+/// once is hung up on.
 #[tokio::test]
 async fn a_steady_stream_of_resets_piles_up_no_handlers() {
-    let mut victim = Victim::start().await;
+    let mut victim = Victim::patient().await;
     let witness = Witness::start(victim.client()).await;
     let mut flood = Flood::connect(&victim.address).await;
     let meter = victim.meter();
     let rounds: u32 = if soaking() { 1_000 } else { 30 };
     for round in 0..rounds {
         let some = opened_and_reset(1 + 200 * round, 100).and(ping());
-        assert_eq!(flood.push(some).await, Pushed::Taken);
+        let pushed = flood.push(some).await;
         let pongs = u64::from(round) + 1;
-        flood
+        let tally = flood
             .until("the PING is answered", |tally| {
-                assert_eq!(tally.closed, None, "{tally:?}");
-                tally.pongs == pongs
+                tally.closed.is_some() || tally.pongs == pongs
             })
             .await;
+        if is_native() && tally.closed.is_some() {
+            break;
+        }
+        assert_eq!((pushed, tally.closed), (Pushed::Taken, None));
     }
     let used = meter.used();
     let latencies = witness.found_well().await;
+    if is_native() {
+        let tally = flood.tally();
+        let said = Some((ENHANCE_YOUR_CALM, "too_many_resets".to_owned()));
+        assert_eq!(tally.goaway, said, "{tally:?}");
+    }
     drop(flood);
     let all = 100 * u64::from(rounds);
     let counts = victim
         .until("every RPC to be cancelled", |counts| {
-            counts["cancelled"] == all
+            let cancelled = counts["cancelled"];
+            cancelled == all || (is_native() && counts["running"] == 0)
         })
         .await;
     report(
@@ -155,7 +166,7 @@ fn provocations(stream: u32) -> Vec<(&'static str, Wire, Wire)> {
 /// than a thousand or so of them, and the handlers are dropped.
 #[tokio::test]
 async fn a_client_that_provokes_resets_is_hung_up_on() {
-    let mut victim = Victim::start().await;
+    let mut victim = Victim::patient().await;
     let witness = Witness::start(victim.client()).await;
     let meter = victim.meter();
     for kind in 0..provocations(1).len() {

@@ -5,8 +5,9 @@ use std::io::BufRead as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use trunkline::server::{ResponseCompression, ServerHandle};
+use trunkline::server::{ResponseCompression, ServerBuilder, ServerHandle, ServerKeepalive};
 use trunkline::tls::{ClientTls, Roots};
+use trunkline::transport::http2::ServerConfig;
 use trunkline::{Channel, Server};
 use trunkline_test_protos::echo::{EchoClient, EchoServer};
 use trunkline_test_protos::ledger::LedgerServer;
@@ -73,6 +74,11 @@ async fn as_the_server() {
     } else {
         Server::insecure()
     };
+    let server = if kind == "patient" {
+        patient(server)
+    } else {
+        server
+    };
     let server = server
         .add_service(EchoServer::new(service()))
         .add_service(LedgerServer::new(Plain::default()))
@@ -82,6 +88,15 @@ async fn as_the_server() {
     tell(&format!("{} {greeting}", server.local_address()));
     std::thread::spawn(move || answer(&handle));
     server.serve().await.unwrap();
+}
+
+fn patient(server: ServerBuilder) -> ServerBuilder {
+    let mut keepalive = ServerKeepalive::default();
+    keepalive.permit_time = Duration::ZERO;
+    keepalive.permit_without_calls = true;
+    let mut http2 = ServerConfig::default();
+    http2.defence.pings = u32::MAX;
+    server.http2(http2).keepalive(keepalive)
 }
 
 /// A line for each line; the end of them ends the process.
@@ -120,6 +135,12 @@ impl Victim {
     /// In plaintext, with the limits of the defaults.
     pub(crate) async fn start() -> Self {
         Self::of_kind("plain", "").await
+    }
+
+    /// As [`start`](Self::start), but its clients may send PINGs as they like: some attackers ask by
+    /// them whether they were heard.
+    pub(crate) async fn patient() -> Self {
+        Self::of_kind("patient", "").await
     }
 
     /// Over TLS.
