@@ -14,7 +14,7 @@
 ///
 /// let mut config = ServerConfig::default();
 /// config.defence.resets = 200; // nobody here cancels what they have just begun
-/// assert_eq!(Defence::default().resets, 1_000);
+/// assert_eq!(Defence::default().resets, 500);
 /// ```
 ///
 /// Sources: RFC 9113 §10.5; CVE-2019-9511 to -9518, CVE-2023-44487 (rapid reset), CVE-2024-27316
@@ -23,7 +23,7 @@
 #[non_exhaustive]
 pub struct Defence {
     /// RST_STREAM for streams that were opened less than 50 ms before and are not answered yet.
-    /// Default 1,000, 200 more per second, one more per RPC that completes. Older streams cost
+    /// Default 500, 200 more per second, one more per RPC that completes. Older streams cost
     /// nothing: a storm of deadlines is no attack. `too_many_resets`.
     pub resets: u32,
     /// Frames that break a rule of their stream, so that it has to be reset. Default 200, 10 more
@@ -42,11 +42,12 @@ pub struct Defence {
     /// DATA frames without data that end nothing. Default 100, one more per second and per frame
     /// with data. `too_many_empty_frames`.
     pub empty_data: u32,
-    /// WINDOW_UPDATEs. Default 2,000, 100 more per second, two more per DATA frame that we have
-    /// sent. `too_many_window_updates`.
+    /// WINDOW_UPDATEs. Default 2,000, 100 more per second, two more per stream opened, per DATA
+    /// frame that we have sent and per 4 KiB in it. `too_many_window_updates`.
     pub window_updates: u32,
     /// PRIORITY, unknown frames, frames for closed streams, acknowledgements that nobody asked
-    /// for. Default 1,000, 50 more per second, two more per stream opened.
+    /// for. Default 1,000, 50 more per second, four more per stream opened. DATA that was under way
+    /// when we reset its stream is free.
     /// `too_many_useless_frames`.
     pub useless_frames: u32,
     /// GOAWAYs in the life of a connection. Default 10. `too_many_goaways`.
@@ -80,7 +81,7 @@ impl Defence {
 impl Default for Defence {
     fn default() -> Self {
         Self {
-            resets: 1_000,
+            resets: 500,
             stream_errors: 200,
             refused_streams: 1_000,
             large_heads: 20,

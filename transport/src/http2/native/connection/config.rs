@@ -1,5 +1,7 @@
 //! What a connection is made with.
 
+use std::time::Duration;
+
 use super::super::guard::Limits;
 use super::super::strikes::Strikes;
 use crate::http2::bdp::Bdp;
@@ -31,4 +33,6 @@ pub(in super::super) struct Config {
     /// Server: how often it may be pinged.
     pub(in super::super) strikes: Option<Strikes>,
     pub(in super::super) limits: Limits,
+    /// How long a stream may wait for window.
+    pub(in super::super) stream_stall: Option<Duration>,
 }

@@ -176,7 +176,8 @@ impl Core {
             if let Some(stream) = self.streams.get_mut(key) {
                 stream.inbound.end = Some(End::LeftOut);
                 self.events.touch(key, &mut stream.marks);
-                self.closed.reset_by_us(stream.id);
+                let (id, left) = (stream.id, stream.recv.left());
+                self.forgive(id, left);
             }
             self.close(key);
         }

@@ -1,6 +1,8 @@
 //! Where the machine asks its guard: one line per kind of nuisance.
 
-use super::super::frame::Fatal;
+use std::time::Instant;
+
+use super::super::frame::{Fatal, StreamId};
 use super::super::stream::{Receiving, Stream};
 use super::{Core, Role, StreamKey};
 
@@ -37,6 +39,17 @@ impl Core {
         self.guard.ping(self.now)
     }
 
+    /// After each batch of reading: whether a header block is begun and not ended.
+    pub(in super::super) fn block_unfinished(&mut self, unfinished: bool, now: Instant) {
+        self.guard.block(unfinished, now);
+    }
+
+    /// What still comes for a stream that we have reset was under way: no more than this.
+    pub(super) fn forgive(&mut self, id: StreamId, left: u32) {
+        self.closed.reset_by_us(id);
+        self.guard.reset_by_us(left);
+    }
+
     /// PRIORITY, unknown frames, frames for closed streams, unasked acknowledgements.
     pub(super) fn useless(&mut self) -> Result<(), Fatal> {
         self.guard.useless(self.now)
@@ -49,8 +62,9 @@ impl Core {
         }
     }
 
-    pub(super) fn sent_data(&mut self) {
-        self.guard.sent_data();
+    /// A DATA frame of this length, cut by a window or not.
+    pub(super) fn sent_data(&mut self, length: u32, is_cut: bool) {
+        self.guard.sent_data(length, is_cut);
         if let Some(strikes) = &mut self.strikes {
             strikes.sent_data_or_headers();
         }

@@ -9,6 +9,9 @@ use super::super::frame::{Fatal, Frame, Reason, StreamId, write};
 use super::super::stream::{Blocked, Receiving, Sending, Stream};
 use super::{Core, End, Event, Role, StreamKey};
 
+/// Of a whole request, what its reader does not tell that it has taken: not worth a message.
+const UNTOLD: u32 = 32 * 1024;
+
 impl Core {
     /// The next frame of the peer. An error ends the connection: [`fatal`](Self::fatal) is next.
     pub(in super::super) fn frame(&mut self, frame: Frame<'_>, now: Instant) -> Result<(), Fatal> {
@@ -61,7 +64,7 @@ impl Core {
             write::window_update(StreamId::ZERO, by, &mut self.control);
         }
         let Some(key) = self.find(id) else {
-            return self.late_data(id);
+            return self.late_data(id, flow);
         };
         let is_settled = self.local.is_acknowledged();
         let Some(stream) = self.streams.get_mut(key) else {
@@ -84,14 +87,16 @@ impl Core {
                 "DATA that is not as long as content-length says",
             );
         }
-        let padding = flow.saturating_sub(u32::try_from(payload.len()).unwrap_or(flow));
+        let length = payload.len();
+        let padding = flow.saturating_sub(u32::try_from(length).unwrap_or(flow));
         if padding > 0
             && !end
             && let Some(by) = stream.recv.credit(padding)
         {
             write::window_update(id, by, &mut self.control);
         }
-        let length = payload.len();
+        stream.unread = stream.unread.saturating_add(flow - padding);
+        self.held = self.held.saturating_add(u64::from(flow - padding));
         if length > 0 {
             stream.store(payload);
             self.events.touch(key, &mut stream.marks);
@@ -117,6 +122,9 @@ impl Core {
         };
         stream.receiving = Receiving::Ended;
         stream.inbound.end = Some(End::Clean);
+        let untold = stream.unread.min(UNTOLD);
+        stream.unread -= untold;
+        self.held = self.held.saturating_sub(u64::from(untold));
         self.events.touch(key, &mut stream.marks);
         if stream.sending == Sending::Ended {
             self.completed(key);

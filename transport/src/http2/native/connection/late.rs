@@ -13,12 +13,12 @@ impl Core {
         }
     }
 
-    pub(super) fn late_data(&mut self, id: StreamId) -> Result<(), Fatal> {
+    pub(super) fn late_data(&mut self, id: StreamId, flow: u32) -> Result<(), Fatal> {
         if self.is_idle(id) {
             return Err(Fatal::protocol("DATA for a stream that was never opened"));
         }
         if self.closed.is_forgivable(id) {
-            return self.useless();
+            return self.guard.late_data(flow, self.now);
         }
         Err(closed("DATA for a closed stream"))
     }
@@ -45,7 +45,7 @@ impl Core {
                 "WINDOW_UPDATE for a stream that was never opened",
             ));
         }
-        self.useless()
+        self.guard.window_update(self.now)
     }
 
     /// A frame that does no harm to a stream that is gone.

@@ -10,6 +10,7 @@ mod goaway;
 mod growth;
 mod guards;
 mod heads;
+mod held;
 mod inbound;
 mod late;
 mod orders;
@@ -29,6 +30,7 @@ use bytes::BytesMut;
 use self::events::Events;
 use self::goaway::Leaving;
 use self::growth::Growth;
+use self::held::bytes_of;
 use self::place::OutHead;
 use self::settings::{Local, Remote};
 use super::flow::{RecvWindow, SendWindow};
@@ -38,6 +40,7 @@ use super::head::HeadBuilder;
 use super::hpack::{Decoder, Encoder};
 use super::ping::Pings;
 use super::schedule::Ring;
+use super::stall::StreamStalls;
 use super::stream::{Blocked, Closed, Fin, Receiving, Stream, Table};
 use super::strikes::Strikes;
 use crate::http2::keepalive::Policy;
@@ -90,6 +93,11 @@ pub(super) struct Core {
     pings: Pings,
     growth: Option<Growth>,
     keepalive: Option<Policy>,
+    /// What streams hold for others: requests unread, responses unsent.
+    held: u64,
+    stalls: StreamStalls,
+    /// SETTINGS whose ACK is not in the output yet.
+    settings_owed: u32,
     /// That of the present batch.
     now: Instant,
 }
@@ -152,6 +160,9 @@ impl Core {
                 .bdp
                 .map(|bdp| Growth::new(bdp, config.lease, local.streams())),
             keepalive: config.keepalive,
+            held: 0,
+            stalls: StreamStalls::new(config.stream_stall),
+            settings_owed: 0,
             now,
             local,
         }
@@ -175,6 +186,7 @@ impl Core {
         self.ids.next = self.ids.next.saturating_add(2);
         let (recv, send) = (self.local.window(), self.remote.window());
         let mut stream = Stream::new(id, Receiving::Head, recv, send, now);
+        self.held = self.held.saturating_add(bytes_of(&start.data));
         stream.queue.push(start.data);
         if start.end {
             stream.fin = Fin::EndStream;
@@ -258,6 +270,9 @@ impl Core {
         if std::mem::replace(&mut stream.is_closed, true) {
             return;
         }
+        let held = stream.held();
+        self.held = self.held.saturating_sub(held);
+        stream.unread = 0;
         stream.queue.clear();
         stream.blocked = Blocked::No;
         stream.fin = Fin::Open;
@@ -289,7 +304,8 @@ impl Core {
         if !stream.is_closed && is_known {
             write::reset(stream.id, reason, &mut self.control);
             if stream.receiving != Receiving::Ended {
-                self.closed.reset_by_us(stream.id);
+                let (id, left) = (stream.id, stream.recv.left());
+                self.forgive(id, left);
             }
         }
         self.close(key);
@@ -308,6 +324,6 @@ impl Core {
     /// The same for a stream that was not even opened.
     fn reject(&mut self, id: StreamId, reason: Reason) {
         write::reset(id, reason, &mut self.control);
-        self.closed.reset_by_us(id);
+        self.forgive(id, self.local.window().max(FIRST_WINDOW));
     }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::super::frame::write;
 use super::super::stream::{Fin, Receiving, Sending};
+use super::held::bytes_of;
 use super::place::OutHead;
 use super::{Core, Order, StreamKey};
 
@@ -26,7 +27,10 @@ impl Core {
                 self.heads.push_back((key, OutHead::Response(head, extra)));
                 return;
             }
-            Order::Data(payload) if is_open => stream.queue.push(payload),
+            Order::Data(payload) if is_open => {
+                self.held = self.held.saturating_add(bytes_of(&payload));
+                stream.queue.push(payload);
+            }
             Order::Trailers(fields) if is_open => stream.fin = Fin::Trailers(fields),
             Order::Finish if is_open => stream.fin = Fin::EndStream,
             Order::Data(_) | Order::Trailers(_) | Order::Finish => return,
@@ -44,6 +48,9 @@ impl Core {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
+        let taken = bytes.min(stream.unread);
+        stream.unread -= taken;
+        self.held = self.held.saturating_sub(u64::from(taken));
         if stream.receiving == Receiving::Ended {
             return;
         }

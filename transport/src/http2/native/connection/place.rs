@@ -69,6 +69,7 @@ impl Core {
         if !self.control.is_empty() {
             out.small().extend_from_slice(&self.control);
             self.control.clear();
+            self.settings_owed = 0;
         }
     }
 
@@ -128,7 +129,8 @@ impl Core {
             stream.send.consume(granted);
             self.send.consume(granted);
             self.events.sent(key, &mut stream.marks, granted);
-            self.sent_data();
+            self.held = self.held.saturating_sub(u64::from(granted));
+            self.sent_data(granted, granted < wanted);
             if end {
                 self.sent_end(key, out);
                 return Turn::Over;
@@ -176,7 +178,8 @@ impl Core {
         } else if self.role == Role::Server {
             // The answer is complete: what the client has still to say is not wanted.
             write::reset(stream.id, Reason::NO_ERROR, out.small());
-            self.closed.reset_by_us(stream.id);
+            let (id, left) = (stream.id, stream.recv.left());
+            self.forgive(id, left);
             self.close(key);
         }
     }
@@ -195,6 +198,8 @@ impl Core {
             self.starved.push_back(key);
         }
         if was == Blocked::No {
+            stream.blocked_at = self.now;
+            self.stalls.blocked(self.now);
             self.events.push(Event::Blocked(key, true));
         }
     }

@@ -132,7 +132,9 @@ impl Remote {
 impl Core {
     /// Applies the peer's values in their order, then acknowledges them.
     pub(super) fn settings(&mut self, pairs: &[u8]) -> Result<(), Fatal> {
-        self.guard.settings(1, self.now)?;
+        self.settings_owed = self.settings_owed.saturating_add(1);
+        let values = pairs.len() / 6;
+        self.guard.settings(values, self.settings_owed, self.now)?;
         let mut limit = None;
         for pair in pairs.chunks_exact(6) {
             let &[high, low, a, b, c, d] = pair else {

@@ -18,6 +18,7 @@ impl Core {
             self.local.due(),
             self.leaving.wake_at(),
             self.guard.wake_at(),
+            self.stalls.wake_at(),
             keepalive.and_then(|policy| policy.wake_at()),
         ];
         times.into_iter().flatten().min()
@@ -37,6 +38,7 @@ impl Core {
         }
         self.tick_drain();
         self.guard.tick(now)?;
+        self.tick_stalls();
         self.tick_keepalive()
     }
 

@@ -20,6 +20,12 @@ const YOUNG: Duration = Duration::from_millis(50);
 /// How long a header block may stay unfinished.
 const BLOCK_TIME: Duration = Duration::from_secs(10);
 
+/// Values that one SETTINGS frame has at most, if it has any sense.
+const SETTINGS_VALUES: usize = 16;
+
+/// Of what we have sent, for each WINDOW_UPDATE.
+const BYTES_PER_UPDATE: u32 = 2 * 1024;
+
 /// ACKs of SETTINGS that may be owed at once.
 const MAX_SETTINGS_OWED: u32 = 10;
 
@@ -55,6 +61,8 @@ pub(super) struct Guard {
     goaways: u32,
     max_goaways: u32,
     informational: Budget,
+    /// Bytes of DATA that may lawfully still come for streams that we have reset.
+    late: u64,
     /// Since when a header block is unfinished.
     block: Option<Instant>,
 }
@@ -78,6 +86,7 @@ impl Guard {
             goaways: 0,
             max_goaways: limits.goaways,
             informational: budget(limits.informational, 1),
+            late: 0,
             block: None,
         }
     }
@@ -123,9 +132,11 @@ impl Guard {
         }
     }
 
-    /// SETTINGS have come; so many ACKs are owed with theirs.
-    pub(super) fn settings(&mut self, owed: u32, now: Instant) -> Verdict {
-        let taken = self.settings.take(1, now);
+    /// SETTINGS of so many values have come; so many ACKs are owed with theirs. Each value may go
+    /// through all streams: many of them count as several frames.
+    pub(super) fn settings(&mut self, values: usize, owed: u32, now: Instant) -> Verdict {
+        let more = u32::try_from(values / SETTINGS_VALUES).unwrap_or(u32::MAX);
+        let taken = self.settings.take(more.saturating_add(1), now);
         within(taken && owed <= MAX_SETTINGS_OWED, "too_many_settings")
     }
 
@@ -144,8 +155,26 @@ impl Guard {
         within(end || self.empty_data.take(1, now), "too_many_empty_frames")
     }
 
+    /// WINDOW_UPDATE, also for a stream that is over: readers credit what they still take of it.
     pub(super) fn window_update(&mut self, now: Instant) -> Verdict {
         within(self.window_updates.take(1, now), "too_many_window_updates")
+    }
+
+    /// We have reset a stream whose peer may still send so many bytes on it, before it hears.
+    pub(super) fn reset_by_us(&mut self, left: u32) {
+        self.late = self.late.saturating_add(u64::from(left));
+    }
+
+    /// DATA that takes so much window, for a stream that we have reset. What was under way when we
+    /// did is nobody's fault, in however many frames it comes; more is useless.
+    pub(super) fn late_data(&mut self, flow: u32, now: Instant) -> Verdict {
+        match self.late.checked_sub(u64::from(flow)) {
+            Some(rest) if flow > 0 => {
+                self.late = rest;
+                Ok(())
+            }
+            _ => self.useless(now),
+        }
     }
 
     /// PRIORITY, an unknown frame, a frame for a closed stream, an ACK that nobody asked for.
@@ -166,7 +195,8 @@ impl Guard {
     /// A stream was opened by either side.
     #[inline]
     pub(super) fn opened(&mut self) {
-        self.useless.earn(2);
+        self.useless.earn(4);
+        self.window_updates.earn(2);
     }
 
     /// An RPC has completed: both sides have ended their stream.
@@ -181,11 +211,18 @@ impl Guard {
         self.pings.reset();
     }
 
-    /// We have sent DATA.
+    /// We have sent a DATA frame of this length, which ended where the window did or where the
+    /// data did. Readers give back window as they read, down to 4 KiB at once on stream and
+    /// connection; frames that a peer's tiny window has cut small earn nothing.
     #[inline]
-    pub(super) fn sent_data(&mut self) {
+    pub(super) fn sent_data(&mut self, length: u32, is_cut: bool) {
         self.pings.reset();
-        self.window_updates.earn(2);
+        let updates = length / BYTES_PER_UPDATE;
+        self.window_updates.earn(if is_cut {
+            updates
+        } else {
+            updates.saturating_add(2)
+        });
     }
 
     /// The time of [`wake_at`](Self::wake_at) has come, perhaps.

@@ -19,7 +19,7 @@ const ROWS: &[Row] = &[
     Row {
         text: "too_many_resets",
         event: |guard, now| guard.reset(Duration::from_millis(49), now),
-        cap: 1_000,
+        cap: 500,
         per_second: 200,
         earns: &[(Guard::completed, 1)],
     },
@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         text: "too_many_settings",
-        event: |guard, now| guard.settings(1, now),
+        event: |guard, now| guard.settings(6, 1, now),
         cap: 100,
         per_second: 1,
         earns: &[],
@@ -56,7 +56,10 @@ const ROWS: &[Row] = &[
         event: Guard::ping,
         cap: 100,
         per_second: 1,
-        earns: &[(Guard::sent_headers, 100), (Guard::sent_data, 100)],
+        earns: &[
+            (Guard::sent_headers, 100),
+            (|guard| guard.sent_data(1, true), 100),
+        ],
     },
     Row {
         text: "too_many_empty_frames",
@@ -70,14 +73,20 @@ const ROWS: &[Row] = &[
         event: Guard::window_update,
         cap: 2_000,
         per_second: 100,
-        earns: &[(Guard::sent_data, 2)],
+        earns: &[
+            (|guard| guard.sent_data(1, true), 0),
+            (|guard| guard.sent_data(1, false), 2),
+            (|guard| guard.sent_data(16_384, true), 8),
+            (|guard| guard.sent_data(16_384, false), 10),
+            (Guard::opened, 2),
+        ],
     },
     Row {
         text: "too_many_useless_frames",
         event: Guard::useless,
         cap: 1_000,
         per_second: 50,
-        earns: &[(Guard::opened, 2)],
+        earns: &[(Guard::opened, 4)],
     },
     Row {
         text: "too_many_goaways",
@@ -151,11 +160,41 @@ fn cancels_of_streams_that_had_their_time_cost_nothing() {
 fn a_peer_that_lets_settings_pile_up_unanswered_is_closed_early() {
     let t0 = Instant::now();
     let mut guard = Guard::new(&Limits::default(), t0);
-    guard.settings(10, t0).unwrap();
+    guard.settings(0, 10, t0).unwrap();
     assert_eq!(
-        guard.settings(11, t0).unwrap_err().text,
+        guard.settings(0, 11, t0).unwrap_err().text,
         "too_many_settings"
     );
+}
+
+#[test]
+fn one_frame_full_of_settings_is_too_many() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    let most = 16_384 / 6;
+    assert_eq!(
+        guard.settings(most, 1, t0).unwrap_err().text,
+        "too_many_settings"
+    );
+}
+
+#[test]
+fn data_that_was_under_way_when_we_reset_its_stream_costs_nothing() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    for _ in 0..10 {
+        guard.reset_by_us(65_535);
+        for _ in 0..65_535 {
+            guard.late_data(1, t0).unwrap();
+        }
+    }
+    for _ in 0..1_000 {
+        guard.late_data(1, t0).unwrap();
+    }
+    let fatal = guard.late_data(1, t0).unwrap_err();
+    assert_eq!(fatal.text, "too_many_useless_frames");
+    guard.reset_by_us(100);
+    guard.late_data(0, t0).unwrap_err();
 }
 
 #[test]

@@ -67,10 +67,14 @@ pub(in super::super) struct Stream {
     /// Nothing happens to it any more: the driver was told, or is about to be.
     pub(in super::super) is_closed: bool,
     pub(in super::super) blocked: Blocked,
+    /// When that began, if it is.
+    pub(in super::super) blocked_at: Instant,
     /// Client: heads with 1xx that have come.
     pub(in super::super) interim: u8,
     pub(in super::super) inbound: Inbound,
     pub(in super::super) recv: RecvWindow,
+    /// Payload that has come, and its reader has not told that it took it.
+    pub(in super::super) unread: u32,
     /// What a peer that did not know our window yet has sent beyond it.
     pub(in super::super) beyond: u32,
     /// What is missing to its content-length.
@@ -110,9 +114,11 @@ impl Stream {
             receiving,
             is_closed: false,
             blocked: Blocked::No,
+            blocked_at: now,
             interim: 0,
             inbound: Inbound::default(),
             recv: RecvWindow::new(recv),
+            unread: 0,
             beyond: 0,
             length_left: None,
             send: SendWindow::new(send),
@@ -128,6 +134,12 @@ impl Stream {
     pub(in super::super) const fn is_ready(&self) -> bool {
         matches!(self.sending, Sending::Body)
             && (!self.queue.is_empty() || !matches!(self.fin, Fin::Open))
+    }
+
+    /// Bytes that lie here for somebody else.
+    pub(in super::super) fn held(&self) -> u64 {
+        let queued = u64::try_from(self.queue.bytes()).unwrap_or(u64::MAX);
+        queued.saturating_add(u64::from(self.unread))
     }
 
     /// Counts a payload against the content-length; false if that does not hold.

@@ -48,6 +48,7 @@ pub(super) fn config(role: Role) -> Config {
         keepalive: None,
         strikes: None,
         limits: Limits::default(),
+        stream_stall: None,
     }
 }
 

@@ -1,0 +1,78 @@
+//! What streams hold for others, and which of them lose it: the largest where memory is short,
+//! those that stall for too long.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::super::frame::Reason;
+use super::super::guard::STREAM_STALLED;
+use super::super::stream::{Blocked, Stream};
+use super::{Core, End, StreamKey};
+
+/// What a status says of a stream that was the largest when memory was short.
+pub(in super::super) const MEMORY_SHORT: &str =
+    "the largest stream of a server whose connections hold too much (setting max_held_bytes)";
+
+impl Core {
+    /// Bytes of requests that nobody has read, and of responses that are not in the output.
+    pub(in super::super) const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Lets go of the stream that holds most; false if none holds anything.
+    pub(in super::super) fn shed(&mut self, now: Instant) -> bool {
+        self.now = now;
+        let open = self
+            .streams
+            .entries()
+            .filter(|(_, stream)| !stream.is_closed);
+        let largest = open.max_by_key(|(_, stream)| stream.held());
+        match largest {
+            Some((key, stream)) if stream.held() > 0 => {
+                self.cut(key, Reason::ENHANCE_YOUR_CALM, MEMORY_SHORT);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Memory is short, or is not any more: streams may stall less, or longer.
+    pub(in super::super) fn set_pressure(&mut self, under_pressure: bool, now: Instant) {
+        self.stalls.set_pressure(under_pressure, now);
+    }
+
+    /// Streams that have waited for window for long enough.
+    pub(super) fn tick_stalls(&mut self) {
+        let Some(since) = self.stalls.due(self.now) else {
+            return;
+        };
+        let is_blocked = |stream: &Stream| stream.blocked != Blocked::No;
+        let has_stalled = |stream: &Stream| is_blocked(stream) && stream.blocked_at <= since;
+        let entries = self.streams.entries();
+        let stalled: Vec<_> = entries
+            .filter(|(_, stream)| has_stalled(stream))
+            .map(|(key, _)| key)
+            .collect();
+        for key in stalled {
+            self.cut(key, Reason::CANCEL, STREAM_STALLED);
+        }
+        let some_wait = self.streams.entries().any(|(_, stream)| is_blocked(stream));
+        self.stalls.looked(some_wait, self.now);
+    }
+
+    /// Ends a stream that costs too much, though its peer has broken no rule.
+    fn cut(&mut self, key: StreamKey, reason: Reason, text: &'static str) {
+        if let Some(stream) = self.streams.get_mut(key) {
+            stream.inbound.chunks.clear();
+            stream.inbound.tail.clear();
+            stream.inbound.end = Some(End::Fault(reason, text));
+            self.events.touch(key, &mut stream.marks);
+        }
+        self.reset(key, reason);
+    }
+}
+
+pub(super) fn bytes_of(payload: &Bytes) -> u64 {
+    u64::try_from(payload.len()).unwrap_or(u64::MAX)
+}
