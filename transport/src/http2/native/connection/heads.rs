@@ -3,7 +3,7 @@
 use super::super::frame::{Fatal, Reason, StreamId, write};
 use super::super::head::{Head, Kind, Outcome, Request, Response, ResponseHead};
 use super::super::hpack::Fields;
-use super::super::stream::{Receiving, Stream};
+use super::super::stream::{Receiving, Sending, Stream};
 use super::{Core, End, Role, StreamKey};
 
 /// Interim responses (1xx) that a call may have. Servers send one or two.
@@ -121,6 +121,9 @@ impl Core {
         };
         if stream.receiving == Receiving::Ended {
             return self.after_end(key, "HEADERS after END_STREAM");
+        }
+        if stream.sending == Sending::Head && self.role == Role::Client {
+            return Err(Fatal::protocol("an answer to a call that was not sent yet"));
         }
         let is_trailers = stream.receiving == Receiving::Body;
         if is_trailers && !end {

@@ -18,7 +18,7 @@ impl Core {
         if stream.is_closed || self.leaving.is_closed() {
             return;
         }
-        let is_open = matches!(stream.fin, Fin::Open);
+        let is_open = matches!(stream.fin, Fin::Open) && stream.sending != Sending::Ended;
         match order {
             Order::Head { head, extra, end } => {
                 if end {

@@ -228,3 +228,20 @@ fn a_call_that_is_reset_before_it_is_written_never_reaches_the_wire() {
     script.settle();
     script.run("! Closed 1\n= start end\n< HEADERS 3 request end");
 }
+
+#[test]
+fn nothing_is_kept_of_what_is_said_after_the_end() {
+    let mut script = client("= start end\n< HEADERS 1 request end");
+    for order in ["data 1 1000", "trailers 1", "finish 1", "data 1 1000"] {
+        script = script.run(&format!("= {order}"));
+    }
+    let held = |script: &super::script::Script| {
+        let streams = script.core.streams.entries();
+        streams
+            .map(|(_, stream)| stream.queue.bytes())
+            .sum::<usize>()
+    };
+    assert_eq!(held(&script), 0);
+    let script = client("= start\n< HEADERS 1 request\n= finish 1\n< DATA 1 0 end\n= data 1 9");
+    assert_eq!(held(&script), 0);
+}

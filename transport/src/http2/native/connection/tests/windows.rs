@@ -2,6 +2,8 @@
 
 use super::super::Role;
 use super::script::{Script, client, config, server};
+use crate::http2::bdp::Bdp;
+use crate::http2::quota::Quota;
 
 #[test]
 fn nothing_is_sent_beyond_a_stream_s_window() {
@@ -259,5 +261,107 @@ fn ready_streams_take_turns() {
          ! Blocked 1 false
          ! Blocked 3 false
          ! Blocked 5 false",
+    );
+}
+
+/// Sixteen KiB per stream at first; one of them has to take that much until anybody asks.
+fn growing(role: Role) -> super::super::Config {
+    let mut config = config(role);
+    config.initial_stream_window = 16_384;
+    config.connection_window = 64 << 20;
+    config.bdp = Some(Bdp::new(16_384, 1 << 20));
+    config
+}
+
+const A_WINDOW_FULL: &str = "
+    > HEADERS 1 request
+    ! Accept 1
+    > DATA 1 16384
+    ! Touched 1
+    = credit 1 16384
+    < PING m1
+    < WINDOW 1 16384
+    > DATA 1 16384
+    ! Touched 1
+    = credit 1 16384
+    < WINDOW 1 16384
+    + 10ms
+    > PING ack m1";
+
+#[test]
+fn windows_grow_by_what_is_taken_in_a_round_trip() {
+    let script = Script::agreed(growing(Role::Server));
+    let script = script.run(&format!(
+        "{A_WINDOW_FULL}
+         < SETTINGS WINDOW=32768
+         > DATA 1 32768
+         ! Touched 1
+         > HEADERS 3 request
+         ! Accept 3
+         > DATA 3 32768
+         ! Touched 3
+         = credit 1 32768
+         < PING m2
+         < WINDOW 1 32768
+         > DATA 1 32768
+         ! Touched 1
+         = credit 1 32768
+         < WINDOW 1 32768
+         > SETTINGS ack
+         + 10ms
+         > PING ack m2
+         < SETTINGS WINDOW=65536
+         > SETTINGS ack"
+    ));
+    // The same again, but it takes ten times as long: more window has not paid.
+    script.run(
+        "> DATA 1 65536
+         ! Touched 1
+         = credit 1 65536
+         < PING m3
+         < WINDOW 1 65536
+         > DATA 1 65536
+         ! Touched 1
+         = credit 1 65536
+         < WINDOW 1 65536
+         + 100ms
+         > PING ack m3",
+    );
+}
+
+#[test]
+fn growth_ends_with_the_quota_of_all_connections() {
+    let quota = Quota::default();
+    let mut config = growing(Role::Server);
+    // Three streams may be open.
+    config.lease = Some(quota.lease(3 * 8_192));
+    Script::agreed(config).run(&format!("{A_WINDOW_FULL}\n< SETTINGS WINDOW=24576"));
+    let mut config = growing(Role::Server);
+    config.lease = Some(quota.lease(3 * 1_024));
+    let other = Script::agreed(config).run(A_WINDOW_FULL);
+    assert_eq!(
+        quota.lease(3 * 8_192).take(u64::MAX),
+        3 * 8_192,
+        "all is given back"
+    );
+    drop(other);
+}
+
+#[test]
+fn nothing_is_measured_by_another_one_s_ping() {
+    let mut config = growing(Role::Server);
+    let now = std::time::Instant::now();
+    let every = std::time::Duration::from_secs(30);
+    config.keepalive = crate::http2::ServerKeepalive::every(every).policy(now);
+    Script::agreed(config).run(
+        "+ 31s
+         < PING k1
+         > HEADERS 1 request
+         ! Accept 1
+         > DATA 1 16384
+         ! Touched 1
+         = credit 1 16384
+         < WINDOW 1 16384
+         > PING ack k1",
     );
 }
