@@ -3,6 +3,7 @@
 mod bodies;
 mod goaway;
 mod heads;
+mod hostile;
 mod pair;
 mod script;
 mod settings;
