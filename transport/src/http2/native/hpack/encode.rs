@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::super::head::{RequestForm, ResponseHead};
-use super::fields::Fields;
+use super::fields::{Fields, Lead};
 use super::forms::{GrpcStatus0, status};
 use super::peer_table::PeerTable;
 use super::template::{Forms, Template};
@@ -74,8 +74,13 @@ impl Encoder {
     }
 
     fn extra(&mut self, extra: &Fields, out: &mut BytesMut) {
-        if extra.is_ok() {
-            self.ok.write(&GrpcStatus0, &mut self.table, out);
+        match extra.lead() {
+            Lead::None => {}
+            Lead::Ok => self.ok.write(&GrpcStatus0, &mut self.table, out),
+            Lead::Timeout { octets, length } => {
+                let timeout = octets.get(..usize::from(*length)).unwrap_or_default();
+                out.extend_from_slice(timeout);
+            }
         }
         out.extend_from_slice(extra.block());
     }

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use trunkline_core::{Encoding, protocol};
 
 use super::super::head::{RequestForm, ResponseHead};
-use super::fields::{self, Fields, field_size};
+use super::fields::{self, Coding, Fields, field_size};
 use super::template::{Form, Source};
 use super::{int, static_table};
 
@@ -116,7 +116,7 @@ pub(super) fn status(number: u16) -> Vec<u8> {
     let mut out = Vec::new();
     match static_table::field_index(name, &value) {
         Some(index) => int::encode(usize::from(index), 0x7f, 0x80, &mut out),
-        None => fields::literal(name, &value, fields::PLAIN, &mut out),
+        None => fields::literal(name, &value, fields::PLAIN, Coding::Plain, &mut out),
     }
     out
 }

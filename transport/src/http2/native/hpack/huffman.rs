@@ -1,5 +1,7 @@
 //! Strings in Huffman code (RFC 7541 §5.2).
 
+use std::slice::IterMut;
+
 use super::HpackError;
 use super::huffman_table::{CODES, Code, FIRST, FIRST_BITS, LONG, LONGEST, ORDER};
 
@@ -13,6 +15,7 @@ pub(super) fn encoded_len(text: &[u8]) -> usize {
 }
 
 pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(encoded_len(text) + 4);
     // The lower `count` bits of `bits` wait to be written: at most 31, and a code has at most 30.
     let mut bits = 0_u64;
     let mut count = 0_u32;
@@ -42,10 +45,21 @@ fn code(octet: u8) -> Code {
 }
 
 /// Reads a text into `out`, which loses what it held.
-pub(super) fn decode(mut text: &[u8], out: &mut Vec<u8>) -> Result<(), HpackError> {
-    out.clear();
+pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) -> Result<(), HpackError> {
     // No code is shorter than five bits. The text is here, so this is not a length only claimed.
-    out.reserve(text.len() * 8 / 5);
+    let most = text.len() * 8 / 5;
+    if out.len() < most {
+        out.resize(most, 0);
+    }
+    let mut places = out.iter_mut();
+    let left = decode_into(text, &mut places)?;
+    let length = out.len() - left;
+    out.truncate(length);
+    Ok(())
+}
+
+/// How many places are left over.
+fn decode_into(mut text: &[u8], places: &mut IterMut<'_, u8>) -> Result<usize, HpackError> {
     // The upper `count` bits of `bits` were read and not yet decoded, the others are zeros.
     let mut bits = 0_u64;
     let mut count = 0_u32;
@@ -55,7 +69,7 @@ pub(super) fn decode(mut text: &[u8], out: &mut Vec<u8>) -> Result<(), HpackErro
         text = rest;
         while count >= LONGEST {
             let (symbol, length) = symbol(bits)?;
-            out.push(symbol);
+            put(symbol, places)?;
             bits <<= length;
             count -= length;
         }
@@ -69,9 +83,16 @@ pub(super) fn decode(mut text: &[u8], out: &mut Vec<u8>) -> Result<(), HpackErro
     while count >= 8 || bits != u64::MAX {
         let (symbol, length) = symbol(bits)?;
         count = count.checked_sub(length).ok_or(PADDING)?;
-        out.push(symbol);
+        put(symbol, places)?;
         bits = (bits << length) | ((1 << length) - 1);
     }
+    Ok(places.len())
+}
+
+#[inline]
+fn put(symbol: u8, places: &mut IterMut<'_, u8>) -> Result<(), HpackError> {
+    // There is one for each symbol that the text can have.
+    *places.next().ok_or(PADDING)? = symbol;
     Ok(())
 }
 
@@ -88,6 +109,7 @@ fn symbol(bits: u64) -> Result<(u8, u32), HpackError> {
 
 /// The same for codes of over nine bits. They are rare in what gRPC sends, and four octets of input
 /// pay for the longest search, so it needs no tables of its own.
+#[cold]
 fn long_symbol(bits: u64) -> Result<(u8, u32), HpackError> {
     let [a, b, c, d, ..] = bits.to_be_bytes();
     let bits = u32::from_be_bytes([a, b, c, d]);

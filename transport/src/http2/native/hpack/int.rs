@@ -9,6 +9,7 @@ const TOO_LONG: HpackError = HpackError("HPACK: integer of more than five octets
 ///
 /// It may take five octets in all, so what comes out is below 2^29: more than any index, size or
 /// length that can be right.
+#[inline]
 pub(super) fn decode(first: u8, mask: u8, rest: &mut &[u8]) -> Result<u32, HpackError> {
     let value = first & mask;
     if value < mask {
@@ -33,15 +34,16 @@ fn decode_long(mask: u8, rest: &mut &[u8]) -> Result<u32, HpackError> {
 }
 
 /// Writes an integer into the bits `mask` of an octet whose other bits are `flags`, and on.
+#[inline]
 pub(super) fn encode(value: usize, mask: u8, flags: u8, out: &mut Vec<u8>) {
-    if let Ok(value) = u8::try_from(value)
-        && value < mask
-    {
-        out.push(flags | value);
-        return;
+    match u8::try_from(value) {
+        Ok(value) if value < mask => out.push(flags | value),
+        _ => encode_long(value.saturating_sub(usize::from(mask)), flags | mask, out),
     }
-    out.push(flags | mask);
-    let mut left = value.saturating_sub(usize::from(mask));
+}
+
+fn encode_long(mut left: usize, first: u8, out: &mut Vec<u8>) {
+    out.push(first);
     loop {
         let [low, ..] = left.to_le_bytes();
         left >>= 7;

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::fields::{self, NEVER_INDEX, PLAIN};
+use super::fields::{self, Coding, NEVER_INDEX, PLAIN};
 use super::peer_table::PeerTable;
 use super::{int, static_table};
 
@@ -104,7 +104,7 @@ impl<F: Form> Forms<F> {
 
 fn write(name: &[u8], value: &[u8], secret: bool, table: &mut PeerTable, out: &mut Vec<u8>) {
     if secret {
-        return fields::literal(name, value, NEVER_INDEX, out);
+        return fields::literal(name, value, NEVER_INDEX, Coding::Shortest, out);
     }
     if let Some(index) = static_table::field_index(name, value) {
         return int::encode(usize::from(index), 0x7f, INDEXED, out);
@@ -113,7 +113,7 @@ fn write(name: &[u8], value: &[u8], secret: bool, table: &mut PeerTable, out: &m
         return int::encode(index, 0x7f, INDEXED, out);
     }
     if !table.takes(name, value) {
-        return fields::literal(name, value, PLAIN, out);
+        return fields::literal(name, value, PLAIN, Coding::Shortest, out);
     }
     fields::inserted(name, value, out);
     table.insert(name, value);

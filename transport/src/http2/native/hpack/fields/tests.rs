@@ -26,7 +26,6 @@ fn read(block: &[u8]) -> Result<Vec<Field>, HpackError> {
 fn what_is_written_is_read() {
     let long = "a value that is longer than sixteen octets";
     let all = [
-        ("grpc-timeout", HeaderValue::from_static("100m")),
         ("user-agent", HeaderValue::from_static(long)),
         (
             "x-a-rather-long-name-of-metadata",
@@ -45,7 +44,7 @@ fn what_is_written_is_read() {
         .iter()
         .map(|(name, value)| name.len() + value.len() + 32);
     assert_eq!(fields.list_size(), size.sum::<usize>());
-    assert!(!fields.is_empty() && !fields.is_ok());
+    assert!(!fields.is_empty());
 }
 
 #[test]
@@ -65,27 +64,59 @@ fn secrets_are_never_to_be_indexed() {
 
 #[test]
 fn huffman_code_is_used_only_where_it_is_shorter() {
-    let length = |value: &'static str| {
-        let fields = written(&[("x", HeaderValue::from_static(value))]);
-        fields.block().len() - 3
+    let length = |text: &[u8]| {
+        let mut out = Vec::new();
+        string(text, Coding::Shortest, &mut out);
+        out.len()
     };
-    assert_eq!(length("0000000000000000"), 1 + 16, "too short to try");
-    assert_eq!(length("00000000000000000"), 1 + 11);
-    assert_eq!(length("<<<<<<<<<<<<<<<<<"), 1 + 17);
+    assert_eq!(length(b"0000000000000000"), 1 + 16, "too short to try");
+    assert_eq!(length(b"00000000000000000"), 1 + 11);
+    assert_eq!(length(b"<<<<<<<<<<<<<<<<<"), 1 + 17);
 }
 
 #[test]
-fn grpc_status_0_alone_takes_no_memory() {
+fn the_field_of_most_calls_takes_no_memory() {
     let ok = || ("grpc-status", HeaderValue::from_static("0"));
-    let fields = written(&[ok()]);
-    assert!(fields.is_ok() && !fields.is_empty());
-    assert_eq!(fields.block.capacity(), 0);
-    assert_eq!(fields.list_size(), 44);
-    let more = written(&[ok(), ("x", HeaderValue::from_static("y"))]);
-    assert!(more.is_ok());
-    assert_eq!(read(more.block()).unwrap().len(), 1);
-    let later = written(&[("x", HeaderValue::from_static("y")), ok()]);
-    assert!(!later.is_ok());
-    assert_eq!(read(later.block()).unwrap().len(), 2);
+    let timeout = || ("grpc-timeout", HeaderValue::from_static("99999999n"));
+    let other = || ("x", HeaderValue::from_static("y"));
+    for (lead, size) in [(ok(), 11 + 1 + 32), (timeout(), 12 + 9 + 32)] {
+        let fields = written(&[lead.clone()]);
+        assert!(!fields.is_empty());
+        assert_eq!((fields.block.capacity(), fields.list_size()), (0, size));
+        let more = written(&[lead.clone(), other()]);
+        assert_eq!(more.lead(), fields.lead());
+        assert_eq!(read(more.block()).unwrap().len(), 1);
+        let later = written(&[other(), lead]);
+        assert_eq!(later.lead(), &Lead::None);
+        assert_eq!(read(later.block()).unwrap().len(), 2);
+    }
+    assert_ne!(written(&[timeout()]), written(&[ok()]));
     assert!(Fields::default().is_empty());
+
+    let Lead::Timeout { octets, length } = *written(&[timeout()]).lead() else {
+        panic!("a timeout");
+    };
+    let block = octets.get(..usize::from(length)).unwrap();
+    let field = (b"grpc-timeout".to_vec(), b"99999999n".to_vec(), false);
+    assert_eq!(read(block), Ok(vec![field]));
+}
+
+#[test]
+fn what_only_looks_like_such_a_field_is_written_as_it_is() {
+    let mut secret = HeaderValue::from_static("0");
+    secret.set_sensitive(true);
+    for (name, value) in [
+        ("grpc-status", HeaderValue::from_static("00")),
+        ("grpc-status", secret),
+        ("grpc-timeout", HeaderValue::from_static("1234567890")),
+        (
+            "grpc-timeout",
+            HeaderValue::from_bytes(&[b'1'; 300]).unwrap(),
+        ),
+    ] {
+        let fields = written(&[(name, value.clone())]);
+        assert_eq!(fields.lead(), &Lead::None);
+        let found = (name.into(), value.as_bytes().to_vec(), value.is_sensitive());
+        assert_eq!(read(fields.block()), Ok(vec![found]));
+    }
 }
