@@ -1,13 +1,17 @@
 //! Header blocks of the peer: requests, responses, trailers.
 
 use super::super::frame::{Fatal, Reason, StreamId, write};
-use super::super::head::{Head, Kind, Outcome, Request, Response, ResponseHead};
+use super::super::guard::Guard;
+use super::super::head::{FieldList, Head, Kind, Outcome, Request, Response, ResponseHead};
 use super::super::hpack::Fields;
 use super::super::stream::{Receiving, Sending, Stream};
 use super::{Core, End, Role, StreamKey};
 
 /// Interim responses (1xx) that a call may have. Servers send one or two.
-const MAX_INTERIM: u8 = 8;
+pub(in super::super) const MAX_INTERIM: u8 = 8;
+
+/// What a call is told that had more.
+pub(in super::super) const TOO_MANY_INTERIM: &str = "too many interim (1xx) responses";
 
 const TOO_LARGE: &str = "a header list over the limit (setting max_header_list_bytes)";
 
@@ -29,6 +33,9 @@ impl Core {
         // Always, whoever it is for: the table must stay what the peer takes it for.
         let decoded = self.decoder.decode(block, &mut self.builder);
         decoded.map_err(|error| Fatal::new(Reason::COMPRESSION_ERROR, error.0))?;
+        if self.builder.is_huge() {
+            return Err(Guard::huge_head());
+        }
         let is_circular = depends_on == Some(id);
         match (key, self.role) {
             (Some(key), _) if is_circular => self.fault(
@@ -62,9 +69,10 @@ impl Core {
                 self.answer_too_large(id, end);
                 self.guard.head_too_large()
             }
-            Outcome::Malformed(_) | Outcome::Head(Head::Response(_)) | Outcome::Trailers(_) => {
-                self.malformed(id)
-            }
+            Outcome::Malformed(_)
+            | Outcome::Head(Head::Response(_))
+            | Outcome::Trailers(_)
+            | Outcome::CutTrailers(_) => self.malformed(id),
         }
     }
 
@@ -137,29 +145,35 @@ impl Core {
             Outcome::Head(Head::Response(response)) => self.response(key, response, end),
             Outcome::Trailers(trailers) => {
                 self.guard.head_fits();
-                let Some(stream) = self.streams.get_mut(key) else {
-                    return Ok(());
-                };
-                if !stream.count_length(0, true) {
-                    return self.fault(
-                        key,
-                        Reason::PROTOCOL_ERROR,
-                        "less DATA than content-length says",
-                    );
-                }
-                if self.role == Role::Client {
-                    stream.inbound.trailers = Some(trailers);
-                }
-                self.peer_ended(key);
-                Ok(())
+                self.trailers(key, trailers)
             }
-            Outcome::TooLarge => {
+            // The status of a call is not lost because a server has said too much besides.
+            Outcome::CutTrailers(trailers) if self.role == Role::Client => {
+                self.trailers(key, trailers)?;
+                self.guard.head_too_large()
+            }
+            Outcome::TooLarge | Outcome::CutTrailers(_) => {
                 self.fault(key, Reason::ENHANCE_YOUR_CALM, TOO_LARGE)?;
                 self.guard.head_too_large()
             }
             Outcome::Malformed(text) => self.fault(key, Reason::PROTOCOL_ERROR, text),
             Outcome::Head(Head::Request(_)) => Ok(()),
         }
+    }
+
+    fn trailers(&mut self, key: StreamKey, trailers: FieldList) -> Result<(), Fatal> {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Ok(());
+        };
+        if !stream.count_length(0, true) {
+            let text = "less DATA than content-length says";
+            return self.fault(key, Reason::PROTOCOL_ERROR, text);
+        }
+        if self.role == Role::Client {
+            stream.inbound.trailers = Some(trailers);
+        }
+        self.peer_ended(key);
+        Ok(())
     }
 
     fn response(&mut self, key: StreamKey, response: Response, end: bool) -> Result<(), Fatal> {
@@ -173,8 +187,7 @@ impl Core {
                 return self.fault(key, Reason::PROTOCOL_ERROR, text);
             }
             if stream.interim == MAX_INTERIM {
-                let text = "too many interim responses";
-                return self.fault(key, Reason::ENHANCE_YOUR_CALM, text);
+                return self.fault(key, Reason::CANCEL, TOO_MANY_INTERIM);
             }
             stream.interim += 1;
             return self.guard.informational(self.now);

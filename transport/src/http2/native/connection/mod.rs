@@ -46,6 +46,8 @@ use super::strikes::Strikes;
 use crate::http2::keepalive::Policy;
 
 pub(super) use self::config::{Config, Role};
+pub(super) use self::heads::{MAX_INTERIM, TOO_MANY_INTERIM};
+pub(super) use self::held::MEMORY_SHORT;
 pub(super) use self::orders::{Control, End, Event, Inbound, Order, Start, StreamKey};
 pub(super) use self::tick::KEEPALIVE_TIMEOUT;
 

@@ -29,11 +29,10 @@ const BYTES_PER_UPDATE: u32 = 2 * 1024;
 /// ACKs of SETTINGS that may be owed at once.
 const MAX_SETTINGS_OWED: u32 = 10;
 
-/// Interim responses that one call puts up with.
-pub(super) const MAX_INFORMATIONAL_PER_CALL: u32 = 8;
-
 /// Header blocks that are too long, too finely cut, or too slow.
 pub(super) const HEADER_BLOCK_TOO_LARGE: &str = "header_block_too_large";
+/// Heads or trailers beyond the limit.
+const HEADER_LIST_TOO_LARGE: &str = "header_list_too_large";
 /// The socket has taken nothing for too long.
 pub(super) const WRITE_TIMEOUT: &str = "write_timeout";
 /// A stream had no window for too long.
@@ -113,7 +112,13 @@ impl Guard {
     pub(super) fn head_too_large(&mut self) -> Verdict {
         self.large_heads = self.large_heads.saturating_add(1);
         let within_cap = self.large_heads <= self.max_large_heads;
-        within(within_cap, "header_list_too_large")
+        within(within_cap, HEADER_LIST_TOO_LARGE)
+    }
+
+    /// A head or trailers so far beyond it that only an attacker has reason to: a few references
+    /// to one large field, for example.
+    pub(super) const fn huge_head() -> Fatal {
+        Fatal::new(Reason::ENHANCE_YOUR_CALM, HEADER_LIST_TOO_LARGE)
     }
 
     /// A head or trailers within the limit.
@@ -187,7 +192,7 @@ impl Guard {
         within(self.goaways <= self.max_goaways, "too_many_goaways")
     }
 
-    /// Client: an interim response; more than [`MAX_INFORMATIONAL_PER_CALL`] also fail their call.
+    /// Client: an interim response. A few more of one call fail that call alone.
     pub(super) fn informational(&mut self, now: Instant) -> Verdict {
         within(self.informational.take(1, now), "too_many_informational")
     }

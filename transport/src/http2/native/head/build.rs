@@ -26,7 +26,12 @@ pub(in super::super) enum Outcome {
     Malformed(&'static str),
     /// Larger than our SETTINGS_MAX_HEADER_LIST_SIZE.
     TooLarge,
+    /// Trailers that are: those fields up to the limit, among which the status may be.
+    CutTrailers(FieldList),
 }
+
+/// How many times the limit a block may be until nobody believes in a mistake.
+const HUGE: usize = 16;
 
 /// What HTTP/2 counts for a field besides its name and value (RFC 9113 §6.5.2).
 const FIELD_BYTES: usize = 32;
@@ -118,6 +123,11 @@ impl HeadBuilder {
         self.wanting = Vec::new();
     }
 
+    /// The block is so much larger than the limit that it is none of mistake.
+    pub(in super::super) const fn is_huge(&self) -> bool {
+        self.size / HUGE > self.limit
+    }
+
     /// What the block was.
     pub(in super::super) fn finish(&mut self) -> Outcome {
         match self.judge() {
@@ -130,7 +140,8 @@ impl HeadBuilder {
         if let Some(why) = self.wrong {
             return Err(why);
         }
-        if self.size > self.limit {
+        let is_large = self.size > self.limit;
+        if is_large && self.kind != Kind::Trailers {
             return Ok(Outcome::TooLarge);
         }
         let text = Bytes::copy_from_slice(&self.text);
@@ -151,6 +162,7 @@ impl HeadBuilder {
                 content_length,
                 fields,
             })),
+            Kind::Trailers if is_large => return Ok(Outcome::CutTrailers(fields)),
             Kind::Trailers => return Ok(Outcome::Trailers(fields)),
         }
         .map(Outcome::Head)

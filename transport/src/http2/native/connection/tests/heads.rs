@@ -99,8 +99,8 @@ fn interim_responses_are_skipped_up_to_a_few() {
     ));
     client(&format!(
         "{begin}{few}> HEADERS 1 :status=103
-         < RST 1 ENHANCE_YOUR_CALM
-         ! Touched 1 Fault ENHANCE_YOUR_CALM
+         < RST 1 CANCEL
+         ! Touched 1 Fault CANCEL too many interim
          ! Closed 1"
     ));
     for wrong in [":status=103 end", ":status=101"] {

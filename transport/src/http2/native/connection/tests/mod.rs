@@ -1,6 +1,7 @@
 //! The machine by itself: scripts, a group per duty.
 
 mod bodies;
+mod defence;
 mod goaway;
 mod heads;
 mod hostile;

@@ -100,6 +100,12 @@ impl Script {
         ))
     }
 
+    /// The peer has said its SETTINGS, and does not know ours yet.
+    pub(super) fn begun(mut self) -> Self {
+        self.wire.clear();
+        self.run("> SETTINGS\n< SETTINGS ack\n! Settled")
+    }
+
     #[track_caller]
     pub(super) fn run(mut self, script: &str) -> Self {
         for line in script.lines().map(str::trim) {
