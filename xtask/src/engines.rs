@@ -45,7 +45,7 @@ impl Engine {
     }
 
     /// Whatever this command starts of ours runs on this engine.
-    pub(crate) fn set<'a>(self, command: &'a mut Command) -> &'a mut Command {
+    pub(crate) fn set(self, command: &mut Command) -> &mut Command {
         command.env(VARIABLE, self.name())
     }
 }

@@ -68,15 +68,6 @@ pub(super) struct Opener {
 }
 
 impl ClientConnection {
-    /// Agrees on HTTP/2 with the peer and starts the task that drives the connection.
-    ///
-    /// Resolves when the peer's SETTINGS have arrived: before that neither its stream limit nor
-    /// whether it speaks HTTP/2 at all is known. Not bounded in time by itself; dropping the
-    /// future closes the socket. `freed` is notified whenever a stream that was waited for may
-    /// be opened.
-    ///
-    /// # Errors
-    /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
     pub(crate) async fn handshake(
         io: BoxIo,
         peer: Peer,
@@ -115,8 +106,6 @@ impl ClientConnection {
         Ok(Self(inner))
     }
 
-    /// Takes the right to open a stream; `None` at the peer's limit or when nothing more can be
-    /// opened here.
     #[must_use]
     pub(crate) fn try_permit(&self) -> Option<Permit> {
         if !self.is_open() {
@@ -125,7 +114,6 @@ impl ClientConnection {
         self.0.slots.try_take()
     }
 
-    /// How many streams are open, and how many may be.
     #[must_use]
     pub(crate) fn usage(&self) -> Usage {
         Usage {
@@ -134,38 +122,30 @@ impl ClientConnection {
         }
     }
 
-    /// False once the connection is lost, closing, or the peer was found to be going away.
     #[must_use]
     pub(crate) fn is_open(&self) -> bool {
         self.0.link.is_open()
     }
 
-    /// The other end.
     #[must_use]
     pub(crate) fn peer(&self) -> &Peer {
         self.0.link.peer()
     }
 
-    /// Waits until nothing more can be opened here, and says why. Cancel safe.
     pub(crate) async fn closed(&self) -> Status {
         self.0.link.down().await
     }
 
-    /// True once the peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM after keepalive
-    /// had sent PINGs: they came too often for it (gRFC A8), or something else was too much.
     #[must_use]
     pub(crate) fn pings_too_often(&self) -> bool {
         self.0.link.pings_too_often()
     }
 
-    /// True once the peer has ended the connection with GOAWAY NO_ERROR: it is being restarted
-    /// perhaps, or balances load, and has nothing against another connection.
     #[must_use]
     pub(crate) fn said_goodbye(&self) -> bool {
         self.0.link.said_goodbye()
     }
 
-    /// Opens nothing more; the socket closes when the last open stream has ended.
     pub(crate) fn close(&self) {
         let text = "the connection was closed by this side";
         self.0.link.drain(unavailable(text));
@@ -173,29 +153,19 @@ impl ClientConnection {
         drop(handle);
     }
 
-    /// Ends the connection now, for this reason: what is open on it fails with it.
     pub(crate) fn abort(&self, why: Status) {
         self.0.link.abort(why);
     }
 
-    /// Waits until the connection is gone, with everything that was open on it. Cancel safe.
     pub(crate) async fn ended(&self) -> Status {
         self.0.link.ended().await
     }
 
-    /// How many streams were opened so far.
     #[must_use]
     pub(crate) fn opened(&self) -> u64 {
         self.0.opener.lock().opened
     }
 
-    /// Starts a call whose request is one message: HEADERS, DATA with END_STREAM.
-    ///
-    /// `frame` is the message with its five-byte prefix. Larger answers than `max_receive_bytes`
-    /// are refused.
-    ///
-    /// # Errors
-    /// Always surely unprocessed: the call may go to another connection at once.
     pub(crate) fn start_single(
         &self,
         permit: Permit,
@@ -218,10 +188,6 @@ impl ClientConnection {
         ))
     }
 
-    /// Starts a call whose requests follow one by one: HEADERS.
-    ///
-    /// # Errors
-    /// As [`start_single`](Self::start_single).
     pub(crate) fn start_streaming(
         &self,
         permit: Permit,

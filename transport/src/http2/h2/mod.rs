@@ -1,4 +1,5 @@
-//! The engine on the h2 crate: the only place that names one of its types.
+//! The engine on the h2 crate: the only place that names one of its types. What its handles do is said
+//! at those of the same names in the files beside this folder.
 
 mod alive;
 mod body;

@@ -31,11 +31,6 @@ impl RequestBody {
         Self { body, link }
     }
 
-    /// Takes what came next, as it came; `None` once the client has half-closed. Its window is
-    /// given back.
-    ///
-    /// # Errors
-    /// What became of the stream or the connection.
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
@@ -62,9 +57,6 @@ impl Responder {
         }
     }
 
-    /// Ready once the client has reset the stream or the connection is gone; says which.
-    ///
-    /// Only for the RPC's own task: the stream keeps one waker for it.
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         match &mut self.respond {
             Some(respond) => respond
@@ -74,9 +66,6 @@ impl Responder {
         }
     }
 
-    /// Answers: head, message and trailers, queued back to back so that they leave together.
-    ///
-    /// `frame` is the message with its five-byte prefix. A client that is gone is no error.
     pub(crate) fn reply(
         mut self,
         form: &ResponseForm,
@@ -101,7 +90,6 @@ impl Responder {
         let _ = send.send_trailers(last.into_map());
     }
 
-    /// Answers with a status alone (Trailers-Only). A client that is gone is no error.
     pub(crate) fn fail(mut self, status: &Status) {
         let Some(mut respond) = self.respond.take() else {
             return;
@@ -111,7 +99,6 @@ impl Responder {
         let _ = respond.send_response(fields::response(fields), true);
     }
 
-    /// Makes the stream one whose halves may be in different tasks.
     #[must_use]
     pub(crate) fn share(mut self, body: RequestBody, form: ResponseForm) -> SharedStream {
         let RequestBody { body, link } = body;
@@ -140,61 +127,45 @@ impl Drop for Responder {
 pub(crate) struct SharedStream(Arc<StreamCell>);
 
 impl SharedStream {
-    /// Ready once the client has reset the stream or the connection is gone; says which.
-    ///
-    /// Only for the RPC's own task.
     pub(crate) fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<Status> {
         self.0.poll_reset(cx)
     }
 
-    /// Ends the RPC with its one response: head, message and trailers, queued back to back.
-    ///
-    /// `frame` is the message with its five-byte prefix.
     pub(crate) fn reply(&self, headers: Metadata, frame: Bytes, trailers: &Metadata) {
         self.0.with_headers(|all| all.extend(headers));
         self.0.push_encoded(frame);
         self.0.finish(Ok(trailers));
     }
 
-    /// Adds response headers behind those that are there; too late once they are sent.
     pub(crate) fn add_headers(&self, headers: Metadata) {
         if !headers.is_empty() {
             self.0.with_headers(|all| all.extend(headers));
         }
     }
 
-    /// The trailers that were set so far.
     #[must_use]
     pub(crate) fn trailers(&self) -> Metadata {
         let trailers = self.0.with_trailers(|trailers| trailers.clone());
         trailers.unwrap_or_default()
     }
 
-    /// Takes out the trailers that were set so far.
     #[must_use]
     pub(crate) fn take_trailers(&self) -> Metadata {
         self.0.with_trailers(std::mem::take).unwrap_or_default()
     }
 
-    /// Ends the RPC: the messages sent so far, then the trailers; a status alone if it fails, nothing
-    /// was sent, and its handler has set no headers. From then on both halves fail. Calling it again changes nothing.
     pub(crate) fn finish(&self, outcome: Result<&Metadata, &Status>) {
         self.0.finish(outcome);
     }
 
-    /// Ends the RPC when nobody may wait for the client to read: with trailers if the stream has
-    /// window, otherwise with RST_STREAM CANCEL.
     pub(crate) fn finish_now(&self, status: &Status) -> Finished {
         self.0.finish_now(status)
     }
 
-    /// The same on a connection that is about to close. Without window nothing is said: the client
-    /// learns from the connection's end that the server is gone, UNAVAILABLE.
     pub(crate) fn finish_last(&self, status: &Status) -> Finished {
         self.0.finish_last(status)
     }
 
-    /// True once the RPC was ended from this side.
     #[must_use]
     pub(crate) fn is_finished(&self) -> bool {
         self.0.has_ended()
@@ -228,7 +199,6 @@ impl SharedStream {
         self.0.poll_closed(cx)
     }
 
-    /// The response headers so far; `None` once they are sent.
     pub(crate) fn headers(&self) -> Option<Metadata> {
         self.0.with_headers(|headers| headers.clone())
     }

@@ -138,12 +138,10 @@ impl ResponseStream {
         self.max_receive_bytes
     }
 
-    /// The address of the server that this stream goes to.
     pub(crate) fn address(&self) -> &crate::Address {
         self.stream.link().peer().address()
     }
 
-    /// True while a sender may still send.
     pub(crate) fn sender_is_open(&self) -> bool {
         match &self.stream {
             Stream::Single(..) => false,
@@ -151,8 +149,6 @@ impl ResponseStream {
         }
     }
 
-    /// True while the call can be put on another stream: it has a sender, nothing was answered,
-    /// and not too much was sent.
     pub(crate) fn may_restart(&self) -> bool {
         match &self.stream {
             Stream::Single(..) => false,
@@ -162,8 +158,6 @@ impl ResponseStream {
         }
     }
 
-    /// The peer has refused the stream. Its place is free at once: the call may need it to go
-    /// out again.
     pub(crate) fn refused(&mut self) {
         self.give_back(false);
     }
@@ -224,13 +218,11 @@ impl ResponseStream {
         }
     }
 
-    /// What messages in this encoding are decompressed with.
     pub(crate) fn decompress(&self, encoding: Encoding) -> Option<Decompress> {
         let compression = self.stream.link().compression();
         compression.map(|compression| compression.decompress(encoding))
     }
 
-    /// The next chunk of the body; `None` before the trailers.
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
@@ -244,7 +236,6 @@ impl ResponseStream {
         }
     }
 
-    /// What the trailers say; `None` if the stream ended without.
     pub(crate) fn poll_trailers(
         &mut self,
         cx: &mut Context<'_>,
@@ -259,7 +250,6 @@ impl ResponseStream {
         })
     }
 
-    /// The call has ended with the peer's word; a sender that still lives fails with `status`.
     pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
         let closed = match (&self.state, &self.stream) {
             // Both sides have ended it: h2 counts it no more.
@@ -280,7 +270,6 @@ impl ResponseStream {
         self.give_back(closed);
     }
 
-    /// The call ends here: RST_STREAM CANCEL, and a sender fails with the same status.
     pub(crate) fn abort(&mut self, status: Status) {
         match &mut self.stream {
             Stream::Single(_, send) => *send = None,

@@ -68,11 +68,6 @@ struct Growing {
 }
 
 impl ServerConnection {
-    /// Agrees on HTTP/2 with a client. Not bounded in time by itself; dropping the future closes
-    /// the socket.
-    ///
-    /// # Errors
-    /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
     pub(crate) async fn handshake(
         io: BoxIo,
         peer: Peer,
@@ -120,10 +115,6 @@ impl ServerConnection {
         })
     }
 
-    /// Drives the socket, and yields the next stream that the client opened.
-    ///
-    /// Shape: `None` once the connection has ended cleanly; an error is the last item. To be
-    /// polled by one task until then. What was queued is written before it returns `Pending`.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -190,29 +181,23 @@ impl ServerConnection {
         }
     }
 
-    /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
-    /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
     pub(crate) fn graceful_shutdown(&mut self) {
         self.connection.graceful_shutdown();
     }
 
-    /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.
     pub(crate) const fn refuse_new(&mut self) {
         self.refusing = true;
     }
 
-    /// Ends the connection without waiting for its streams; what is queued may be lost.
     pub(crate) fn abrupt_shutdown(&mut self) {
         self.connection.abrupt_shutdown(Reason::NO_ERROR);
     }
 
-    /// True while a stream is open.
     #[must_use]
     pub(crate) fn has_streams(&self) -> bool {
         self.connection.has_streams()
     }
 
-    /// The other end.
     #[must_use]
     pub(crate) fn peer(&self) -> &Peer {
         self.link.peer()
@@ -338,7 +323,6 @@ pub(crate) struct ServerStream {
 }
 
 impl ServerStream {
-    /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     #[must_use]
     pub(crate) fn path(&self) -> &str {
         self.head
@@ -347,26 +331,22 @@ impl ServerStream {
             .map_or("", http::uri::PathAndQuery::as_str)
     }
 
-    /// The `:method`.
     #[must_use]
     pub(crate) fn http_method(&self) -> &str {
         self.head.method.as_str()
     }
 
-    /// The `:authority`, if there is one.
     #[must_use]
     pub(crate) fn authority(&self) -> Option<&str> {
         self.head.uri.authority().map(http::uri::Authority::as_str)
     }
 
-    /// Takes the header fields, in order; a second call yields none.
     pub(crate) fn take_fields(
         &mut self,
     ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
         fields::iter(std::mem::take(&mut self.head.headers))
     }
 
-    /// Answers a request that reaches no handler.
     pub(crate) fn reject(mut self, reject: &Reject) {
         let mut fields = Fields::default();
         reject.write(&mut fields.sink());
@@ -377,7 +357,6 @@ impl ServerStream {
         let _ = self.respond.send_response(response, true);
     }
 
-    /// Splits into what is received and what answers.
     #[must_use]
     pub(crate) fn into_parts(self) -> (RequestBody, Responder) {
         let body = RequestBody::new(self.body, Arc::clone(&self.link));
