@@ -13,6 +13,12 @@ mod source;
 mod targets;
 mod wire;
 
+/// What the product's files that are included find under this name at home.
+#[cfg(not(test))]
+mod sync {
+    pub(crate) use std::sync::atomic;
+}
+
 /// The service that connections serve and call.
 mod echo {
     mod generated {

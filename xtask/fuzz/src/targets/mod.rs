@@ -76,6 +76,13 @@ pub const TARGETS: &[Target] = &[
     ),
     #[cfg(not(test))]
     target(
+        "http2-core",
+        "whatever peer, own side and clock do, a connection keeps the rules, its windows and its bounds",
+        2_048,
+        crate::http2::native::core::run,
+    ),
+    #[cfg(not(test))]
+    target(
         "http2-head",
         "any fields are a head, trailers or a fault by the rules of HTTP/2; none is lost or changed",
         4_096,

@@ -12,5 +12,7 @@ pub(crate) use frame::{
     message, request, response, trailers,
 };
 pub(crate) use output::Output;
+#[cfg(not(test))]
+pub(crate) use script::Writer;
 pub(crate) use script::{Side, Step, script};
 pub(crate) use talk::{Hearing, on_paused_time, soon, speak};

@@ -84,21 +84,15 @@ const SETTING_VALUES: &[u32] = &[
 
 /// Reads the steps out of the input. A server's script is about streams that a client will open.
 pub(crate) fn script(source: &mut Source<'_>, side: Side) -> Vec<Step> {
-    let mut writer = Writer {
-        side,
-        next_stream: 1,
-        last: Vec::new(),
-        total: 0,
-        waited: Duration::ZERO,
-        steps: Vec::new(),
-    };
+    let mut writer = Writer::new(side);
     while !source.is_empty() && writer.total < MAX_BYTES && writer.steps.len() < 2_000 {
         writer.step(source);
     }
     writer.steps
 }
 
-struct Writer {
+/// Makes up one step after the other.
+pub(crate) struct Writer {
     side: Side,
     next_stream: u32,
     /// What was sent last.
@@ -109,6 +103,26 @@ struct Writer {
 }
 
 impl Writer {
+    pub(crate) const fn new(side: Side) -> Self {
+        Self {
+            side,
+            next_stream: 1,
+            last: Vec::new(),
+            total: 0,
+            waited: Duration::ZERO,
+            steps: Vec::new(),
+        }
+    }
+
+    /// The next step, unless the input makes none or enough was said.
+    #[cfg(not(test))]
+    pub(crate) fn next(&mut self, source: &mut Source<'_>) -> Option<Step> {
+        if self.total < MAX_BYTES {
+            self.step(source);
+        }
+        self.steps.pop()
+    }
+
     fn step(&mut self, source: &mut Source<'_>) {
         let bytes = match source.byte() % 18 {
             0 | 1 => self.open(source),

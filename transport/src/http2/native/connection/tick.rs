@@ -13,6 +13,9 @@ pub(in super::super) const KEEPALIVE_TIMEOUT: &str = "keepalive_timeout";
 impl Core {
     /// When [`tick`](Self::tick) is due.
     pub(in super::super) fn next_tick(&self) -> Option<Instant> {
+        if self.leaving.is_closed() {
+            return None;
+        }
         let keepalive = self.keepalive.as_ref();
         let times = [
             self.local.due(),
