@@ -7,7 +7,7 @@ use super::bdp::{Bdp, MAX_GROWN_WINDOW};
 use super::defence::Defence;
 use super::held::Held;
 use super::keepalive::{Keepalive, ServerKeepalive};
-use super::quota::Quota;
+use super::quota::{Lease, Quota};
 use super::room::Room;
 use crate::stream::Compression;
 
@@ -173,9 +173,14 @@ impl ServerConfig {
         usize::try_from(self.max_concurrent_streams.min(fit)).unwrap_or(usize::MAX)
     }
 
+    /// What the windows of a new connection may grow by.
+    pub(super) fn growth(&self) -> Lease {
+        self.quota.lease(self.max_window_growth_bytes)
+    }
+
     /// The windows of a new connection.
     pub(super) fn room(&self) -> Room {
-        let lease = self.quota.lease(self.max_window_growth_bytes);
+        let lease = self.growth();
         let window = self.window().first();
         Room::new(self.connection_window_bytes, window, Some(lease))
     }

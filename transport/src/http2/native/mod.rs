@@ -5,13 +5,16 @@
 //! `now`: no tokio, no IO, no waker, no lock. `link` and `cell` know locks and wakers, no frames.
 //! Only `driver` knows both worlds; `handle` is what the engine boundary shows.
 
+mod cell;
 mod connection;
+mod driver;
 mod flow;
 mod frame;
 mod guard;
 mod handle;
 mod head;
 mod hpack;
+mod link;
 mod out;
 mod ping;
 mod schedule;
@@ -19,7 +22,7 @@ mod stall;
 mod stream;
 mod strikes;
 
-pub use self::handle::{
+pub(crate) use self::handle::{
     ClientConnection, RequestBody, RequestStream, Responder, ResponseStream, ServerConnection,
     ServerStream, SharedStream,
 };

@@ -1,126 +1,170 @@
 //! A client's connection, as those who call over it hold it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use trunkline_core::{Stage, Status};
+use trunkline_core::Status;
 
 use super::{RequestStream, ResponseStream};
-use crate::http2::{ClientConfig, Permit, RequestHead, Usage};
+use crate::http2::failure::unavailable;
+use crate::http2::native::cell::StreamCell;
+use crate::http2::native::connection::Start;
+use crate::http2::native::driver::ClientDriver;
+use crate::http2::native::head::write;
+use crate::http2::native::link::{Link, Opening, wake};
+use crate::http2::slots::{Permit, Slots};
+use crate::http2::{ClientConfig, RequestHead, Usage};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::{BoxIo, Peer};
+
+const CLOSED: &str = "the connection was closed by this side";
 
 /// A client's HTTP/2 connection, shared by all who call over it.
 #[derive(Clone, Debug)]
-pub struct ClientConnection(Infallible);
+pub(crate) struct ClientConnection(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    link: Arc<Link>,
+    slots: Arc<Slots>,
+    https: bool,
+    opened: AtomicU64,
+}
+
+impl Drop for Inner {
+    /// Nobody can open anything any more.
+    fn drop(&mut self) {
+        self.link.let_go();
+    }
+}
 
 impl ClientConnection {
     /// Agrees on HTTP/2 with the peer and starts the task that drives the connection.
     ///
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
-    pub async fn handshake(
+    pub(crate) async fn handshake(
         io: BoxIo,
         peer: Peer,
         config: &ClientConfig,
         freed: Arc<Notify>,
     ) -> Result<Self, Status> {
-        drop((io, peer, config.clone(), freed));
-        Err(Status::unavailable("the engine is being built").with_stage(Stage::Http2))
+        let https = peer.security().tls().is_some();
+        let slots = Slots::new(0, freed);
+        let window = config.window().first();
+        let link = Link::new(peer, window, Some(config.compression.clone()));
+        let mut driver = ClientDriver::new(io, Arc::clone(&link), Arc::clone(&slots), config);
+        std::future::poll_fn(|cx| driver.poll_settled(cx))
+            .await
+            .map_err(|why| why.with_unprocessed(true))?;
+        tokio::spawn(driver);
+        Ok(Self(Arc::new(Inner {
+            link,
+            slots,
+            https,
+            opened: AtomicU64::new(0),
+        })))
     }
 
     /// Takes the right to open a stream; `None` at the peer's limit or when nothing more can be
     /// opened here.
-    #[must_use]
-    pub fn try_permit(&self) -> Option<Permit> {
-        match self.0 {}
+    pub(crate) fn try_permit(&self) -> Option<Permit> {
+        if !self.is_open() {
+            return None;
+        }
+        self.0.slots.try_take()
     }
 
     /// How many streams are open, and how many may be.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        match self.0 {}
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            in_use: self.0.slots.in_use(),
+            limit: self.0.slots.limit(),
+        }
     }
 
     /// False once the connection is lost, closing, or the peer was found to be going away.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        match self.0 {}
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.link.is_open()
     }
 
     /// The other end.
-    #[must_use]
-    pub fn peer(&self) -> &Peer {
-        match self.0 {}
+    pub(crate) fn peer(&self) -> &Peer {
+        self.0.link.peer()
     }
 
     /// Waits until nothing more can be opened here, and says why. Cancel safe.
-    pub async fn closed(&self) -> Status {
-        match self.0 {}
+    pub(crate) async fn closed(&self) -> Status {
+        self.0.link.down().await
     }
 
     /// True once the peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM after keepalive
     /// had sent PINGs: they came too often for it (gRFC A8), or something else was too much.
-    #[must_use]
-    pub fn pings_too_often(&self) -> bool {
-        match self.0 {}
+    pub(crate) fn pings_too_often(&self) -> bool {
+        self.0.link.pings_too_often()
     }
 
     /// True once the peer has ended the connection with GOAWAY NO_ERROR: it is being restarted
     /// perhaps, or balances load, and has nothing against another connection.
-    #[must_use]
-    pub fn said_goodbye(&self) -> bool {
-        match self.0 {}
+    pub(crate) fn said_goodbye(&self) -> bool {
+        self.0.link.said_goodbye()
     }
 
     /// Opens nothing more; the socket closes when the last open stream has ended.
-    pub fn close(&self) {
-        match self.0 {}
+    pub(crate) fn close(&self) {
+        self.0.link.drain(unavailable(CLOSED));
+        self.0.link.let_go();
     }
 
     /// Ends the connection now, for this reason: what is open on it fails with it.
-    pub fn abort(&self, why: Status) {
-        drop(why);
-        match self.0 {}
+    pub(crate) fn abort(&self, why: Status) {
+        self.0.link.abort(why);
     }
 
     /// Waits until the connection is gone, with everything that was open on it. Cancel safe.
-    pub async fn ended(&self) -> Status {
-        match self.0 {}
+    pub(crate) async fn ended(&self) -> Status {
+        self.0.link.ended().await
     }
 
     /// How many streams were opened so far.
-    #[must_use]
-    pub fn opened(&self) -> u64 {
-        match self.0 {}
+    pub(crate) fn opened(&self) -> u64 {
+        self.0.opened.load(Ordering::Relaxed)
     }
 
     /// Starts a call whose request is one message: HEADERS, DATA with END_STREAM.
     ///
     /// # Errors
     /// Always surely unprocessed: the call may go to another connection at once.
-    pub fn start_single(
+    pub(crate) fn start_single(
         &self,
-        _permit: Permit,
-        _head: &RequestHead<'_>,
-        _frame: Bytes,
-        _max_receive_bytes: usize,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        frame: Bytes,
+        max_receive_bytes: usize,
     ) -> Result<ResponseStream, Status> {
-        match self.0 {}
+        let cell = StreamCell::client(Arc::clone(&self.0.link), frame.len(), true);
+        self.open(permit, head, frame, true, &cell)?;
+        let link = Arc::clone(&self.0.link);
+        Ok(ResponseStream::new(cell, link, true, max_receive_bytes))
     }
 
     /// Starts a call whose requests follow one by one: HEADERS.
     ///
     /// # Errors
     /// As [`start_single`](Self::start_single).
-    pub fn start_streaming(
+    pub(crate) fn start_streaming(
         &self,
-        _permit: Permit,
-        _head: &RequestHead<'_>,
-        _max_receive_bytes: usize,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        max_receive_bytes: usize,
     ) -> Result<(RequestStream, ResponseStream), Status> {
-        match self.0 {}
+        let cell = StreamCell::client(Arc::clone(&self.0.link), 0, false);
+        self.open(permit, head, Bytes::new(), false, &cell)?;
+        let link = Arc::clone(&self.0.link);
+        let requests = RequestStream::new(Arc::clone(&cell));
+        let responses = ResponseStream::new(cell, link, false, max_receive_bytes);
+        Ok((requests, responses))
     }
 
     /// Starts a call again that [`start_streaming`](Self::start_streaming) has started elsewhere
@@ -130,10 +174,58 @@ impl ClientConnection {
     /// As [`start_single`](Self::start_single).
     pub(crate) fn restart_streaming(
         &self,
-        _permit: Permit,
-        _head: &RequestHead<'_>,
-        _responses: &mut ResponseStream,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        responses: &mut ResponseStream,
     ) -> Result<(), Status> {
-        match self.0 {}
+        if let Some(why) = self.0.link.refusal() {
+            return Err(why.clone().with_unprocessed(true));
+        }
+        let cell = Arc::clone(responses.cell());
+        let Some((data, end)) = cell.restart(&self.0.link) else {
+            // Ended by this side meanwhile, which both halves know.
+            return Ok(());
+        };
+        responses.restarted(&self.0.link);
+        let opened = self.open(permit, head, data, end, &cell);
+        if let Err(why) = &opened {
+            // What was kept is gone: the call fails with why.
+            cell.abort(why.clone());
+        }
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        data: Bytes,
+        end: bool,
+        cell: &Arc<StreamCell>,
+    ) -> Result<(), Status> {
+        let (form, extra) = write::request(head, self.0.https)?;
+        self.0.opened.fetch_add(1, Ordering::Relaxed);
+        let opening = Opening {
+            cell: Arc::clone(cell),
+            permit,
+            start: Start {
+                form,
+                extra,
+                data,
+                end,
+            },
+        };
+        match self.0.link.start(opening) {
+            Ok(driver) => {
+                wake(driver);
+                Ok(())
+            }
+            Err(opening) => {
+                drop(opening);
+                let refusal = self.0.link.refusal().cloned();
+                let why = refusal.unwrap_or_else(|| unavailable(CLOSED));
+                Err(why.with_unprocessed(true))
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ mod request;
 mod response;
 mod server;
 
-pub use self::client::ClientConnection;
-pub use self::request::{RequestBody, Responder, SharedStream};
-pub use self::response::{RequestStream, ResponseStream};
-pub use self::server::{ServerConnection, ServerStream};
+pub(crate) use self::client::ClientConnection;
+pub(crate) use self::request::{RequestBody, Responder, SharedStream};
+pub(crate) use self::response::{RequestStream, ResponseStream};
+pub(crate) use self::server::{ServerConnection, ServerStream};

@@ -1,125 +1,214 @@
 //! A client's stream: its sending side and its receiving side, untyped.
 
-use std::convert::Infallible;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use trunkline_core::{Encoding, Metadata, Status};
+use trunkline_core::protocol::{read_response_head, read_trailers};
+use trunkline_core::{CompressorRegistry, Encoding, Metadata, Status};
 
+use crate::http2::failure::already_ended;
+use crate::http2::native::cell::StreamCell;
+use crate::http2::native::link::Link;
 use crate::http2::{Head, Interim};
 use crate::stream::Decompress;
 
 /// The sending side of a client's streaming call, for a [`SendHalf`](crate::stream::SendHalf).
 /// Dropped before END_STREAM it cancels the call.
 #[derive(Debug)]
-pub struct RequestStream(Infallible);
+pub(crate) struct RequestStream(Arc<StreamCell>);
 
 impl RequestStream {
-    pub(crate) fn push(
-        &self,
-        _size: usize,
-        _write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
-    ) -> Result<(), Status> {
-        match self.0 {}
+    pub(super) const fn new(cell: Arc<StreamCell>) -> Self {
+        Self(cell)
     }
 
-    pub(crate) fn push_frame(&self, _frame: Bytes) -> Result<(), Status> {
-        match self.0 {}
+    pub(crate) fn push(
+        &self,
+        size: usize,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        self.0.push(size, write)
+    }
+
+    pub(crate) fn push_frame(&self, frame: Bytes) -> Result<(), Status> {
+        self.0.push_frame(frame)
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        match self.0 {}
+        self.0.waiting()
     }
 
     pub(crate) fn poll_below(
         &self,
-        _below: usize,
-        _cx: &mut Context<'_>,
+        below: usize,
+        cx: &mut Context<'_>,
     ) -> Poll<Result<(), Status>> {
-        match self.0 {}
+        self.0.poll_below(below, cx)
     }
 
-    pub(crate) fn poll_closed(&self, _cx: &mut Context<'_>) -> Poll<Status> {
-        match self.0 {}
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        self.0.poll_closed(cx)
     }
 
     pub(crate) fn half_close(&self) {
-        match self.0 {}
+        self.0.half_close();
     }
 
-    pub(crate) fn abort(&self, _status: Status) {
-        match self.0 {}
+    pub(crate) fn abort(&self, status: Status) {
+        self.0.abort(status);
+    }
+}
+
+impl Drop for RequestStream {
+    fn drop(&mut self) {
+        if !self.0.has_ended() {
+            self.0
+                .abort(Status::cancelled("Sender dropped without finish()"));
+        }
     }
 }
 
 /// The receiving side of a client's call, for a [`RecvHalf`](crate::stream::RecvHalf). Dropped
 /// before its end it cancels the call.
 #[derive(Debug)]
-pub struct ResponseStream(Infallible);
+pub(crate) struct ResponseStream {
+    cell: Arc<StreamCell>,
+    link: Arc<Link>,
+    state: State,
+    /// With one request message nobody sends beside it.
+    is_single: bool,
+    max_receive_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    Body,
+    Ended,
+}
 
 impl ResponseStream {
-    pub(crate) fn max_receive_bytes(&self) -> usize {
-        match self.0 {}
+    pub(super) const fn new(
+        cell: Arc<StreamCell>,
+        link: Arc<Link>,
+        is_single: bool,
+        max_receive_bytes: usize,
+    ) -> Self {
+        Self {
+            cell,
+            link,
+            state: State::Head,
+            is_single,
+            max_receive_bytes,
+        }
+    }
+
+    pub(super) const fn cell(&self) -> &Arc<StreamCell> {
+        &self.cell
+    }
+
+    /// The call is on another connection now.
+    pub(super) fn restarted(&mut self, link: &Arc<Link>) {
+        self.link = Arc::clone(link);
+        self.state = State::Head;
+    }
+
+    pub(crate) const fn max_receive_bytes(&self) -> usize {
+        self.max_receive_bytes
     }
 
     /// The address of the server that this stream goes to.
     pub(crate) fn address(&self) -> &crate::Address {
-        match self.0 {}
+        self.link.peer().address()
     }
 
     /// True while a sender may still send.
     pub(crate) fn sender_is_open(&self) -> bool {
-        match self.0 {}
+        !self.is_single && !self.cell.has_ended()
     }
 
     /// True while the call can be put on another stream: it has a sender, nothing was answered,
     /// and not too much was sent.
     pub(crate) fn may_restart(&self) -> bool {
-        match self.0 {}
+        !self.is_single && self.state == State::Head && self.cell.may_restart()
     }
 
-    /// The peer has refused the stream. Its place is free at once: the call may need it to go
-    /// out again.
-    pub(crate) fn refused(&mut self) {
-        match self.0 {}
-    }
+    /// The peer has refused the stream. Its place is free already: the call may need it to go out
+    /// again.
+    pub(crate) const fn refused(&mut self) {}
 
+    /// Interim responses are counted by the connection.
     pub(crate) fn poll_head(
         &mut self,
         _interim: &mut Interim,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Result<Head, Status>> {
-        match self.0 {}
+        if self.state != State::Head {
+            return Poll::Ready(Err(already_ended()));
+        }
+        let (head, is_all) = ready!(self.cell.poll_head(cx))?;
+        self.state = State::Body;
+        if !self.is_single {
+            self.cell.commit();
+        }
+        let fields = head.fields.into_iter();
+        Poll::Ready(Ok(match self.link.compression() {
+            Some(known) => read_response_head(head.status, is_all, fields, known.registry()),
+            None => read_response_head(head.status, is_all, fields, &CompressorRegistry::empty()),
+        }))
     }
 
     /// What messages in this encoding are decompressed with.
-    pub(crate) fn decompress(&self, _encoding: Encoding) -> Option<Decompress> {
-        match self.0 {}
+    pub(crate) fn decompress(&self, encoding: Encoding) -> Option<Decompress> {
+        let compression = self.link.compression();
+        compression.map(|compression| compression.decompress(encoding))
     }
 
     /// The next chunk of the body; `None` before the trailers.
     pub(crate) fn poll_chunk(
         &mut self,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Status>> {
-        match self.0 {}
+        if self.state != State::Body {
+            return Poll::Ready(Err(already_ended()));
+        }
+        self.cell.poll_response(cx)
     }
 
     /// What the trailers say; `None` if the stream ended without.
     pub(crate) fn poll_trailers(
         &mut self,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Result<Metadata, Status>>, Status>> {
-        match self.0 {}
+        if self.state != State::Body {
+            return Poll::Ready(Err(already_ended()));
+        }
+        let trailers = ready!(self.cell.poll_trailers(cx))?;
+        Poll::Ready(Ok(trailers.map(|fields| read_trailers(fields.into_iter()))))
     }
 
     /// The call has ended with the peer's word; a sender that still lives fails with `status`.
-    pub(crate) fn end(&mut self, _status: impl FnOnce() -> Status) {
-        match self.0 {}
+    pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
+        self.state = State::Ended;
+        if self.is_single {
+            self.cell.release();
+        } else {
+            self.cell.peer_ended(status());
+        }
     }
 
     /// The call ends here: RST_STREAM CANCEL, and a sender fails with the same status.
-    pub(crate) fn abort(&mut self, _status: Status) {
-        match self.0 {}
+    pub(crate) fn abort(&mut self, status: Status) {
+        self.state = State::Ended;
+        self.cell.abort(status);
+    }
+}
+
+impl Drop for ResponseStream {
+    fn drop(&mut self) {
+        if self.state != State::Ended {
+            self.abort(Status::cancelled("Receiver dropped before the call's end"));
+        }
     }
 }

@@ -1,19 +1,21 @@
 //! A server's connection: it drives the socket and yields the streams that clients open.
 
-use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{HeaderName, HeaderValue};
+use trunkline_core::Status;
 use trunkline_core::protocol::Reject;
-use trunkline_core::{Stage, Status};
 
 use super::{RequestBody, Responder};
 use crate::http2::ServerConfig;
+use crate::http2::native::cell::StreamCell;
+use crate::http2::native::driver::ServerDriver;
+use crate::http2::native::head::Request;
 use crate::{BoxIo, Peer};
 
 /// A server's HTTP/2 connection, owned by the one task that drives it.
-#[derive(Debug)]
-pub struct ServerConnection(Infallible);
+pub(crate) struct ServerConnection(Box<ServerDriver>);
 
 impl ServerConnection {
     /// Agrees on HTTP/2 with a client. Not bounded in time by itself; dropping the future closes
@@ -21,83 +23,116 @@ impl ServerConnection {
     ///
     /// # Errors
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
-    pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
-        drop((io, peer, config.clone()));
-        Err(Status::unavailable("the engine is being built").with_stage(Stage::Http2))
+    pub(crate) async fn handshake(
+        io: BoxIo,
+        peer: Peer,
+        config: &ServerConfig,
+    ) -> Result<Self, Status> {
+        let mut driver = Box::new(ServerDriver::new(io, peer, config));
+        std::future::poll_fn(|cx| driver.poll_settled(cx)).await?;
+        Ok(Self(driver))
     }
 
     /// Drives the socket, and yields the next stream that the client opened.
-    pub fn poll_next(
+    ///
+    /// Shape: `None` once the connection has ended cleanly; an error is the last item. To be
+    /// polled by one task until then. What was queued is written before it returns `Pending`.
+    pub(crate) fn poll_next(
         &mut self,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<ServerStream, Status>>> {
-        match self.0 {}
+        self.0.poll_next(cx).map(|next| match next {
+            Ok(Some((cell, head))) => Some(Ok(ServerStream::new(cell, head))),
+            Ok(None) => None,
+            Err(why) => Some(Err(why)),
+        })
     }
 
-    /// Tells the client to open nothing more.
-    pub fn graceful_shutdown(&mut self) {
-        match self.0 {}
+    /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
+    /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
+    pub(crate) fn graceful_shutdown(&mut self) {
+        self.0.graceful_shutdown();
     }
 
     /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.
-    pub fn refuse_new(&mut self) {
-        match self.0 {}
+    pub(crate) fn refuse_new(&mut self) {
+        self.0.refuse_new();
     }
 
     /// Ends the connection without waiting for its streams; what is queued may be lost.
-    pub fn abrupt_shutdown(&mut self) {
-        match self.0 {}
+    pub(crate) fn abrupt_shutdown(&mut self) {
+        self.0.abrupt_shutdown();
     }
 
     /// True while a stream is open.
-    #[must_use]
-    pub fn has_streams(&self) -> bool {
-        match self.0 {}
+    pub(crate) fn has_streams(&self) -> bool {
+        self.0.has_streams()
     }
 
     /// The other end.
-    #[must_use]
-    pub fn peer(&self) -> &Peer {
-        match self.0 {}
+    pub(crate) fn peer(&self) -> &Peer {
+        self.0.peer()
+    }
+}
+
+impl std::fmt::Debug for ServerConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerConnection")
+            .field("peer", self.peer())
+            .finish_non_exhaustive()
     }
 }
 
 /// A stream that a client has opened, before anybody looked at more than its head.
 #[derive(Debug)]
-pub struct ServerStream(Infallible);
+pub(crate) struct ServerStream {
+    head: Request,
+    responder: Responder,
+    body: RequestBody,
+}
 
 impl ServerStream {
+    fn new(cell: Arc<StreamCell>, head: Request) -> Self {
+        Self {
+            head,
+            responder: Responder::new(Arc::clone(&cell)),
+            body: RequestBody::new(cell),
+        }
+    }
+
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        match self.0 {}
+    pub(crate) fn path(&self) -> &str {
+        // ASCII, as was checked when it came.
+        std::str::from_utf8(&self.head.path).unwrap_or_default()
     }
 
     /// The `:method`.
-    #[must_use]
-    pub fn http_method(&self) -> &str {
-        match self.0 {}
+    pub(crate) fn http_method(&self) -> &str {
+        std::str::from_utf8(&self.head.method).unwrap_or_default()
     }
 
     /// The `:authority`, if there is one.
-    #[must_use]
-    pub fn authority(&self) -> Option<&str> {
-        match self.0 {}
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.head
+            .authority
+            .as_ref()
+            .map(http::uri::Authority::as_str)
     }
 
     /// Takes the header fields, in order; a second call yields none.
-    pub fn take_fields(&mut self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
-        std::iter::empty()
+    pub(crate) fn take_fields(
+        &mut self,
+    ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+        std::mem::take(&mut self.head.fields).into_iter()
     }
 
     /// Answers a request that reaches no handler.
-    pub fn reject(self, _reject: &Reject) {
-        match self.0 {}
+    pub(crate) fn reject(self, reject: &Reject) {
+        self.responder.reject(reject);
     }
 
     /// Splits into what is received and what answers.
-    #[must_use]
-    pub fn into_parts(self) -> (RequestBody, Responder) {
-        match self.0 {}
+    pub(crate) fn into_parts(self) -> (RequestBody, Responder) {
+        (self.body, self.responder)
     }
 }

@@ -1,0 +1,390 @@
+//! The stream cell: what the tasks of one RPC and the driver of its connection share.
+//!
+//! The halves of the RPC put into it what is to be sent and queue it for the driver, once until the
+//! driver has looked; the driver puts into it what has come, once per stream and batch. One short
+//! lock, and three places for wakers: sender, receiver and runner may be three tasks, and none takes
+//! the wake-ups of another. A waker is stored under the lock under which what it waits for was found
+//! missing, and taken under the same lock by whoever brings it.
+
+mod driver;
+mod outbox;
+mod receive;
+mod state;
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use trunkline_core::{Metadata, Status};
+
+use self::state::{Local, State};
+use super::connection::{End, Inbound, StreamKey};
+use super::frame::Reason;
+use super::head::{ResponseHead, write};
+use super::hpack::Fields;
+use super::link::{Link, wake};
+use crate::http2::failure::ended_status;
+use crate::http2::{Finished, ResponseForm};
+use crate::sync::Mutex;
+
+pub(super) use self::driver::Begun;
+
+/// From here on a message is handed over as its own buffer instead of being copied.
+const LARGE: usize = 8 * 1024;
+
+/// One stream, from both sides.
+#[derive(Debug)]
+pub(super) struct StreamCell {
+    state: Mutex<State>,
+}
+
+/// Wakers to be called once nothing is locked.
+#[derive(Debug, Default)]
+struct Wakers {
+    all: [Option<Waker>; 4],
+}
+
+impl Wakers {
+    fn call(self) {
+        self.all.into_iter().for_each(wake);
+    }
+}
+
+impl StreamCell {
+    /// A client's stream, opened with so many bytes; `is_all` if those are all. What follows them is
+    /// kept until the first answer, so that the call may be started again.
+    pub(super) fn client(link: Arc<Link>, waiting: usize, is_all: bool) -> Arc<Self> {
+        let mut state = State::new(link, None);
+        state.is_client = true;
+        state.waiting = waiting;
+        state.ended = is_all;
+        state.kept = (!is_all).then(Vec::new);
+        Arc::new(Self {
+            state: Mutex::new(state),
+        })
+    }
+
+    /// A server's stream, with what has come of it so far.
+    pub(super) fn server(link: Arc<Link>, key: StreamKey, inbound: Inbound) -> Arc<Self> {
+        let mut state = State::new(link, Some(key));
+        state.stop = inbound.end.filter(|end| *end != End::Clean);
+        state.inbound = inbound;
+        Arc::new(Self {
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Server: from now on halves in different tasks use it.
+    pub(super) fn share(&self, form: ResponseForm) {
+        let mut state = self.state.lock();
+        if !state.ended {
+            state.form = Some(form);
+        }
+    }
+
+    /// Queues the stream for its driver, unless it is queued already.
+    fn queue(self: &Arc<Self>, state: &mut State) -> Option<Waker> {
+        if state.is_queued || state.is_closed {
+            return None;
+        }
+        state.is_queued = true;
+        state.link.post(self)
+    }
+
+    /// Takes one message of about `size` bytes, which `write` appends.
+    ///
+    /// Messages that are sent until the driver runs become one DATA frame: that is how they are
+    /// merged when there are many and prompt when there are few.
+    pub(super) fn push(
+        self: &Arc<Self>,
+        size: usize,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if size < LARGE {
+            state.append(write)?;
+        } else {
+            // Not under the lock, which the connection's driver may want.
+            drop(state);
+            let mut own = BytesMut::new();
+            write(&mut own)?;
+            state = self.state.lock();
+            state.check()?;
+            state.append_large(own.freeze());
+        }
+        state.open();
+        let driver = self.queue(&mut state);
+        drop(state);
+        wake(driver);
+        Ok(())
+    }
+
+    /// Takes one message in its frame.
+    pub(super) fn push_frame(self: &Arc<Self>, frame: Bytes) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        state.check()?;
+        state.append_frame(frame);
+        state.open();
+        let driver = self.queue(&mut state);
+        drop(state);
+        wake(driver);
+        Ok(())
+    }
+
+    /// Bytes that wait for the driver, for window or for the socket.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().waiting
+    }
+
+    /// Ready when fewer than `below` bytes wait.
+    pub(super) fn poll_below(
+        &self,
+        below: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Status>> {
+        let mut state = self.state.lock();
+        state.check()?;
+        // What a refused call sends is kept: it need not wait for window.
+        if state.waiting < below || state.is_undecided() {
+            return Poll::Ready(Ok(()));
+        }
+        let old = state.wait_to_send(below, cx);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Ready once nothing more can be sent, and why: for a sender that has nothing to send now.
+    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        let mut state = self.state.lock();
+        if let Some(status) = state.closed() {
+            return Poll::Ready(status);
+        }
+        let old = state.wait_to_send(0, cx);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Client: END_STREAM after all that waits. Failures come out at the receiver.
+    pub(super) fn half_close(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        state.outbox.set_end();
+        let driver = self.queue(&mut state);
+        drop(state);
+        wake(driver);
+    }
+
+    /// Ends the RPC from this side with RST_STREAM CANCEL. Both halves then fail with `status`.
+    pub(super) fn abort(self: &Arc<Self>, status: Status) {
+        let mut state = self.state.lock();
+        state.end_locally(Local::Status(status));
+        self.reset(state, Reason::CANCEL);
+    }
+
+    /// Client: the RPC has ended with the peer's word. A sender that still lives fails.
+    pub(super) fn peer_ended(self: &Arc<Self>, status: Status) {
+        let mut state = self.state.lock();
+        state.end_locally(Local::Status(status));
+        self.reset(state, Reason::CANCEL);
+    }
+
+    /// Client: the same for a call that has no sender.
+    pub(super) fn release(self: &Arc<Self>) {
+        let state = self.state.lock();
+        if !state.is_closed {
+            self.reset(state, Reason::CANCEL);
+        }
+    }
+
+    /// Resets the stream, unless it is gone already, and tells all who wait.
+    fn reset(self: &Arc<Self>, mut state: impl std::ops::DerefMut<Target = State>, why: Reason) {
+        state.ended = true;
+        state.clear();
+        let mut driver = None;
+        if !state.is_closed {
+            state.outbox.set_reset(why);
+            driver = self.queue(&mut state);
+        }
+        let wakers = state.take_wakers(driver);
+        drop(state);
+        wakers.call();
+    }
+
+    /// Server: nobody has answered. INTERNAL_ERROR tells the client so.
+    pub(super) fn forsake(self: &Arc<Self>) {
+        let state = self.state.lock();
+        if !state.ended {
+            self.reset(state, Reason::INTERNAL_ERROR);
+        }
+    }
+
+    /// True once this side has queued its END_STREAM or a reset.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+
+    /// Client: true while the call may be started again elsewhere.
+    pub(super) fn may_restart(&self) -> bool {
+        self.state.lock().may_restart()
+    }
+
+    /// Client: the server has answered, so nothing will be sent twice.
+    pub(super) fn commit(&self) {
+        let kept = self.state.lock().kept.take();
+        drop(kept);
+    }
+
+    /// Server: the runner's watch for RST_STREAM and for the loss of the connection.
+    pub(super) fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<Status> {
+        let mut state = self.state.lock();
+        if let Some(status) = state.gone() {
+            return Poll::Ready(status);
+        }
+        let old = state.runner.replace(cx.waker().clone());
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Server: the whole answer of an RPC that has no other halves: its head, perhaps a message,
+    /// perhaps trailers.
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        head: (ResponseHead, Fields),
+        rest: Option<(Bytes, Fields)>,
+    ) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.ended = true;
+        state.outbox.set_head(head, rest.is_none());
+        if let Some((frame, trailers)) = rest {
+            state.append_large(frame);
+            state.outbox.set_trailers(trailers);
+        }
+        let driver = self.queue(&mut state);
+        drop(state);
+        wake(driver);
+    }
+
+    /// Server: runs `edit` on the response headers, unless they are already sent.
+    pub(super) fn with_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        state.form.is_some().then(|| edit(&mut state.headers))
+    }
+
+    /// Server: the same for the handler, whose headers are sent as such even if it fails.
+    pub(super) fn with_own_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        state.form.as_ref()?;
+        let edited = edit(&mut state.headers);
+        state.own_headers = !state.headers.is_empty();
+        Some(edited)
+    }
+
+    /// Server: runs `edit` on the trailers, unless the RPC has ended.
+    pub(super) fn with_trailers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        (!state.ended).then(|| edit(&mut state.trailers))
+    }
+
+    /// Server: sends the response headers now, if they are not yet sent.
+    pub(super) fn send_headers(self: &Arc<Self>) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if state.open() {
+            let driver = self.queue(&mut state);
+            drop(state);
+            wake(driver);
+        }
+        Ok(())
+    }
+
+    /// Server: takes one message that is encoded already and ends the RPC with it.
+    pub(super) fn reply(self: &Arc<Self>, headers: Metadata, frame: Bytes, trailers: &Metadata) {
+        let mut state = self.state.lock();
+        if state.form.is_some() {
+            state.headers.extend(headers);
+        }
+        if !state.ended && state.stop.is_none() {
+            state.append_large(frame);
+        }
+        drop(state);
+        self.finish(Ok(trailers));
+    }
+
+    /// Server: the end of the RPC. All that was sent goes out first, however small the window.
+    pub(super) fn finish(self: &Arc<Self>, outcome: Result<&Metadata, &Status>) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.end_locally(match outcome {
+            Ok(_) => Local::Returned,
+            Err(status) => Local::Status(status.clone()),
+        });
+        state.end(outcome);
+        state.drop_body();
+        let driver = self.queue(&mut state);
+        let wakers = state.take_wakers(driver);
+        drop(state);
+        wakers.call();
+    }
+
+    /// Server: ends the RPC when nobody may wait for the client to read: with trailers if what is
+    /// ahead of them has window, otherwise by RST_STREAM.
+    pub(super) fn finish_now(self: &Arc<Self>, status: &Status) -> Finished {
+        if self.has_window() {
+            self.finish(Err(status));
+            return Finished::Trailers;
+        }
+        self.abort(status.clone());
+        self.drop_body();
+        Finished::Reset
+    }
+
+    /// Server: the same on a connection that is about to close. Without window nothing is said: its
+    /// end tells the client that the server is gone, where a reset would tell it CANCELLED, as if
+    /// the call had been given up.
+    pub(super) fn finish_last(self: &Arc<Self>, status: &Status) -> Finished {
+        if self.has_window() {
+            self.finish(Err(status));
+            return Finished::Trailers;
+        }
+        let mut state = self.state.lock();
+        state.end_locally(Local::Status(status.clone()));
+        state.ended = true;
+        state.clear();
+        state.drop_body();
+        let wakers = state.take_wakers(None);
+        drop(state);
+        wakers.call();
+        Finished::Reset
+    }
+
+    /// Whether what is written now does not wait for the client; true where nothing can be any more.
+    fn has_window(&self) -> bool {
+        let state = self.state.lock();
+        !state.is_blocked || state.stop.is_some()
+    }
+
+    /// Server: the receiving side has ended, nothing more will be read from it.
+    pub(super) fn drop_body(&self) {
+        self.state.lock().drop_body();
+    }
+
+    /// What a half that outlives its RPC is told.
+    fn told(local: &Local) -> Status {
+        match local {
+            Local::Returned => ended_status(Ok(&Metadata::new())),
+            Local::Status(status) => status.clone(),
+        }
+    }
+}

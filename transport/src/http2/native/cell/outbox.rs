@@ -1,0 +1,160 @@
+//! What a stream's tasks want done with it, until the driver takes it.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use trunkline_core::Status;
+
+use crate::http2::native::connection::Order;
+use crate::http2::native::frame::Reason;
+use crate::http2::native::head::ResponseHead;
+use crate::http2::native::hpack::Fields;
+
+/// In the order in which it goes out.
+#[derive(Debug, Default)]
+pub(in super::super) struct Outbox {
+    /// Server: the response's head; true if it is all there is.
+    head: Option<(ResponseHead, Fields, bool)>,
+    data: Queue,
+    last: Option<Last>,
+    credit: u32,
+}
+
+/// How this side ends its half of a stream.
+#[derive(Debug)]
+enum Last {
+    Trailers(Fields),
+    EndStream,
+    Reset(Reason),
+}
+
+impl Outbox {
+    pub(super) fn set_head(&mut self, (head, extra): (ResponseHead, Fields), end: bool) {
+        self.head = Some((head, extra, end));
+    }
+
+    pub(super) const fn data(&mut self) -> &mut Queue {
+        &mut self.data
+    }
+
+    pub(super) fn set_trailers(&mut self, trailers: Fields) {
+        self.last = Some(Last::Trailers(trailers));
+    }
+
+    pub(super) fn set_end(&mut self) {
+        self.last = Some(Last::EndStream);
+    }
+
+    /// A reset drops what was queued.
+    pub(super) fn set_reset(&mut self, reason: Reason) {
+        self.clear();
+        self.last = Some(Last::Reset(reason));
+    }
+
+    pub(super) const fn add_credit(&mut self, bytes: u32) {
+        self.credit = self.credit.saturating_add(bytes);
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) const fn ends_stream(&self) -> bool {
+        matches!(self.last, Some(Last::EndStream))
+    }
+
+    pub(in super::super) const fn is_reset(&self) -> bool {
+        matches!(self.last, Some(Last::Reset(_)))
+    }
+
+    /// Turns it into orders.
+    pub(in super::super) fn into_orders(self, mut each: impl FnMut(Order)) {
+        if let Some((head, extra, end)) = self.head {
+            each(Order::Head { head, extra, end });
+        }
+        self.data.into_chunks(|chunk| each(Order::Data(chunk)));
+        match self.last {
+            Some(Last::Trailers(trailers)) => each(Order::Trailers(trailers)),
+            Some(Last::EndStream) => each(Order::Finish),
+            Some(Last::Reset(reason)) => each(Order::Reset(reason)),
+            None => {}
+        }
+        if self.credit > 0 {
+            each(Order::Credit(self.credit));
+        }
+    }
+}
+
+/// Messages in their order: small ones in one buffer, large ones as they are.
+#[derive(Debug, Default)]
+pub(in super::super) struct Queue {
+    /// The first chunk, so that a single one costs no list.
+    first: Option<Bytes>,
+    more: VecDeque<Bytes>,
+    tail: BytesMut,
+    len: usize,
+}
+
+impl Queue {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends what `write` writes; how much that was.
+    pub(super) fn append(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<usize, Status> {
+        let before = self.tail.len();
+        if let Err(status) = write(&mut self.tail) {
+            self.tail.truncate(before);
+            return Err(status);
+        }
+        let written = self.tail.len().saturating_sub(before);
+        self.len += written;
+        Ok(written)
+    }
+
+    /// Appends a chunk without copying it.
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        self.cut_tail();
+        self.len += chunk.len();
+        self.push_chunk(chunk);
+    }
+
+    fn push_chunk(&mut self, chunk: Bytes) {
+        if self.first.is_none() && self.more.is_empty() {
+            self.first = Some(chunk);
+        } else {
+            self.more.push_back(chunk);
+        }
+    }
+
+    fn cut_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let tail = self.tail.split().freeze();
+            self.push_chunk(tail);
+        }
+    }
+
+    /// Takes everything out. The buffer of small messages keeps its room.
+    pub(super) fn take(&mut self) -> Self {
+        self.cut_tail();
+        Self {
+            first: self.first.take(),
+            more: std::mem::take(&mut self.more),
+            tail: BytesMut::new(),
+            len: std::mem::take(&mut self.len),
+        }
+    }
+
+    /// The chunks, once everything is in them.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn into_chunks(mut self, mut each: impl FnMut(Bytes)) {
+        self.cut_tail();
+        self.first.into_iter().chain(self.more).for_each(&mut each);
+    }
+}

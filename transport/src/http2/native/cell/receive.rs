@@ -1,0 +1,157 @@
+//! The receiving half of a cell.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use trunkline_core::{Stage, Status};
+
+use super::state::{State, set_waker};
+use super::{StreamCell, wake};
+use crate::http2::failure;
+use crate::http2::native::connection::End;
+use crate::http2::native::frame::Reason;
+use crate::http2::native::head::{FieldList, Head, Response};
+use crate::sync::Mutex;
+
+impl StreamCell {
+    /// Client: the response's head; true with it if it is all there is.
+    pub(in super::super) fn poll_head(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(Response, bool), Status>> {
+        poll(&self.state, cx, |state| {
+            let Some(Head::Response(head)) = state.inbound.head.take() else {
+                return state.response_end(None);
+            };
+            let is_all = state.inbound.end == Some(End::Clean)
+                && state.inbound.trailers.is_none()
+                && !state.has_chunk();
+            Some(Ok((head, is_all)))
+        })
+    }
+
+    /// Client: the next chunk of the body; `None` before the trailers.
+    pub(in super::super) fn poll_response(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Status>> {
+        let chunk = ready!(poll(&self.state, cx, |state| {
+            match state.take_chunk() {
+                Some(chunk) => Some(Ok(Some(chunk))),
+                None => state.response_end(Some(None)),
+            }
+        }));
+        self.took(&chunk);
+        Poll::Ready(chunk)
+    }
+
+    /// Client: the trailers, after the last chunk; `None` if the stream ended without.
+    pub(in super::super) fn poll_trailers(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<FieldList>, Status>> {
+        poll(&self.state, cx, |state| {
+            let trailers = state.inbound.trailers.take();
+            match trailers {
+                Some(trailers) => Some(Ok(Some(trailers))),
+                None => state.response_end(Some(None)),
+            }
+        })
+    }
+
+    /// Server: the next chunk of the request; `None` once the client has half-closed.
+    pub(in super::super) fn poll_request(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Status>> {
+        let chunk = ready!(poll(&self.state, cx, State::request_chunk));
+        self.took(&chunk);
+        Poll::Ready(chunk)
+    }
+
+    /// What was taken is given back to the peer as window, in steps: each is an order.
+    fn took(self: &Arc<Self>, chunk: &Result<Option<Bytes>, Status>) {
+        let Ok(Some(chunk)) = chunk else {
+            return;
+        };
+        let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        let mut state = self.state.lock();
+        state.freed = state.freed.saturating_add(taken);
+        if state.freed < state.link.release_at() || state.inbound.end.is_some() {
+            return;
+        }
+        let freed = std::mem::take(&mut state.freed);
+        state.outbox.add_credit(freed);
+        let driver = self.queue(&mut state);
+        drop(state);
+        wake(driver);
+    }
+}
+
+impl State {
+    fn has_chunk(&self) -> bool {
+        !self.inbound.chunks.is_empty() || !self.inbound.tail.is_empty()
+    }
+
+    fn take_chunk(&mut self) -> Option<Bytes> {
+        let chunk = self.inbound.chunks.pop_front();
+        if chunk.is_none() && !self.inbound.tail.is_empty() {
+            return Some(std::mem::take(&mut self.inbound.tail).freeze());
+        }
+        chunk
+    }
+
+    fn request_chunk(&mut self) -> Option<Result<Option<Bytes>, Status>> {
+        if !self.is_unread {
+            if let Some(chunk) = self.take_chunk() {
+                return Some(Ok(Some(chunk)));
+            }
+            match self.inbound.end {
+                Some(End::Clean) => return Some(Ok(None)),
+                Some(end) => {
+                    let lost = self.status_of(end, Stage::Request);
+                    return Some(Err(failure::gone(&lost)));
+                }
+                None => {}
+            }
+        }
+        let local = self.local.as_ref()?;
+        Some(Err(StreamCell::told(local)))
+    }
+
+    /// Client: how the stream has ended, if it has; `clean` is what a clean end means here.
+    fn response_end<T>(&self, clean: Option<T>) -> Option<Result<T, Status>> {
+        // What came from outside came first, but for the reset behind an early answer.
+        let (end, from_outside) = match (self.inbound.end, clean) {
+            (Some(End::Clean), Some(clean)) => return Some(Ok(clean)),
+            (Some(end @ (End::Clean | End::Fault(..) | End::Reset(Reason::NO_ERROR))), _) => {
+                (Some(end), false)
+            }
+            (Some(end @ (End::Reset(_) | End::LeftOut | End::Lost)), _) => (Some(end), true),
+            (None, _) => (None, false),
+        };
+        if let Some(local) = &self.local
+            && !from_outside
+        {
+            return Some(Err(StreamCell::told(local)));
+        }
+        end.map(|end| Err(self.status_of(end, Stage::Response)))
+    }
+}
+
+/// Looks, and leaves the receiver's waker where there is nothing.
+fn poll<T>(
+    state: &Mutex<State>,
+    cx: &Context<'_>,
+    look: impl FnOnce(&mut State) -> Option<T>,
+) -> Poll<T> {
+    let mut state = state.lock();
+    if let Some(found) = look(&mut state) {
+        return Poll::Ready(found);
+    }
+    let old = set_waker(&mut state.receiver, cx);
+    drop(state);
+    drop(old);
+    Poll::Pending
+}

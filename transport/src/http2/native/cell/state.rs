@@ -1,0 +1,323 @@
+//! What lies under a cell's lock.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use bytes::{Bytes, BytesMut};
+use trunkline_core::{Metadata, Stage, Status};
+
+use super::outbox::Outbox;
+use super::{LARGE, StreamCell, Wakers, write};
+use crate::http2::ResponseForm;
+use crate::http2::failure::{
+    self, cut_off, early_end, left_out, reset_by_peer, reset_by_us, unavailable,
+};
+use crate::http2::native::connection::{End, Inbound, StreamKey};
+use crate::http2::native::frame::Reason;
+use crate::http2::native::link::Link;
+
+/// Bytes that are kept of a call until its first answer; one that has sent more is not restarted.
+const KEEP_LIMIT: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// The connection that it is on now.
+    pub(super) link: Arc<Link>,
+    /// How its driver calls it; `None` before the driver has looked at it.
+    pub(super) key: Option<StreamKey>,
+    /// It lies in the mailbox.
+    pub(super) is_queued: bool,
+    /// The driver has forgotten it.
+    pub(super) is_closed: bool,
+    pub(super) is_client: bool,
+
+    pub(super) inbound: Inbound,
+    /// Bytes taken since the driver was last told.
+    pub(super) freed: u32,
+    /// Nobody will read any more.
+    pub(super) is_unread: bool,
+
+    pub(super) outbox: Outbox,
+    /// Bytes that were pushed and are not yet in the driver's output.
+    pub(super) waiting: usize,
+    /// The sender is woken when fewer wait.
+    wake_below: usize,
+    /// Data waits and there is no window for it.
+    pub(super) is_blocked: bool,
+    /// END_STREAM or RST_STREAM is queued.
+    pub(super) ended: bool,
+    /// Client: what was sent so far, while it may have to be sent once more.
+    pub(super) kept: Option<Vec<Bytes>>,
+    kept_bytes: usize,
+
+    /// How this side ended the RPC; both halves fail with it.
+    pub(super) local: Option<Local>,
+    /// How it was ended from outside.
+    pub(super) stop: Option<End>,
+    /// It was lost before the peer can have seen it.
+    pub(super) is_unprocessed: bool,
+
+    /// Server: what the response's head will be made of, until it is sent.
+    pub(super) form: Option<ResponseForm>,
+    pub(super) headers: Metadata,
+    pub(super) trailers: Metadata,
+    /// Server: the handler has set response headers of its own.
+    pub(super) own_headers: bool,
+
+    sender: Option<Waker>,
+    pub(super) receiver: Option<Waker>,
+    pub(super) runner: Option<Waker>,
+}
+
+/// How this side ended the RPC.
+#[derive(Debug)]
+pub(super) enum Local {
+    /// The handler is done.
+    Returned,
+    Status(Status),
+}
+
+impl State {
+    pub(super) fn new(link: Arc<Link>, key: Option<StreamKey>) -> Self {
+        Self {
+            link,
+            key,
+            is_queued: false,
+            is_closed: false,
+            is_client: false,
+            inbound: Inbound::default(),
+            freed: 0,
+            is_unread: false,
+            outbox: Outbox::default(),
+            waiting: 0,
+            wake_below: 0,
+            is_blocked: false,
+            ended: false,
+            kept: None,
+            kept_bytes: 0,
+            local: None,
+            stop: None,
+            is_unprocessed: false,
+            form: None,
+            headers: Metadata::new(),
+            trailers: Metadata::new(),
+            own_headers: false,
+            sender: None,
+            receiver: None,
+            runner: None,
+        }
+    }
+
+    /// Errors: why nothing more can be sent.
+    pub(super) fn check(&self) -> Result<(), Status> {
+        if let Some(local) = &self.local {
+            return Err(StreamCell::told(local));
+        }
+        match self.stop {
+            Some(end) if !self.is_undecided() => Err(self.sender_status(end)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why nothing more can be sent, also to a sender that may yet be put on another stream, unless
+    /// its call was refused.
+    pub(super) fn closed(&self) -> Option<Status> {
+        if let Err(status) = self.check() {
+            return Some(status);
+        }
+        match self.stop? {
+            End::Reset(Reason::REFUSED_STREAM) => None,
+            end => Some(self.sender_status(end)),
+        }
+    }
+
+    /// True while the receiving half has to say whether the call goes out again.
+    pub(super) const fn is_undecided(&self) -> bool {
+        self.stop.is_some() && self.kept.is_some()
+    }
+
+    pub(super) const fn may_restart(&self) -> bool {
+        self.kept.is_some() && self.local.is_none()
+    }
+
+    /// Appends what `write` writes to what waits.
+    pub(super) fn append(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        self.waiting += self.outbox.data().append(write)?;
+        self.limit_kept();
+        Ok(())
+    }
+
+    pub(super) fn append_frame(&mut self, frame: Bytes) {
+        if frame.len() < LARGE {
+            // It cannot fail.
+            let _ = self.append(|buffer| {
+                buffer.extend_from_slice(&frame);
+                Ok(())
+            });
+        } else {
+            self.append_large(frame);
+        }
+    }
+
+    /// Appends a message in a buffer of its own, without copying it.
+    pub(super) fn append_large(&mut self, message: Bytes) {
+        self.waiting += message.len();
+        self.outbox.data().push(message);
+        self.limit_kept();
+    }
+
+    fn limit_kept(&mut self) {
+        if self.kept.is_some() && self.kept_bytes + self.outbox.data().len() > KEEP_LIMIT {
+            self.kept = None;
+            if self.stop.is_some() {
+                self.clear();
+            }
+        }
+    }
+
+    /// For the driver. What may have to be sent again is kept.
+    pub(super) fn take_outbox(&mut self) -> Outbox {
+        if let Some(kept) = &mut self.kept {
+            let data = self.outbox.data().take();
+            let mut outbox = std::mem::take(&mut self.outbox);
+            *outbox.data() = data;
+            self.kept_bytes += outbox.data().len();
+            kept.extend(outbox.data().chunks().cloned());
+            return outbox;
+        }
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Client: all that was sent, for a new stream; and whether that is all there is to send.
+    pub(super) fn resend(&mut self) -> (Bytes, bool) {
+        let mut all = self.kept.take().unwrap_or_default();
+        let data = self.outbox.data().take();
+        let mut outbox = std::mem::take(&mut self.outbox);
+        all.extend({ data }.chunks().cloned());
+        let bytes = match all.as_slice() {
+            [] => Bytes::new(),
+            [only] => only.clone(),
+            many => many.concat().into(),
+        };
+        let end = self.ended;
+        outbox.clear();
+        self.waiting = bytes.len();
+        (bytes, end)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.outbox.clear();
+        self.waiting = 0;
+    }
+
+    /// The first reason stays.
+    pub(super) fn end_locally(&mut self, local: Local) {
+        if self.local.is_none() {
+            self.local = Some(local);
+        }
+    }
+
+    pub(super) fn drop_body(&mut self) {
+        self.is_unread = true;
+        let end = self.inbound.end;
+        self.inbound = Inbound::default();
+        self.inbound.end = end;
+    }
+
+    /// Server: sends the response headers if they are not yet sent.
+    pub(super) fn open(&mut self) -> bool {
+        let Some(form) = self.form.take() else {
+            return false;
+        };
+        let headers = std::mem::take(&mut self.headers);
+        self.outbox
+            .set_head(write::response(&form, &headers), false);
+        true
+    }
+
+    /// Server: queues trailers behind the messages, or a status alone: where the RPC fails before
+    /// its first message and its handler has set no headers. What others have set goes with the
+    /// status then: clients may repeat a call that was answered by a status alone (gRFC A6).
+    pub(super) fn end(&mut self, outcome: Result<&Metadata, &Status>) {
+        self.ended = true;
+        let trailers = std::mem::take(&mut self.trailers);
+        if let (true, Err(status), 0, false) =
+            (self.form.is_some(), outcome, self.waiting, self.own_headers)
+        {
+            self.form = None;
+            let headers = std::mem::take(&mut self.headers);
+            let head = write::trailers_only(status, &headers, &trailers);
+            self.outbox.set_head(head, true);
+            return;
+        }
+        self.open();
+        self.outbox
+            .set_trailers(write::trailers(outcome, &trailers));
+    }
+
+    /// The sender is woken when fewer than `below` bytes wait, or none can be sent any more.
+    pub(super) fn wait_to_send(&mut self, below: usize, cx: &Context<'_>) -> Option<Waker> {
+        self.wake_below = below;
+        set_waker(&mut self.sender, cx)
+    }
+
+    /// The sender, if it may go on.
+    pub(super) fn ready_sender(&mut self) -> Option<Waker> {
+        if self.waiting < self.wake_below {
+            return self.sender.take();
+        }
+        None
+    }
+
+    /// All who wait, and somebody else.
+    pub(super) fn take_wakers(&mut self, more: Option<Waker>) -> Wakers {
+        Wakers {
+            all: [
+                self.sender.take(),
+                self.receiver.take(),
+                self.runner.take(),
+                more,
+            ],
+        }
+    }
+
+    /// Server: what a reset, or the loss of the connection, means to the handler.
+    pub(super) fn gone(&self) -> Option<Status> {
+        let end = self.stop?;
+        Some(failure::gone(&self.status_of(end, Stage::Request)))
+    }
+
+    /// What the stream's end means to its sender.
+    fn sender_status(&self, end: End) -> Status {
+        match end {
+            End::Clean | End::Reset(Reason::NO_ERROR) => early_end("the peer ended the RPC early"),
+            end => self.status_of(end, Stage::Request),
+        }
+    }
+
+    pub(super) fn status_of(&self, end: End, stage: Stage) -> Status {
+        let peer = self.link.peer();
+        match end {
+            End::Clean => early_end("the peer ended the RPC early"),
+            End::Reset(reason) => reset_by_peer(reason.0, reason, peer, stage),
+            End::LeftOut => left_out(self.link.goodbye(), peer, stage),
+            End::Fault(reason, _) => reset_by_us(reason.0, reason, peer, stage),
+            End::Lost => match self.link.cause() {
+                Some(cause) if self.is_unprocessed => cut_off(cause, stage).with_unprocessed(true),
+                Some(cause) => cut_off(cause, stage),
+                None => unavailable("the connection is gone").with_stage(stage),
+            },
+        }
+    }
+}
+
+/// Stores a task's waker, and gives what was there, to be dropped with no lock held.
+pub(super) fn set_waker(place: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match place {
+        Some(old) if old.will_wake(cx.waker()) => None,
+        place => place.replace(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The task that drives a client's connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use trunkline_core::Status;
+
+use super::{Driver, Parts, Turn};
+use crate::http2::ClientConfig;
+use crate::http2::config::{connection_window, max_frame};
+use crate::http2::native::connection::{Config, Core, Role};
+use crate::http2::native::frame::Reader;
+use crate::http2::native::link::Link;
+use crate::http2::pace::Pace;
+use crate::http2::slots::Slots;
+use crate::{BoxIo, now};
+
+/// Octets of a header block per octet of the list that it may hold.
+const BLOCK_PER_LIST: usize = 4;
+
+/// A client's connection, which ends by itself.
+pub(in super::super) struct ClientDriver {
+    driver: Driver,
+    slots: Arc<Slots>,
+    pace: Pace,
+}
+
+impl ClientDriver {
+    pub(in super::super) fn new(
+        io: BoxIo,
+        link: Arc<Link>,
+        slots: Arc<Slots>,
+        config: &ClientConfig,
+    ) -> Self {
+        let max_frame = max_frame(config.max_frame_bytes);
+        let core = Config {
+            role: Role::Client,
+            initial_stream_window: config.window().first(),
+            connection_window: connection_window(config.connection_window_bytes, 0, 0),
+            max_frame,
+            max_header_list: config.max_header_list_bytes,
+            max_streams: 0,
+            bdp: config.window().policy(),
+            lease: None,
+            keepalive: config.keepalive.policy(now()),
+            strikes: None,
+            limits: config.defence.clone(),
+        };
+        let driver = Driver::new(Parts {
+            io,
+            reader: Reader::new(max_frame, max_block(config.max_header_list_bytes)),
+            core: Core::new(core, now()),
+            link,
+            role: Role::Client,
+            slots: Some(Arc::clone(&slots)),
+            write_timeout: config.write_timeout,
+            keepalive_timeout: config.keepalive.timeout,
+        });
+        Self {
+            driver,
+            slots,
+            pace: Pace::new(),
+        }
+    }
+
+    /// Drives the connection until the peer's SETTINGS have arrived.
+    pub(in super::super) fn poll_settled(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Status>> {
+        loop {
+            match ready!(self.driver.poll_turn(cx)) {
+                Turn::Settled => break,
+                Turn::Accepted(..) => {}
+                Turn::Ended(_) => {
+                    let gone = || crate::http2::failure::unavailable("the connection is gone");
+                    let why = self.driver.link.cause().cloned();
+                    return Poll::Ready(Err(why.unwrap_or_else(gone)));
+                }
+            }
+        }
+        // Another task drives it from now on, which the socket does not know yet.
+        self.driver.goes_on = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Future for ClientDriver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.driver.is_resting() {
+            // Callers whose answers came together make their next calls together.
+            ready!(this.pace.poll_turn(|| this.slots.in_use() > 1, cx));
+            this.pace.sleep();
+        }
+        loop {
+            match ready!(this.driver.poll_turn(cx)) {
+                Turn::Settled | Turn::Accepted(..) => {}
+                Turn::Ended(_) => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// Octets that a header block may have as it comes.
+pub(super) fn max_block(max_header_list: u32) -> usize {
+    usize::try_from(max_header_list)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(BLOCK_PER_LIST)
+}

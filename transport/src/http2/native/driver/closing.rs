@@ -1,0 +1,315 @@
+//! The end of a connection: why, whom it concerns, and the last words.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use trunkline_core::{Stage as CallStage, Status};
+
+use super::turn::Stage;
+use super::{Driver, Turn};
+use crate::http2::failure::{
+    closed_by_peer, closed_for_breach, connection_failed, io_error, keepalive_error, unavailable,
+};
+use crate::http2::native::connection::{Control, KEEPALIVE_TIMEOUT, Role};
+use crate::http2::native::frame::{Fatal, Reason};
+use crate::http2::native::link::Mail;
+use crate::linger::LINGER;
+use crate::now;
+
+/// What a peer that takes nothing any more is granted before the socket is dropped.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What the peer may still be sending while it is told why this side hangs up.
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Death {
+    Io(io::Error),
+    /// Nothing could be written.
+    Unwritten(io::Error),
+    Eof {
+        mid_frame: bool,
+    },
+    /// Found by this side.
+    Fatal(Fatal),
+    /// Wanted by this side.
+    Aborted(Status),
+}
+
+impl From<Fatal> for Death {
+    fn from(fatal: Fatal) -> Self {
+        Self::Fatal(fatal)
+    }
+}
+
+/// The last moments.
+#[derive(Debug)]
+pub(super) struct Closing {
+    /// What is told then.
+    why: Option<Status>,
+    /// Client: why, to those who wait for the end.
+    cause: Option<Status>,
+    until: Instant,
+    step: Step,
+    /// The peer may be writing, and is to read why this side hangs up.
+    lingers: bool,
+    read: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Write,
+    Shutdown,
+    Linger,
+}
+
+impl Driver {
+    /// Ends the connection: whoever waits for anything of it learns why.
+    pub(super) fn die(&mut self, death: Death) {
+        let (why, told) = self.explain(&death);
+        self.lose_all(why.clone());
+        let last_words = match death {
+            Death::Fatal(fatal) if fatal.text != KEEPALIVE_TIMEOUT => {
+                self.core.fatal(fatal, &mut self.out);
+                true
+            }
+            Death::Aborted(_) => {
+                let now = self.now;
+                self.core.control(Control::Close(Reason::NO_ERROR, ""), now);
+                self.core.fill(&mut self.out, now);
+                false
+            }
+            Death::Fatal(_) | Death::Io(_) | Death::Unwritten(_) | Death::Eof { .. } => {
+                self.finish(told);
+                return;
+            }
+        };
+        self.close(told, None, last_words);
+    }
+
+    /// All is said, by both sides.
+    pub(super) fn close_in_order(&mut self) {
+        let cause = match self.role {
+            Role::Client => self.clean_end(),
+            Role::Server => self.hung_up(),
+        };
+        self.close(None, Some(cause), false);
+    }
+
+    fn close(&mut self, why: Option<Status>, cause: Option<Status>, lingers: bool) {
+        let now = now();
+        let within = if lingers { LINGER } else { GOODBYE };
+        self.closing = Some(Box::new(Closing {
+            why,
+            cause,
+            until: now.checked_add(within).unwrap_or(now),
+            step: Step::Write,
+            lingers,
+            read: 0,
+        }));
+        self.stage = Stage::Closing;
+    }
+
+    /// There is nobody to talk to.
+    fn finish(&mut self, why: Option<Status>) {
+        self.close(why, None, false);
+        if let Some(closing) = &mut self.closing {
+            closing.step = Step::Linger;
+        }
+    }
+
+    pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        let Some(mut closing) = self.closing.take() else {
+            return Poll::Ready(Turn::Ended(None));
+        };
+        if self.poll_last_words(&mut closing, cx).is_pending() {
+            let is_over = self.alarm.poll(Some(closing.until), cx).is_ready();
+            if !is_over && closing.until > now() {
+                self.closing = Some(closing);
+                return Poll::Pending;
+            }
+        }
+        if let Some(cause) = closing.cause {
+            self.lose_all(cause);
+        }
+        Poll::Ready(Turn::Ended(closing.why))
+    }
+
+    /// Best effort: the socket may be gone.
+    fn poll_last_words(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match closing.step {
+                Step::Write => {
+                    self.core.fill(&mut self.out, self.now);
+                    if ready!(self.write_all(cx)).is_err() {
+                        return Poll::Ready(());
+                    }
+                    if !self.out.is_empty() {
+                        continue;
+                    }
+                    closing.step = Step::Shutdown;
+                }
+                Step::Shutdown => {
+                    if ready!(Pin::new(&mut self.io).poll_shutdown(cx)).is_err() {
+                        return Poll::Ready(());
+                    }
+                    closing.step = Step::Linger;
+                }
+                // Closing a socket with unread bytes would reset the connection, and lose the last
+                // words.
+                Step::Linger if closing.lingers && closing.read < LINGER_BYTES => {
+                    let mut sink = [0; 4096];
+                    let read = ready!(pin!(self.io.read(&mut sink)).poll(cx));
+                    match read {
+                        Ok(0) | Err(_) => return Poll::Ready(()),
+                        Ok(read) => closing.read += read,
+                    }
+                }
+                Step::Linger => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// The connection is gone, for this reason, with all that is open on it.
+    pub(super) fn lose_all(&mut self, why: Status) {
+        let Mail {
+            starts, streams, ..
+        } = self.link.close(why);
+        for opening in starts {
+            opening.cell.lose(&self.link, true, &mut self.wakers);
+        }
+        drop(streams);
+        let taken = self.out.taken();
+        for slot in std::mem::take(&mut self.streams).into_iter().flatten() {
+            let offset = self.core.head_offset(slot.key);
+            // The peer can have seen nothing of it.
+            let unseen = offset.is_none_or(|offset| offset > taken);
+            slot.cell.lose(&self.link, unseen, &mut self.wakers);
+        }
+        self.forsaken = 0;
+        self.wake_all();
+        if let Some(slots) = &self.slots {
+            slots.wake_all();
+        }
+    }
+
+    /// Nobody uses the connection any more.
+    pub(super) fn say_goodbye(&mut self) {
+        let now = self.now;
+        self.core.control(Control::Close(Reason::NO_ERROR, ""), now);
+    }
+
+    /// Client: nobody waits for anything, but the peer does not take our last words.
+    pub(super) fn watch_goodbye(&mut self) {
+        let live = self.core.open().saturating_sub(self.forsaken);
+        if !self.is_let_go || live > 0 {
+            self.goodbye_at = None;
+            return;
+        }
+        match self.goodbye_at {
+            None => self.goodbye_at = self.now.checked_add(GOODBYE),
+            Some(at) if at <= self.now => {
+                let text = "closed by this side; the peer did not take the last words";
+                self.death = Some(Death::Aborted(unavailable(text)));
+                self.goodbye_at = Some(self.now);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// What of it streams are told, and what whoever drives the connection.
+    fn explain(&self, death: &Death) -> (Status, Option<Status>) {
+        let peer = self.link.peer();
+        let stage = match (self.is_settled, self.role) {
+            (false, _) => CallStage::Http2,
+            (true, Role::Client) => CallStage::Response,
+            (true, Role::Server) => CallStage::Request,
+        };
+        let why = match death {
+            Death::Eof { mid_frame: false } if self.is_settled => {
+                return match self.role {
+                    Role::Client => (self.clean_end(), None),
+                    Role::Server => (self.hung_up(), None),
+                };
+            }
+            Death::Eof { mid_frame: false } if self.role == Role::Client => {
+                unavailable("closed before it sent its HTTP/2 settings")
+                    .context(format_args!("connection to {}", peer.address()))
+                    .with_stage(CallStage::Http2)
+            }
+            Death::Eof { .. } => {
+                let error = io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the peer hung up in the middle of a frame",
+                );
+                io_error(&error, peer, stage)
+            }
+            Death::Io(error) => io_error(error, peer, stage),
+            Death::Unwritten(error) => {
+                let stage = if self.is_settled {
+                    CallStage::Response
+                } else {
+                    CallStage::Http2
+                };
+                io_error(error, peer, stage)
+            }
+            Death::Fatal(fatal) if fatal.text == KEEPALIVE_TIMEOUT => {
+                keepalive_error(self.keepalive_timeout, peer, stage)
+            }
+            Death::Fatal(Fatal {
+                reason: Reason::NO_ERROR,
+                text,
+            }) => connection_failed(text, peer, stage),
+            Death::Fatal(Fatal { reason, text }) => {
+                let why = format_args!("{reason}, {text}");
+                closed_for_breach(Some(reason.0), why, peer, stage)
+            }
+            Death::Aborted(why) => why.clone(),
+        };
+        let why = if self.is_settled {
+            why
+        } else if self.role == Role::Client {
+            self.heard.explain_server(why, peer)
+        } else {
+            self.heard.explain_client(why, peer)
+        };
+        (why.clone(), Some(why))
+    }
+
+    /// Client: how the connection came to a good end: by GOAWAY, let go of by us, or by a FIN between
+    /// two frames.
+    fn clean_end(&self) -> Status {
+        let peer = self.link.peer();
+        if let Some((&reason, _)) = self.core.goodbye() {
+            let said = self.link.goodbye();
+            return closed_by_peer(reason, said, peer, CallStage::Response).with_unprocessed(true);
+        }
+        let text = if self.is_let_go || !self.link.is_open() {
+            "closed by this side"
+        } else {
+            "closed by the server"
+        };
+        unavailable(text).context(format_args!("connection to {}", peer.address()))
+    }
+
+    /// Server: the same.
+    fn hung_up(&self) -> Status {
+        let peer = self.link.peer().address();
+        Status::cancelled(format!("connection closed by {peer}"))
+    }
+}
+
+impl Drop for Driver {
+    /// However its task ends, a panic or its runtime's end included: whoever waits must learn.
+    fn drop(&mut self) {
+        let text = "the connection's task has ended";
+        self.lose_all(match self.role {
+            Role::Client => unavailable(text),
+            Role::Server => Status::cancelled(text),
+        });
+    }
+}

@@ -1,0 +1,112 @@
+//! What has happened, for those whom it concerns.
+
+use std::sync::Arc;
+
+use super::{Driver, Slot, Turn};
+use crate::http2::failure::left_out;
+use crate::http2::native::cell::StreamCell;
+use crate::http2::native::connection::{End, Event, StreamKey};
+use crate::http2::native::frame::Reason;
+use crate::http2::native::head::Head;
+use trunkline_core::Stage;
+
+impl Driver {
+    /// Hands over, up to what the driver's owner has to know, and wakes those who wait at the end.
+    pub(super) fn deliver(&mut self) -> Option<Turn> {
+        while let Some(event) = self.events.get(self.next_event).copied() {
+            self.next_event += 1;
+            if let Some(turn) = self.hand_over(event) {
+                return Some(turn);
+            }
+        }
+        self.events.clear();
+        self.next_event = 0;
+        self.wake_all();
+        None
+    }
+
+    fn hand_over(&mut self, event: Event) -> Option<Turn> {
+        match event {
+            Event::Accept(key) => return self.accept(key),
+            Event::Touched(key) => self.touched(key),
+            Event::Sent(key, bytes) => {
+                if let Some(cell) = self.cell(key) {
+                    cell.sent(&self.link, key, bytes, &mut self.wakers);
+                }
+            }
+            Event::Blocked(key, blocked) => {
+                if let Some(cell) = self.cell(key) {
+                    cell.set_blocked(&self.link, key, blocked);
+                }
+            }
+            Event::Closed(key) => drop(self.remove(key)),
+            Event::Limit(limit) => self.set_limit(limit),
+            Event::Settled => {
+                self.is_settled = true;
+                return Some(Turn::Settled);
+            }
+            Event::GoneAway(_, reason) => self.peer_goes_away(reason),
+        }
+        None
+    }
+
+    fn cell(&mut self, key: StreamKey) -> Option<Arc<StreamCell>> {
+        self.slot(key).map(|slot| Arc::clone(&slot.cell))
+    }
+
+    fn accept(&mut self, key: StreamKey) -> Option<Turn> {
+        let inbound = self.core.inbound(key)?;
+        if matches!(inbound.end, Some(End::Reset(_))) {
+            // Nobody waits for it any more.
+            return None;
+        }
+        let mut inbound = std::mem::take(inbound);
+        let Some(Head::Request(head)) = inbound.head.take() else {
+            return None;
+        };
+        let cell = StreamCell::server(Arc::clone(&self.link), key, inbound);
+        self.insert(Slot {
+            key,
+            cell: Arc::clone(&cell),
+            permit: None,
+            is_forsaken: false,
+        });
+        Some(Turn::Accepted(cell, head))
+    }
+
+    fn touched(&mut self, key: StreamKey) {
+        let Some(cell) = self.cell(key) else {
+            return;
+        };
+        if let Some(inbound) = self.core.inbound(key) {
+            cell.deliver(&self.link, key, inbound, &mut self.wakers);
+        }
+    }
+
+    pub(super) fn set_limit(&self, limit: u32) {
+        if let Some(slots) = &self.slots {
+            slots.set_limit(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+    }
+
+    fn peer_goes_away(&self, reason: Reason) {
+        let text = self.core.goodbye().map_or("", |(_, text)| text);
+        let said = match text {
+            "" => reason.to_string(),
+            text => format!("{reason}: {text}"),
+        };
+        match reason {
+            Reason::NO_ERROR => self.link.set_said_goodbye(),
+            Reason::ENHANCE_YOUR_CALM => self.link.set_too_much(),
+            _ => {}
+        }
+        let Some(slots) = &self.slots else {
+            return;
+        };
+        let peer = self.link.peer();
+        tracing::debug!(peer = %peer.address(), said, "the server is going away");
+        self.link.drain(left_out(&said, peer, Stage::Request));
+        self.link.set_goodbye(said);
+        slots.wake_all();
+    }
+}

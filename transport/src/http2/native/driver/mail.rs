@@ -1,0 +1,61 @@
+//! What the streams' tasks want.
+
+use super::closing::Death;
+use super::{Driver, Slot};
+use crate::http2::native::cell::Begun;
+use crate::http2::native::link::Opening;
+
+impl Driver {
+    /// Empties the mailbox into the machine.
+    pub(super) fn take_mail(&mut self) {
+        self.link.take(&mut self.mail);
+        let mut mail = std::mem::take(&mut self.mail);
+        for opening in mail.starts.drain(..) {
+            self.start(opening);
+        }
+        for cell in mail.streams.drain(..) {
+            let Some((key, outbox)) = cell.collect(&self.link) else {
+                continue;
+            };
+            if outbox.is_reset() {
+                self.forsake(key);
+            }
+            let (core, now) = (&mut self.core, self.now);
+            outbox.into_orders(|order| core.order(key, order, now));
+        }
+        self.is_let_go |= std::mem::take(&mut mail.let_go);
+        if let Some(why) = mail.abort.take() {
+            self.death.get_or_insert(Death::Aborted(why));
+        }
+        self.mail = mail;
+    }
+
+    fn start(&mut self, opening: Opening) {
+        let Opening {
+            cell,
+            permit,
+            start,
+        } = opening;
+        let (core, now) = (&mut self.core, self.now);
+        match cell.begin(|| core.start(start, now), &mut self.wakers) {
+            Begun::Yes(key) => self.insert(Slot {
+                key,
+                cell,
+                permit: Some(permit),
+                is_forsaken: false,
+            }),
+            // The permit comes back.
+            Begun::Dropped | Begun::Refused => {}
+        }
+    }
+
+    /// Nobody waits for this stream any more.
+    fn forsake(&mut self, key: crate::http2::native::connection::StreamKey) {
+        let Some(slot) = self.slot(key) else {
+            return;
+        };
+        if !std::mem::replace(&mut slot.is_forsaken, true) {
+            self.forsaken += 1;
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The one task per connection: it owns the socket and everything else, and decides nothing.
+//!
+//! A turn reads what is there, does what the streams' tasks have asked for, hands over what has come,
+//! and writes once. [`Core`] says what happens; [`Link`] is where the tasks meet the driver; the
+//! cells are where they meet what came for them. See `turn.rs` for the order.
+
+mod alarm;
+mod client;
+mod closing;
+mod deliver;
+mod mail;
+mod read;
+mod server;
+mod turn;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use trunkline_core::Status;
+
+use self::alarm::Alarm;
+use self::closing::{Closing, Death};
+use self::turn::Stage;
+use super::cell::StreamCell;
+use super::connection::{Core, Event, Role, StreamKey};
+use super::frame::Reader;
+use super::head::Request;
+use super::link::{Link, Mail};
+use super::out::Out;
+use super::stall::WriteStall;
+use crate::http2::heard::Heard;
+use crate::http2::slots::{Permit, Slots};
+use crate::{BoxIo, now};
+
+pub(super) use self::client::ClientDriver;
+pub(super) use self::server::ServerDriver;
+
+/// How long buffers are kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What a turn may end in.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// The peer's first SETTINGS are here.
+    Settled,
+    /// Server: a client has opened a stream.
+    Accepted(Arc<StreamCell>, Request),
+    /// The connection is over; an error unless it ended in order.
+    Ended(Option<Status>),
+}
+
+/// A connection with all that belongs to it.
+struct Driver {
+    io: BoxIo,
+    reader: Reader,
+    core: Core,
+    out: Out,
+    link: Arc<Link>,
+    role: Role,
+    /// Client: the permits of all streams.
+    slots: Option<Arc<Slots>>,
+    /// By the slots of the machine's keys.
+    streams: Vec<Option<Slot>>,
+    /// How many of them nobody waits for any more.
+    forsaken: usize,
+    /// Taken from the mailbox; keeps its room.
+    mail: Mail,
+    events: Vec<Event>,
+    /// The first event that was not looked at.
+    next_event: usize,
+    wakers: Vec<Waker>,
+    stage: Stage,
+    /// Mail that came while the driver ran, in this turn.
+    rounds: u8,
+    now: Instant,
+    alarm: Alarm,
+    heard: Heard,
+    is_settled: bool,
+    /// There may be more to read, or to write: the driver goes on by itself.
+    goes_on: bool,
+    /// Reading was put off until the answers that wait are written.
+    is_congested: bool,
+    /// What is written has to be flushed.
+    is_flushing: bool,
+    stall: WriteStall,
+    keepalive_timeout: Duration,
+    /// Buffers are looked at then, whether they are used.
+    idle_at: Option<Instant>,
+    active_at: Instant,
+    /// Client: nobody will open anything more.
+    is_let_go: bool,
+    /// Client: when the peer has had enough time to take the last words.
+    goodbye_at: Option<Instant>,
+    death: Option<Death>,
+    closing: Option<Box<Closing>>,
+}
+
+/// A stream that is open.
+#[derive(Debug)]
+struct Slot {
+    key: StreamKey,
+    cell: Arc<StreamCell>,
+    /// Client: given back when the stream is over and all that ends it is in the output.
+    permit: Option<Permit>,
+    /// Its tasks have reset it.
+    is_forsaken: bool,
+}
+
+/// What a driver is made of.
+struct Parts {
+    io: BoxIo,
+    reader: Reader,
+    core: Core,
+    link: Arc<Link>,
+    role: Role,
+    slots: Option<Arc<Slots>>,
+    write_timeout: Option<Duration>,
+    keepalive_timeout: Duration,
+}
+
+impl Driver {
+    fn new(parts: Parts) -> Self {
+        let now = now();
+        let mut out = Out::default();
+        if !tokio::io::AsyncWrite::is_write_vectored(&parts.io) {
+            out.copy_up_to(write::COPIED);
+        }
+        Self {
+            io: parts.io,
+            reader: parts.reader,
+            core: parts.core,
+            out,
+            link: parts.link,
+            role: parts.role,
+            slots: parts.slots,
+            streams: Vec::new(),
+            forsaken: 0,
+            mail: Mail::default(),
+            events: Vec::new(),
+            next_event: 0,
+            wakers: Vec::new(),
+            stage: Stage::Begin,
+            rounds: 0,
+            now,
+            alarm: Alarm::default(),
+            heard: Heard::default(),
+            is_settled: false,
+            goes_on: false,
+            is_congested: false,
+            is_flushing: false,
+            stall: WriteStall::new(parts.write_timeout),
+            keepalive_timeout: parts.keepalive_timeout,
+            idle_at: None,
+            active_at: now,
+            is_let_go: false,
+            goodbye_at: None,
+            death: None,
+            closing: None,
+        }
+    }
+
+    /// True at the beginning of a turn.
+    fn is_resting(&self) -> bool {
+        self.stage == Stage::Begin
+    }
+
+    fn slot(&mut self, key: StreamKey) -> Option<&mut Slot> {
+        let index = usize::try_from(key.slot).ok()?;
+        let slot = self.streams.get_mut(index)?.as_mut();
+        slot.filter(|slot| slot.key == key)
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        let Ok(index) = usize::try_from(slot.key.slot) else {
+            return;
+        };
+        if self.streams.len() <= index {
+            self.streams.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.streams.get_mut(index) {
+            *place = Some(slot);
+        }
+    }
+
+    fn remove(&mut self, key: StreamKey) -> Option<Slot> {
+        let index = usize::try_from(key.slot).ok()?;
+        let place = self.streams.get_mut(index)?;
+        let slot = place.take_if(|slot| slot.key == key)?;
+        self.forsaken = self.forsaken.saturating_sub(usize::from(slot.is_forsaken));
+        Some(slot)
+    }
+
+    fn wake_all(&mut self) {
+        for waker in self.wakers.drain(..) {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Reading: what is there goes into the machine, frame by frame.
+
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncReadExt;
+
+use super::Driver;
+use super::closing::Death;
+
+/// Bytes that are read in one turn, and how often the socket is asked for them: what its neighbours
+/// on the runtime wait for.
+const MAX_BYTES: usize = 256 * 1024;
+const MAX_READS: usize = 16;
+
+impl Driver {
+    /// Reads until the socket has nothing more, or enough.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
+        let mut bytes = 0;
+        for _ in 0..MAX_READS {
+            self.is_congested = self.core.is_congested();
+            if self.is_congested {
+                return Ok(());
+            }
+            self.reader.reserve();
+            let before = self.reader.buffer().len();
+            let Poll::Ready(read) = pin!(self.io.read_buf(self.reader.buffer())).poll(cx) else {
+                return Ok(());
+            };
+            let read = read.map_err(Death::Io)?;
+            if read == 0 {
+                return Err(Death::Eof {
+                    mid_frame: self.reader.mid_frame(),
+                });
+            }
+            if self.heard.is_listening() {
+                let came = self.reader.buffer().get(before..).unwrap_or_default();
+                self.heard.hear(came);
+            }
+            self.active_at = self.now;
+            let length = u64::try_from(read).unwrap_or(u64::MAX);
+            self.core.heard(length, self.now);
+            while let Some(frame) = self.reader.next()? {
+                self.core.frame(frame, self.now)?;
+            }
+            bytes += read;
+            if bytes >= MAX_BYTES {
+                break;
+            }
+        }
+        self.goes_on = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! One turn of a driver.
+//!
+//! 1. Read until nothing is left, or enough; what came goes into the machine.
+//! 2. Time passes.
+//! 3. The mailbox is emptied; what the streams' tasks want goes into the machine.
+//! 4. What has happened is handed over, then all who wait for it are woken: permits first.
+//! 5. What is to be written is placed and written, by one system call where it fits. What that
+//!    makes room for is told.
+//! 6. Mail has come meanwhile: again from 3. Otherwise sleep.
+
+use std::task::{Context, Poll, ready};
+
+use super::closing::Death;
+use super::{Driver, IDLE, Turn};
+use crate::now;
+
+/// How often mail that comes while the driver runs keeps it from looking at the socket.
+const MAX_ROUNDS: u8 = 4;
+
+/// Where a driver is in its turn: it may be left in the middle for a stream that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Begin,
+    Mail,
+    Deliver,
+    Write,
+    Told,
+    Closing,
+    Over,
+}
+
+impl Driver {
+    /// Drives the connection until something is to be told.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        loop {
+            match self.stage {
+                Stage::Begin => {
+                    self.begin(cx);
+                    self.stage = Stage::Mail;
+                }
+                Stage::Mail => {
+                    self.take_mail();
+                    self.core.events(&mut self.events);
+                    self.stage = Stage::Deliver;
+                }
+                Stage::Deliver => {
+                    if let Some(turn) = self.deliver() {
+                        return Poll::Ready(turn);
+                    }
+                    self.stage = Stage::Write;
+                }
+                Stage::Write => {
+                    self.write_or_die(cx);
+                    self.core.events(&mut self.events);
+                    self.stage = Stage::Told;
+                }
+                Stage::Told => {
+                    if let Some(turn) = self.deliver() {
+                        return Poll::Ready(turn);
+                    }
+                    ready!(self.poll_end(cx));
+                }
+                Stage::Closing => {
+                    let turn = ready!(self.poll_closing(cx));
+                    self.stage = Stage::Over;
+                    return Poll::Ready(turn);
+                }
+                Stage::Over => return Poll::Ready(Turn::Ended(None)),
+            }
+        }
+    }
+
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        self.now = now();
+        self.rounds = 0;
+        self.goes_on = false;
+        if self.death.is_none()
+            && let Err(death) = self.read(cx).and_then(|()| self.tick())
+        {
+            self.death = Some(death);
+        }
+    }
+
+    fn tick(&mut self) -> Result<(), Death> {
+        if self.core.next_tick().is_some_and(|at| at <= self.now) {
+            self.core.tick(self.now)?;
+        }
+        self.stall.tick(self.now)?;
+        if self.idle_at.is_some_and(|at| at <= self.now) {
+            self.shrink();
+        }
+        Ok(())
+    }
+
+    fn write_or_die(&mut self, cx: &mut Context<'_>) {
+        if self.death.is_none()
+            && let Err(death) = self.write(cx)
+        {
+            self.death = Some(death);
+        }
+    }
+
+    /// The end of a turn: the end of the connection, another round, or sleep.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(death) = self.death.take() {
+            self.die(death);
+            return Poll::Ready(());
+        }
+        if self.is_let_go && self.core.open() == 0 && !self.core.is_done() {
+            self.say_goodbye();
+            self.stage = Stage::Mail;
+            return Poll::Ready(());
+        }
+        if self.core.is_done() {
+            self.close_in_order();
+            return Poll::Ready(());
+        }
+        self.core.release();
+        if self.is_congested && !self.core.is_congested() {
+            self.goes_on = true;
+        }
+        if self.goes_on || self.rounds == MAX_ROUNDS {
+            cx.waker().wake_by_ref();
+        } else if !self.link.park(cx.waker()) {
+            self.rounds += 1;
+            self.stage = Stage::Mail;
+            return Poll::Ready(());
+        }
+        self.stage = Stage::Begin;
+        self.watch_goodbye();
+        let at = self.next_tick();
+        if self.alarm.poll(at, cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn next_tick(&mut self) -> Option<std::time::Instant> {
+        if self.idle_at.is_none() && self.has_buffers() {
+            self.idle_at = self.now.checked_add(IDLE);
+        }
+        let times = [
+            self.core.next_tick(),
+            self.stall.wake_at(),
+            self.idle_at,
+            self.goodbye_at,
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Something that may be given back when nobody needs it.
+    fn has_buffers(&self) -> bool {
+        self.reader.can_shrink() || self.streams.capacity() > 0
+    }
+
+    /// Gives back what was not used for a while.
+    fn shrink(&mut self) {
+        self.idle_at = None;
+        let due = self.active_at.checked_add(IDLE);
+        if due.is_some_and(|due| due > self.now) {
+            self.idle_at = due;
+            return;
+        }
+        self.reader.shrink();
+        if self.core.open() == 0 {
+            self.core.shrink();
+            self.out.shrink();
+            self.streams = Vec::new();
+            self.events = Vec::new();
+            self.wakers = Vec::new();
+            self.mail = super::Mail::default();
+            self.link.shrink();
+        }
+    }
+}
