@@ -242,7 +242,7 @@ async fn the_table_of_an_answering_peer_is_kept() {
         peer.reaction().await
     };
     let (outcome, reaction) = tokio::join!(ask(&echo, Kind::Once), script);
-    assert_eq!(reaction, engine::UNDECODABLE);
+    assert_eq!(reaction, engine::undecodable());
     let error = outcome.error();
     assert_eq!(error.code(), Code::Unavailable, "{error}");
 }
@@ -400,7 +400,7 @@ async fn the_table_of_an_asking_peer_is_kept() {
         is_served(&mut served, &mut peer, stream, wire, &number.to_string()).await;
     }
     peer.send(request(11, Kind::Once.path()).index(63)).await;
-    assert_eq!(peer.reaction().await, engine::UNDECODABLE);
+    assert_eq!(peer.reaction().await, engine::undecodable());
     drop(peer);
     served.end().await;
 }
@@ -425,7 +425,7 @@ async fn interim_heads_come_before_the_head_alone() {
         let end = headers(next_stream(&peer)).status(103).end();
         let late = headers(next_stream(&peer) + 2).status(103);
         for (shown, wrong, expected) in [
-            ("an end", end, engine::INTERIM_END),
+            ("an end", end, engine::interim_end()),
             ("after the head", late, Reaction::Stream(PROTOCOL_ERROR)),
         ] {
             let stream = next_stream(&peer);

@@ -1,15 +1,33 @@
-//! What the engine of today answers where HTTP/2 leaves a choice: the one place that is about it.
-//! Another engine brings another table; the dialogues stay.
+//! What an engine answers where HTTP/2 leaves a choice: the one place that is about it. The engine
+//! of our own answers by the book, so its table is empty.
+
+use trunkline::transport::http2::{ClientConfig, Engine};
 
 use crate::support::Reaction::{self, Connection, Ignored, Stream};
-use crate::support::{PROTOCOL_ERROR, STREAM_CLOSED};
+use crate::support::{COMPRESSION_ERROR, PROTOCOL_ERROR, STREAM_CLOSED};
+
+fn is_h2() -> bool {
+    ClientConfig::default().engine == Engine::H2
+}
 
 /// A header block that cannot be read: COMPRESSION_ERROR by the book (RFC 9113 §4.3).
-pub(super) const UNDECODABLE: Reaction = Connection(PROTOCOL_ERROR);
+pub(super) fn undecodable() -> Reaction {
+    Connection(if is_h2() {
+        PROTOCOL_ERROR
+    } else {
+        COMPRESSION_ERROR
+    })
+}
 
 /// A 1xx head with END_STREAM, to a request that has ended too: PROTOCOL_ERROR by the book, but
-/// the stream is closed on both sides by then, and its call has failed.
-pub(super) const INTERIM_END: Reaction = Ignored;
+/// on the h2 crate the stream is closed on both sides by then, and its call has failed.
+pub(super) fn interim_end() -> Reaction {
+    if is_h2() {
+        Ignored
+    } else {
+        Stream(PROTOCOL_ERROR)
+    }
+}
 
 /// Rows of `frames` whose answer by the h2 crate is another than the one that the row asks for.
 ///
@@ -17,6 +35,9 @@ pub(super) const INTERIM_END: Reaction = Ignored;
 /// may be replaced by PROTOCOL_ERROR (RFC 9113 §5.4.1, §7). What is not does no harm: the
 /// permission to push is never used.
 pub(super) fn own_answer(name: &str) -> Option<Reaction> {
+    if !is_h2() {
+        return None;
+    }
     match name {
         "a window of nothing"
         | "priority of a wrong length"
