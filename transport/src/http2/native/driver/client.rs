@@ -46,6 +46,7 @@ impl ClientDriver {
             keepalive: config.keepalive.policy(now()),
             strikes: None,
             limits: config.defence.clone(),
+            stream_stall: config.stream_stall_timeout,
         };
         let driver = Driver::new(Parts {
             io,

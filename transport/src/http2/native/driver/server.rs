@@ -56,6 +56,7 @@ impl ServerDriver {
                 keepalive.permit_without_calls,
             )),
             limits: config.defence.clone(),
+            stream_stall: config.stream_stall_timeout,
         };
         let mut reader = Reader::new(max_frame, max_block(config.max_header_list_bytes));
         reader.expect_preface();
