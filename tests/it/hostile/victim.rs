@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use trunkline::server::{ResponseCompression, ServerBuilder, ServerHandle, ServerKeepalive};
+use trunkline::server::{ResponseCompression, ServerBuilder, ServerHandle};
 use trunkline::tls::{ClientTls, Roots};
 use trunkline::transport::http2::ServerConfig;
 use trunkline::{Channel, Server};
@@ -14,6 +14,7 @@ use trunkline_test_protos::ledger::LedgerServer;
 
 use super::process::{Meter, Process, tell};
 use crate::handlers::{Plain, Scripted, note};
+use crate::support;
 use crate::tls::certificates::Authority;
 use crate::world::{PATIENCE, soon};
 
@@ -91,12 +92,9 @@ async fn as_the_server() {
 }
 
 fn patient(server: ServerBuilder) -> ServerBuilder {
-    let mut keepalive = ServerKeepalive::default();
-    keepalive.permit_time = Duration::ZERO;
-    keepalive.permit_without_calls = true;
     let mut http2 = ServerConfig::default();
     http2.defence.pings = u32::MAX;
-    server.http2(http2).keepalive(keepalive)
+    server.http2(http2).keepalive(support::patient())
 }
 
 /// A line for each line; the end of them ends the process.

@@ -31,7 +31,7 @@ pub(crate) use headers::{Headers, headers, request, trailers};
 pub(crate) use hpack::{Form, Table};
 pub(crate) use peer::{Event, Exchange, PREFACE, Peer, Reaction};
 pub(crate) use raw_server::{RawServer, channel_closes};
-pub(crate) use served::{Heard, RETURNED, Served};
+pub(crate) use served::{Heard, RETURNED, Served, patient};
 pub(crate) use slow::Slow;
 use trunkline::codegen::prost::Message;
 use trunkline_test_protos::echo::Note;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use trunkline::server::{self, RequestContext, ServerBuilder, ServerHandle, ServerStats};
+use trunkline::server::{
+    self, RequestContext, ServerBuilder, ServerHandle, ServerKeepalive, ServerStats,
+};
 use trunkline::transport::http2::ServerConfig;
 use trunkline::transport::memory::{self, MemoryConnector};
 use trunkline::transport::{Address, BoxIo, Connector};
@@ -160,9 +162,18 @@ impl Served {
     }
 }
 
+/// Clients may send PINGs as they like: a peer that a test plays asks by them whether it was heard.
+pub(crate) fn patient() -> ServerKeepalive {
+    let mut keepalive = ServerKeepalive::default();
+    keepalive.permit_time = Duration::ZERO;
+    keepalive.permit_without_calls = true;
+    keepalive
+}
+
 fn witnessed() -> (ServerBuilder, mpsc::UnboundedReceiver<Heard>) {
     let (tell, heard) = mpsc::unbounded_channel();
     let builder = Server::insecure().add_service(EchoServer::new(Witness(tell)));
+    let builder = builder.keepalive(patient());
     (builder, heard)
 }
 
