@@ -65,6 +65,17 @@ pub(crate) fn run(input: &[u8]) {
     let is_too_large = size > usize::try_from(limit).unwrap_or(usize::MAX);
     match outcome {
         Outcome::TooLarge => assert!(is_too_large),
+        Outcome::CutTrailers(list) => {
+            assert!(is_too_large && kind == Kind::Trailers);
+            // What is left stands among what came, in that order.
+            let mut sent = fields.iter();
+            for (name, value) in list.iter() {
+                let same = |field: &Field| {
+                    field.name == name.as_str().as_bytes() && field.value == value.as_bytes()
+                };
+                assert!(sent.any(same), "{name} was not sent");
+            }
+        }
         Outcome::Malformed(why) => assert!(!why.is_empty()),
         Outcome::Trailers(list) => {
             assert!(!is_too_large && kind == Kind::Trailers);
