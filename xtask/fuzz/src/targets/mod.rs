@@ -83,6 +83,13 @@ pub const TARGETS: &[Target] = &[
     ),
     #[cfg(not(test))]
     target(
+        "http2-hpack",
+        "any header blocks give the fields of a slow model or its error; fields written come back",
+        4_096,
+        crate::http2::native::blocks::run,
+    ),
+    #[cfg(not(test))]
+    target(
         "http2-head",
         "any fields are a head, trailers or a fault by the rules of HTTP/2; none is lost or changed",
         4_096,
