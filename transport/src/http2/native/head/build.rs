@@ -2,11 +2,17 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, header};
 
 use super::super::hpack::Sink;
+use super::judge::{
+    Fault, MALFORMED_AUTHORITY, MALFORMED_METHOD, MALFORMED_NAME, MALFORMED_PATH, MALFORMED_SCHEME,
+    MALFORMED_STATUS, OTHER_TE, OUTER_BLANK, POST, UNKNOWN_PSEUDO, authority, check, checked,
+    judged, once, with_host,
+};
+use super::known::{Known, Memory};
 use super::{FieldList, Head, Request, Response, names, rules};
 
 /// What a header block is, which its stream's state tells.
@@ -39,33 +45,49 @@ const FIELD_BYTES: usize = 32;
 /// Fields of a typical request.
 const TYPICAL_FIELDS: usize = 6;
 
+/// Values of several heads lie in one allocation of this size.
+const TEXT_BYTES: usize = 1_024;
+
+/// Longer fields are not remembered.
+const REMEMBERED_BYTES: usize = 256;
+
+const NO_VALUE: HeaderValue = HeaderValue::from_static("");
+
 /// Takes the fields of one block after the other, and judges each.
 ///
 /// The list's size is counted before a field is copied; what lies beyond the limit is not stored.
-/// The first malformation is remembered, and nothing is stored after it either.
+/// The first malformation is remembered, and nothing is stored after it either. What lies in the
+/// peer's table is judged once.
 #[derive(Debug)]
 pub(in super::super) struct HeadBuilder {
     limit: usize,
+    memory: Memory,
     size: usize,
     kind: Kind,
-    wrong: Option<&'static str>,
+    wrong: Option<Fault>,
     /// A field that is no pseudo-header field was there.
     is_regular: bool,
-    method: Option<Range<usize>>,
+    method: Option<Text<Bytes>>,
     https: Option<bool>,
-    authority: Option<Range<usize>>,
-    path: Option<Range<usize>>,
+    path: Option<Text<Bytes>>,
+    authority: Option<Text<Authority>>,
     host: Option<Range<usize>>,
     status: Option<u16>,
     content_length: Option<u64>,
-    /// Values that are not static.
-    text: Vec<u8>,
+    /// Values that are neither static nor known. Those of earlier heads are split off.
+    text: BytesMut,
     fields: Vec<(HeaderName, HeaderValue)>,
-    /// Which of the fields still want their value, and where it lies.
     wanting: Vec<Wanting>,
 }
 
-/// A value of the list that lies in the text.
+/// A value as it lies in the text, or as it is known.
+#[derive(Debug)]
+enum Text<T> {
+    At(Range<usize>),
+    Is(T),
+}
+
+/// A field whose value still lies in the text.
 #[derive(Debug)]
 struct Wanting {
     index: usize,
@@ -78,18 +100,19 @@ impl HeadBuilder {
     pub(in super::super) fn new(limit: u32) -> Self {
         Self {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            memory: Memory::default(),
             size: 0,
             kind: Kind::Trailers,
             wrong: None,
             is_regular: false,
             method: None,
             https: None,
-            authority: None,
             path: None,
+            authority: None,
             host: None,
             status: None,
             content_length: None,
-            text: Vec::new(),
+            text: BytesMut::new(),
             fields: Vec::new(),
             wanting: Vec::new(),
         }
@@ -103,22 +126,20 @@ impl HeadBuilder {
         self.is_regular = false;
         self.method = None;
         self.https = None;
-        self.authority = None;
         self.path = None;
+        self.authority = None;
         self.host = None;
         self.status = None;
         self.content_length = None;
         self.text.clear();
         self.fields.clear();
         self.wanting.clear();
-        if self.fields.capacity() == 0 {
-            self.fields.reserve(TYPICAL_FIELDS);
-        }
     }
 
     /// Gives memory back: the connection is idle.
     pub(in super::super) fn shrink(&mut self) {
-        self.text = Vec::new();
+        self.memory.clear();
+        self.text = BytesMut::new();
         self.fields = Vec::new();
         self.wanting = Vec::new();
     }
@@ -130,201 +151,293 @@ impl HeadBuilder {
 
     /// What the block was.
     pub(in super::super) fn finish(&mut self) -> Outcome {
-        match self.judge() {
-            Ok(outcome) => outcome,
-            Err(why) => Outcome::Malformed(why),
-        }
-    }
-
-    fn judge(&mut self) -> Result<Outcome, &'static str> {
         if let Some(why) = self.wrong {
-            return Err(why);
+            return Outcome::Malformed(why);
         }
         let is_large = self.size > self.limit;
-        if is_large && self.kind != Kind::Trailers {
-            return Ok(Outcome::TooLarge);
-        }
-        let text = Bytes::copy_from_slice(&self.text);
+        let head = match self.kind {
+            Kind::Request | Kind::Response if is_large => return Outcome::TooLarge,
+            Kind::Request => self.request().map(Head::Request),
+            Kind::Response => self.response().map(Head::Response),
+            Kind::Trailers => {
+                let text = self.text.split().freeze();
+                return match self.list(&text) {
+                    Ok(fields) if is_large => Outcome::CutTrailers(fields),
+                    Ok(fields) => Outcome::Trailers(fields),
+                    Err(why) => Outcome::Malformed(why),
+                };
+            }
+        };
+        head.map_or_else(Outcome::Malformed, Outcome::Head)
+    }
+
+    fn request(&mut self) -> Result<Request, Fault> {
+        let text = self.text.split().freeze();
+        let method = self.method.take().ok_or("no :method")?;
+        let is_https = self.https.ok_or("no :scheme")?;
+        let path = self.path.take().ok_or("no :path")?;
+        let authority = match self.authority.take() {
+            Some(Text::At(place)) => Some(authority(text.slice(place), MALFORMED_AUTHORITY)?),
+            Some(Text::Is(authority)) => Some(authority),
+            None => None,
+        };
+        let authority = match self.host.take() {
+            Some(host) => with_host(authority, text.slice(host), is_https)?,
+            None => authority,
+        };
+        Ok(Request {
+            method: method.of(&text),
+            path: path.of(&text),
+            authority,
+            content_length: self.content_length,
+            fields: self.list(&text)?,
+        })
+    }
+
+    fn response(&mut self) -> Result<Response, Fault> {
+        let text = self.text.split().freeze();
+        Ok(Response {
+            status: self.status.ok_or("no :status")?,
+            content_length: self.content_length,
+            fields: self.list(&text)?,
+        })
+    }
+
+    fn list(&mut self, text: &Bytes) -> Result<FieldList, Fault> {
         for wanting in self.wanting.drain(..) {
-            let value = HeaderValue::from_maybe_shared(text.slice(wanting.text));
-            let mut value = value.map_err(|_| "control character in a field value")?;
+            let mut value = checked(text.slice(wanting.text))?;
             value.set_sensitive(wanting.is_secret);
             if let Some((_, place)) = self.fields.get_mut(wanting.index) {
                 *place = value;
             }
         }
-        let fields = FieldList::new(std::mem::take(&mut self.fields));
-        let content_length = self.content_length;
-        match self.kind {
-            Kind::Request => self.request(&text, fields).map(Head::Request),
-            Kind::Response => Ok(Head::Response(Response {
-                status: self.status.ok_or("no :status")?,
-                content_length,
-                fields,
-            })),
-            Kind::Trailers if is_large => return Ok(Outcome::CutTrailers(fields)),
-            Kind::Trailers => return Ok(Outcome::Trailers(fields)),
-        }
-        .map(Outcome::Head)
+        Ok(FieldList::new(std::mem::take(&mut self.fields)))
     }
 
-    fn request(&mut self, text: &Bytes, fields: FieldList) -> Result<Request, &'static str> {
-        let method = self.method.take().ok_or("no :method")?;
-        let is_https = self.https.ok_or("no :scheme")?;
-        let path = self.path.take().ok_or("no :path")?;
-        let authority = match self.authority.take() {
-            Some(authority) => Some(authority_of(text, authority, ":authority is malformed")?),
-            None => None,
-        };
-        let host = match self.host.take() {
-            // Allowed where the target has none (RFC 9110 §7.2).
-            Some(host) if host.is_empty() && authority.is_none() => None,
-            Some(host) => Some(authority_of(text, host, "host is malformed")?),
-            None => None,
-        };
-        let authority = match (authority, host) {
-            (Some(authority), Some(host)) => {
-                if !rules::is_same_place(&authority, &host, is_https) {
-                    return Err("host is not what :authority says");
-                }
-                Some(authority)
-            }
-            (authority, host) => authority.or(host),
-        };
-        Ok(Request {
-            method: match text.get(method.clone()) {
-                Some(b"POST") => Bytes::from_static(b"POST"),
-                _ => text.slice(method),
-            },
-            path: text.slice(path),
-            authority,
-            content_length: self.content_length,
-            fields,
-        })
+    /// Whether the field is to be looked at.
+    #[inline]
+    fn counts(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let size = name.len().saturating_add(value.len());
+        self.size = self.size.saturating_add(size).saturating_add(FIELD_BYTES);
+        self.size <= self.limit && self.wrong.is_none()
     }
 
-    fn take(&mut self, name: &[u8], value: &[u8], never_index: bool) -> Result<(), &'static str> {
-        if let Some((b':', pseudo)) = name.split_first() {
-            return self.pseudo(pseudo, value);
-        }
-        self.is_regular = true;
-        // What gRPC itself says is no secret, whatever it was encoded as.
-        let mut is_secret = false;
-        let name = match names::known(name) {
-            Some(name) => {
-                if name == header::TE && value != b"trailers" {
-                    return Err("te other than trailers");
-                }
-                if let Some(value) = names::known_value(&name, value) {
-                    self.fields.push((name, value));
-                    return Ok(());
-                }
-                name
+    fn take(&mut self, name: &[u8], value: &[u8], never_index: bool) -> Result<(), Fault> {
+        match name {
+            [b':', name @ ..] => self.pseudo(name, value),
+            b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding"
+            | b"upgrade" => Err("field that is about a connection"),
+            b"host" => {
+                let place = self.push(header::HOST, value, never_index)?;
+                let other = self.host.replace(place);
+                let differs = |other: Range<usize>| self.text.get(other) != Some(value);
+                check(!other.is_some_and(differs), "two host fields that differ")
             }
-            None => match name {
-                b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding"
-                | b"upgrade" => return Err("field that is about a connection"),
-                _ => {
-                    is_secret = never_index;
-                    HeaderName::from_lowercase(name).map_err(|_| "malformed field name")?
+            b"content-length" => {
+                let length = rules::content_length(value).ok_or("content-length is malformed")?;
+                if self.content_length.is_some_and(|other| other != length) {
+                    return Err("two content-length fields that differ");
+                }
+                self.content_length = Some(length);
+                self.push(header::CONTENT_LENGTH, value, never_index)?;
+                Ok(())
+            }
+            b"te" if value != b"trailers" => Err(OTHER_TE),
+            _ => match names::known(name) {
+                Some(name) => match names::known_value(value) {
+                    Some(value) => {
+                        self.add(name, value);
+                        Ok(())
+                    }
+                    // What gRPC itself says is no secret, whatever it was encoded as.
+                    None => self.push(name, value, false).map(|_| ()),
+                },
+                None => {
+                    let name = HeaderName::from_lowercase(name).map_err(|_| MALFORMED_NAME)?;
+                    self.push(name, value, never_index).map(|_| ())
                 }
             },
-        };
+        }
+    }
+
+    fn push(
+        &mut self,
+        name: HeaderName,
+        value: &[u8],
+        is_secret: bool,
+    ) -> Result<Range<usize>, Fault> {
         if rules::has_outer_blank(value) && !names::may_have_outer_blanks(&name) {
-            return Err("blank at the end of a field value");
-        }
-        if name == header::CONTENT_LENGTH {
-            let length = rules::content_length(value).ok_or("content-length is malformed")?;
-            if self.content_length.is_some_and(|other| other != length) {
-                return Err("two content-length fields that differ");
-            }
-            self.content_length = Some(length);
+            return Err(OUTER_BLANK);
         }
         let text = self.store(value);
-        if name == header::HOST && self.kind == Kind::Request {
-            let other = self.host.replace(text.clone());
-            let is_other = |other: Range<usize>| self.text.get(other) != Some(value);
-            if other.is_some_and(is_other) {
-                return Err("two host fields that differ");
-            }
-        }
         self.wanting.push(Wanting {
             index: self.fields.len(),
-            text,
+            text: text.clone(),
             is_secret,
         });
-        self.fields.push((name, HeaderValue::from_static("")));
-        Ok(())
+        self.add(name, NO_VALUE);
+        Ok(text)
     }
 
-    fn pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), &'static str> {
-        if self.is_regular {
-            return Err("pseudo-header field after another field");
+    #[inline]
+    fn add(&mut self, name: HeaderName, value: HeaderValue) {
+        self.is_regular = true;
+        if self.fields.capacity() == 0 {
+            self.fields.reserve(TYPICAL_FIELDS);
         }
-        match (self.kind, name) {
-            (Kind::Request, b"method") => {
-                check(rules::is_token(value), ":method is malformed")?;
+        self.fields.push((name, value));
+    }
+
+    fn pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), Fault> {
+        match name {
+            b"method" => {
+                check(rules::is_token(value), MALFORMED_METHOD)?;
+                let text = match value {
+                    b"POST" => Text::Is(POST),
+                    other => Text::At(self.store(other)),
+                };
+                self.method(text)
+            }
+            b"scheme" => {
+                check(rules::is_scheme(value), MALFORMED_SCHEME)?;
+                self.scheme(value.eq_ignore_ascii_case(b"https"))
+            }
+            b"path" => {
+                check(rules::is_path(value), MALFORMED_PATH)?;
                 let text = self.store(value);
-                once(&mut self.method, text, "two :method")
+                self.path(Text::At(text))
             }
-            (Kind::Request, b"scheme") => {
-                check(rules::is_scheme(value), ":scheme is malformed")?;
-                let is_https = value.eq_ignore_ascii_case(b"https");
-                once(&mut self.https, is_https, "two :scheme")
-            }
-            (Kind::Request, b"path") => {
-                check(rules::is_path(value), ":path is malformed")?;
+            b"authority" => {
                 let text = self.store(value);
-                once(&mut self.path, text, "two :path")
+                self.authority(Text::At(text))
             }
-            (Kind::Request, b"authority") => {
-                let text = self.store(value);
-                once(&mut self.authority, text, "two :authority")
-            }
-            (Kind::Response, b"status") => {
-                let status = rules::status(value).ok_or(":status is malformed")?;
-                once(&mut self.status, status, "two :status")
-            }
-            (Kind::Trailers, _) => Err("pseudo-header field in trailers"),
-            (Kind::Request | Kind::Response, _) => Err("pseudo-header field that nobody knows"),
+            b"status" => self.status(rules::status(value).ok_or(MALFORMED_STATUS)?),
+            _ => Err(UNKNOWN_PSEUDO),
+        }
+    }
+
+    fn method(&mut self, text: Text<Bytes>) -> Result<(), Fault> {
+        self.may_come(Kind::Request)?;
+        once(&mut self.method, text, "two :method")
+    }
+
+    fn scheme(&mut self, is_https: bool) -> Result<(), Fault> {
+        self.may_come(Kind::Request)?;
+        once(&mut self.https, is_https, "two :scheme")
+    }
+
+    fn path(&mut self, text: Text<Bytes>) -> Result<(), Fault> {
+        self.may_come(Kind::Request)?;
+        once(&mut self.path, text, "two :path")
+    }
+
+    fn authority(&mut self, text: Text<Authority>) -> Result<(), Fault> {
+        self.may_come(Kind::Request)?;
+        once(&mut self.authority, text, "two :authority")
+    }
+
+    fn status(&mut self, status: u16) -> Result<(), Fault> {
+        self.may_come(Kind::Response)?;
+        once(&mut self.status, status, "two :status")
+    }
+
+    /// Whether a pseudo-header field of this kind of block may stand here.
+    #[inline]
+    fn may_come(&self, kind: Kind) -> Result<(), Fault> {
+        match self.kind {
+            _ if self.is_regular => Err("pseudo-header field after another field"),
+            Kind::Trailers => Err("pseudo-header field in trailers"),
+            own if own == kind => Ok(()),
+            Kind::Request | Kind::Response => Err(UNKNOWN_PSEUDO),
         }
     }
 
     fn store(&mut self, value: &[u8]) -> Range<usize> {
+        if self.text.capacity() == 0 {
+            self.text.reserve(TEXT_BYTES);
+        }
         let start = self.text.len();
         self.text.extend_from_slice(value);
         start..self.text.len()
     }
+
+    #[inline]
+    fn remembered(&mut self, number: u64) -> Option<Result<(), Fault>> {
+        match number {
+            static_entry::METHOD_POST => return Some(self.method(Text::Is(POST))),
+            static_entry::SCHEME_HTTP => return Some(self.scheme(false)),
+            static_entry::SCHEME_HTTPS => return Some(self.scheme(true)),
+            static_entry::STATUS_200 => return Some(self.status(200)),
+            _ => {}
+        }
+        Some(match self.memory.get(number)? {
+            Known::Field(name, value) => {
+                let (name, value) = (name.clone(), value.clone());
+                self.add(name, value);
+                Ok(())
+            }
+            Known::Method(method) => {
+                let method = method.clone();
+                self.method(Text::Is(method))
+            }
+            Known::Path(path) => {
+                let path = path.clone();
+                self.path(Text::Is(path))
+            }
+            Known::Authority(authority) => {
+                let authority = authority.clone();
+                self.authority(Text::Is(authority))
+            }
+            Known::Scheme(is_https) => {
+                let is_https = *is_https;
+                self.scheme(is_https)
+            }
+            Known::Status(status) => {
+                let status = *status;
+                self.status(status)
+            }
+        })
+    }
+}
+
+/// Entries of the static table by their numbers (RFC 7541 appendix A).
+mod static_entry {
+    pub(super) const METHOD_POST: u64 = 3;
+    pub(super) const SCHEME_HTTP: u64 = 6;
+    pub(super) const SCHEME_HTTPS: u64 = 7;
+    pub(super) const STATUS_200: u64 = 8;
 }
 
 impl Sink for HeadBuilder {
     fn field(&mut self, name: &[u8], value: &[u8], never_index: bool) {
-        let size = name.len().saturating_add(value.len());
-        self.size = self.size.saturating_add(size).saturating_add(FIELD_BYTES);
-        if self.size > self.limit || self.wrong.is_some() {
+        if self.counts(name, value) {
+            self.wrong = self.take(name, value, never_index).err();
+        }
+    }
+
+    fn indexed(&mut self, number: u64, name: &[u8], value: &[u8]) {
+        if !self.counts(name, value) {
             return;
         }
-        self.wrong = self.take(name, value, never_index).err();
+        let done = self.remembered(number).or_else(|| {
+            if name.len() + value.len() > REMEMBERED_BYTES {
+                return None;
+            }
+            let known = judged(name, value)?;
+            self.memory.put(number, known);
+            self.remembered(number)
+        });
+        self.wrong = done.unwrap_or_else(|| self.take(name, value, false)).err();
     }
 }
 
-fn check(holds: bool, why: &'static str) -> Result<(), &'static str> {
-    if holds { Ok(()) } else { Err(why) }
-}
-
-fn once<T>(place: &mut Option<T>, value: T, why: &'static str) -> Result<(), &'static str> {
-    check(place.replace(value).is_none(), why)
-}
-
-fn authority_of(
-    text: &Bytes,
-    at: Range<usize>,
-    why: &'static str,
-) -> Result<Authority, &'static str> {
-    let authority = Authority::from_maybe_shared(text.slice(at)).map_err(|_| why)?;
-    // RFC 9113 §8.3.1: no user information.
-    check(!authority.as_str().contains('@'), why)?;
-    Ok(authority)
+impl Text<Bytes> {
+    fn of(self, text: &Bytes) -> Bytes {
+        match self {
+            Self::At(place) => text.slice(place),
+            Self::Is(value) => value,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 mod build;
 mod fields;
+mod judge;
+mod known;
 mod names;
 mod rules;
 pub(super) mod write;

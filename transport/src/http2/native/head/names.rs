@@ -37,19 +37,22 @@ pub(super) fn known(name: &[u8]) -> Option<HeaderName> {
     })
 }
 
+const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const APPLICATION_GRPC_PROTO: HeaderValue = HeaderValue::from_static("application/grpc+proto");
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+const ZERO: HeaderValue = HeaderValue::from_static("0");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+
 /// The field's value without an allocation or a copy, if it is one that hardly ever differs.
-pub(super) fn known_value(name: &HeaderName, value: &[u8]) -> Option<HeaderValue> {
+pub(super) fn known_value(value: &[u8]) -> Option<HeaderValue> {
     Some(match value {
-        b"application/grpc" if *name == header::CONTENT_TYPE => {
-            HeaderValue::from_static("application/grpc")
-        }
-        b"application/grpc+proto" if *name == header::CONTENT_TYPE => {
-            HeaderValue::from_static("application/grpc+proto")
-        }
-        b"trailers" if *name == header::TE => HeaderValue::from_static("trailers"),
-        b"0" if *name == GRPC_STATUS => HeaderValue::from_static("0"),
-        b"identity" => HeaderValue::from_static("identity"),
-        b"gzip" => HeaderValue::from_static("gzip"),
+        b"application/grpc" => APPLICATION_GRPC,
+        b"application/grpc+proto" => APPLICATION_GRPC_PROTO,
+        b"trailers" => TRAILERS,
+        b"0" => ZERO,
+        b"identity" => IDENTITY,
+        b"gzip" => GZIP,
         _ => return None,
     })
 }

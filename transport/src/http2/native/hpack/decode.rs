@@ -4,6 +4,9 @@ use super::static_table::ENTRIES;
 use super::table::{Name, Table};
 use super::{HpackError, huffman, int};
 
+/// How many entries the static table has.
+const STATIC_ENTRIES: u64 = ENTRIES.len() as u64;
+
 const CUT: HpackError = HpackError("HPACK: block ends inside a field");
 const INDEX: HpackError = HpackError("HPACK: index beyond the tables");
 const LATE_UPDATE: HpackError = HpackError("HPACK: table size update behind a field");
@@ -16,6 +19,13 @@ const MISSING_UPDATE: HpackError = HpackError("HPACK: no table size update after
 /// It cannot fail: a block that is no good as a head still has to reach the table whole.
 pub(in super::super) trait Sink {
     fn field(&mut self, name: &[u8], value: &[u8], never_index: bool);
+
+    /// The same for a field that lies in a table. On this connection `number` never means another
+    /// one, so what is known of it may be kept.
+    fn indexed(&mut self, number: u64, name: &[u8], value: &[u8]) {
+        let _ = number;
+        self.field(name, value, false);
+    }
 }
 
 impl<F: FnMut(&[u8], &[u8], bool)> Sink for F {
@@ -34,6 +44,8 @@ pub(in super::super) struct Decoder {
     /// is not above this.
     required: Option<usize>,
     version: u64,
+    /// How many entries were given to the dynamic table. Its newest has this number.
+    inserted: u64,
     name: Vec<u8>,
     value: Vec<u8>,
 }
@@ -47,6 +59,8 @@ impl Decoder {
             limit,
             required: None,
             version: 0,
+            // Lower numbers are those of the static table.
+            inserted: STATIC_ENTRIES,
             name: Vec::new(),
             value: Vec::new(),
         }
@@ -92,8 +106,15 @@ impl Decoder {
             match *first {
                 0x80.. => {
                     let index = int::decode(*first, 0x7f, &mut rest)?;
-                    let (name, value) = lookup(&self.table, index)?;
-                    sink.field(name, value, false);
+                    let (number, (name, value)) = match place(index) {
+                        Place::Static(entry) => (u64::from(index), *entry),
+                        Place::Dynamic(entry) => {
+                            let field = self.table.get(entry).ok_or(INDEX)?;
+                            let age = u64::try_from(entry).unwrap_or(u64::MAX);
+                            (self.inserted.saturating_sub(age), field)
+                        }
+                    };
+                    sink.indexed(number, name, value);
                 }
                 0x40..=0x7f => {
                     let index = int::decode(*first, 0x3f, &mut rest)?;
@@ -149,6 +170,7 @@ impl Decoder {
         let Self {
             table,
             version,
+            inserted,
             name: name_buffer,
             value: value_buffer,
             ..
@@ -166,6 +188,7 @@ impl Decoder {
         if literal == Literal::Insert {
             table.insert(name, value);
             *version += 1;
+            *inserted += 1;
         }
         Ok(())
     }
@@ -190,14 +213,6 @@ fn place(index: u32) -> Place {
     match ENTRIES.get(index) {
         Some(entry) => Place::Static(entry),
         None => Place::Dynamic(index.wrapping_sub(ENTRIES.len())),
-    }
-}
-
-#[inline]
-fn lookup(table: &Table, index: u32) -> Result<(&[u8], &[u8]), HpackError> {
-    match place(index) {
-        Place::Static(entry) => Ok(*entry),
-        Place::Dynamic(entry) => table.get(entry).ok_or(INDEX),
     }
 }
 

@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+
+use super::super::super::hpack::Decoder;
 use super::*;
 
 const LIMIT: u32 = 16 * 1024;
@@ -464,7 +467,7 @@ fn known_names_and_values_are_what_came() {
             "gzip",
             "gzip,identity",
         ] {
-            let got = names::known_value(&known, value.as_bytes());
+            let got = names::known_value(value.as_bytes());
             assert!(got.is_none_or(|got| got == value), "{name}: {value}");
         }
     }
@@ -577,4 +580,168 @@ fn any_fields_are_judged_by_the_rules_and_kept_as_they_came() {
         }
     }
     assert!(lawful > 2_000, "only {lawful}");
+}
+
+#[test]
+fn what_lies_in_the_table_is_judged_as_if_it_came_anew() {
+    let mut random = fastrand::Rng::with_seed(10);
+    let long = "x".repeat(400);
+    // Entries of the table: more than are remembered, each with a number of its own.
+    let names = [
+        ":method",
+        ":scheme",
+        ":path",
+        ":authority",
+        ":status",
+        "te",
+        "content-type",
+        "host",
+        "content-length",
+        "connection",
+        "x",
+        "X",
+        "a-bin",
+        "grpc-message",
+        "grpc-status",
+    ];
+    let values = [
+        "POST",
+        "GET",
+        "http",
+        "https",
+        "/a.B/C",
+        "a:1",
+        "200",
+        "99",
+        "trailers",
+        "",
+        " x",
+        "x\n",
+        "application/grpc",
+        "0",
+        long.as_str(),
+    ];
+    let mut table: Vec<(&str, &str)> = Vec::new();
+    // As the static table has them.
+    let entries = [
+        (3, GOOD[0]),
+        (6, GOOD[1]),
+        (7, (":scheme", "https")),
+        (8, (":status", "200")),
+    ];
+    for _ in 0..200 {
+        let name = names[random.usize(..names.len())];
+        table.push((name, values[random.usize(..values.len())]));
+    }
+    for good in GOOD {
+        table.push(*good);
+    }
+    let mut builder = HeadBuilder::new(600);
+    let mut heads = 0;
+    for _ in 0..20_000 {
+        let kind = [Kind::Request, Kind::Response, Kind::Trailers][random.usize(..3)];
+        let mut list: Vec<(u64, (&str, &str))> = Vec::new();
+        for (place, good) in GOOD.iter().enumerate().take(4) {
+            if random.u8(..) > 20 {
+                let number = 62 + table.len() - GOOD.len() + place;
+                list.push((u64::try_from(number).unwrap(), *good));
+            }
+        }
+        if random.bool() {
+            list = vec![entries[random.usize(..entries.len())]];
+        }
+        for _ in 0..random.usize(..4) {
+            let number = random.usize(..table.len());
+            list.push((u64::try_from(number + 62).unwrap(), table[number]));
+        }
+        let mut fresh = HeadBuilder::new(600);
+        builder.begin(kind);
+        fresh.begin(kind);
+        for (number, (name, value)) in &list {
+            builder.indexed(*number, name.as_bytes(), value.as_bytes());
+            fresh.field(name.as_bytes(), value.as_bytes(), false);
+        }
+        let outcome = builder.finish();
+        assert_eq!(outcome, fresh.finish(), "{list:?}");
+        heads += usize::from(matches!(outcome, Outcome::Head(_)));
+        if random.u8(..) == 0 {
+            builder.shrink();
+        }
+    }
+    assert!(heads > 1_000, "only {heads}");
+}
+
+#[test]
+fn the_static_entries_that_are_known_are_those() {
+    for (number, field) in [
+        (static_entry::METHOD_POST, (":method", "POST")),
+        (static_entry::SCHEME_HTTP, (":scheme", "http")),
+        (static_entry::SCHEME_HTTPS, (":scheme", "https")),
+        (static_entry::STATUS_200, (":status", "200")),
+    ] {
+        let mut got = None;
+        let block = [0x80 | u8::try_from(number).unwrap()];
+        let mut see = |name: &[u8], value: &[u8], _: bool| {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            got = Some((text(name), text(value)));
+        };
+        Decoder::new(4096).decode(&block, &mut see).unwrap();
+        assert_eq!(got, Some((field.0.to_owned(), field.1.to_owned())));
+    }
+}
+
+#[test]
+fn a_number_never_means_another_field() {
+    struct Seen(HashMap<u64, (Vec<u8>, Vec<u8>)>);
+    impl Sink for Seen {
+        fn field(&mut self, _: &[u8], _: &[u8], _: bool) {}
+
+        fn indexed(&mut self, number: u64, name: &[u8], value: &[u8]) {
+            let field = (name.to_vec(), value.to_vec());
+            assert_eq!(
+                *self.0.entry(number).or_insert_with(|| field.clone()),
+                field
+            );
+        }
+    }
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut seen = Seen(HashMap::new());
+    let mut decoder = Decoder::new(4096);
+    let mut entries = 0;
+    for round in 0..1_000_u32 {
+        let mut block = Vec::new();
+        match random.u8(..) {
+            // Everything goes, or most of it.
+            0..=3 => {
+                block.extend([0x20, 0x3f, 0xe1, 0x1f]);
+                entries = 0;
+            }
+            4..=10 => block.extend([0x3f, random.u8(..127), 0x3f, 0xe1, 0x1f]),
+            // More than the table holds.
+            11 => {
+                block.extend([0x40, 1, b'n', 0x7f, 0xa0, 0x1f]);
+                block.extend([b'x'; 0x7f + 0x0fa0]);
+                entries = 0;
+            }
+            _ => {
+                let value = round.to_string();
+                block.extend([0x40, 1, b'n', u8::try_from(value.len()).unwrap()]);
+                block.extend(value.bytes());
+                entries += 1;
+            }
+        }
+        decoder.decode(&block, &mut seen).unwrap();
+        // The oldest may be evicted, which ends the block and its decoder's life, not the promise.
+        for index in (62..62 + entries.min(60)).chain(1..62) {
+            let mut block = vec![0x80 | index.min(127)];
+            if index >= 127 {
+                block.push(index - 127);
+            }
+            if decoder.decode(&block, &mut seen).is_err() {
+                entries = entries.min(index - 62);
+                break;
+            }
+        }
+    }
+    assert!(seen.0.len() > 800, "only {}", seen.0.len());
 }
