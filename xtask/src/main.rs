@@ -151,8 +151,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "bench",
-        arguments: "[--smoke] [--rounds N] [--seconds S] [--cells a,b] [--side server|client] [--st]",
-        about: "CPU per call against tonic and bare h2, alternating, medians",
+        arguments: "[--quick] [--cell a,b] [--only PART] [--library a,b] [--rounds N] [--seconds S] [--smoke]",
+        about: "beside bare h2, tonic, connectrpc and grpc-go: CPU, latency, memory, counts",
         run: bench::run,
     },
 ];

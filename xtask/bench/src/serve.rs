@@ -5,10 +5,13 @@ use crate::grpc::Failure;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Some thousand connections come at once in the cells about memory.
+const BACKLOG: u32 = 4_096;
 
 /// Listens on a free port, prints `listening ADDRESS`, and serves until standard input ends.
-pub fn run_server<F>(serve: impl FnOnce(TcpListener) -> F) -> Result<(), Failure>
+pub fn run_server<F>(serve: impl FnOnce(TcpListener, ServerArguments) -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
@@ -19,9 +22,11 @@ where
         std::process::exit(0);
     });
     runtime(arguments.single_thread)?.block_on(async {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = socket.listen(BACKLOG)?;
         println!("listening {}", listener.local_addr()?);
         std::io::stdout().flush()?;
-        serve(listener).await
+        serve(listener, arguments).await
     })
 }

@@ -1,29 +1,46 @@
-//! `bench`: CPU time per call of our programs, tonic's and bare h2's, in turn within each round.
+//! `bench`: trunkline beside bare h2, tonic, connectrpc and grpc-go, in turn within each round.
 //!
-//! 1. A measured server always gets its load from the bare h2 client, a measured client always calls the bare h2 server.
-//! 2. Within a round every program runs once; the order rotates from round to round.
+//! 1. A measured server always gets its load from the same generator, a measured client always calls the same server; both
+//!    are of our own frames and cost a fraction of what they measure.
+//! 2. Within a round every library runs once; the order rotates from round to round.
 //! 3. A ratio is taken within its round, and the median of the rounds' ratios is reported: what disturbs the machine for
 //!    longer than a round disturbs both sides of the ratio.
+//! 4. Counts (instructions, allocations, system calls) are the difference of a long run and a short one.
 
+mod cell;
+mod cells;
+mod counts;
+mod gate;
+mod machine;
+mod measure;
 mod options;
+mod page;
+mod plot;
 mod programs;
+mod progress;
+mod record;
 mod report;
 mod results;
+mod saved;
+mod values;
 
-use crate::outcome::{self, Outcome};
-use crate::{process, workspace};
-use options::{Cell, Options, Side};
-use programs::Programs;
+use crate::outcome::Outcome;
+use cell::{Cell, Kind};
+use machine::Machine;
+use options::Options;
+use programs::{LIBRARIES, Library, Programs};
+use progress::Progress;
 use results::{Measurement, Results};
 use std::path::Path;
-use std::time::Duration;
 
-/// The workspace of the load programs, apart from ours: see its manifest.
-const MANIFEST: &str = "xtask/bench/Cargo.toml";
-
-const BUILD_BOUND: Duration = Duration::from_secs(1_800);
+pub(crate) use page::stale;
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "gate" => return gate::run(rest),
+        Some((first, [])) if first == "record" => return Outcome::from_result(page::record()),
+        _ => {}
+    }
     let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(why) => return Outcome::Failed(why),
@@ -33,86 +50,108 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             "CPU time of another process is read from /proc, which this machine has not".to_owned(),
         );
     }
-    match measure(&options) {
-        Ok(results) => {
-            println!("\n{}", report::render(&results));
-            finish(&options, &results)
+    Outcome::from_result(bench(&options))
+}
+
+fn bench(options: &Options) -> Result<(), String> {
+    let machine = Machine::here();
+    let results = measure(options)?;
+    let rows = record::rows(&results, &machine);
+    println!("\n{}", report::render(&rows));
+    if !options.is_smoke {
+        if let Some((place, before)) = saved::last()? {
+            let changes = report::changes(&rows, &before);
+            if !changes.is_empty() {
+                println!("since {}:\n{changes}", place.display());
+            }
         }
-        Err(why) => Outcome::Failed(why),
+        let place = saved::save(options, &rows, &results)?;
+        println!("saved as {}", place.display());
+    }
+    match results.failures.as_slice() {
+        [] => Ok(()),
+        failures => Err(failures.join("\n")),
     }
 }
 
+/// Every cell, every round, every library.
 fn measure(options: &Options) -> Result<Results, String> {
-    let manifest = workspace::root().join(MANIFEST);
-    let mut command = process::cargo();
-    command
-        .args(["build", "--release", "--manifest-path"])
-        .arg(&manifest);
-    if outcome::is_ci() {
-        // A dependency that one of our crates gained must have reached this lock file too.
-        command.arg("--locked");
-    }
-    process::run(&mut command, BUILD_BOUND)?;
-    let programs = Programs::find(&manifest)?;
-
+    let wants_go = options
+        .cells
+        .iter()
+        .any(|cell| cell.libraries.contains(&"grpc-go"));
+    // A gate needs no second toolchain: that grpc-go's programs run is no promise of ours.
+    let programs = Programs::build(wants_go && options.wants("grpc-go") && !options.is_smoke)?;
+    let takes_part = |cell: &Cell, library: &Library| {
+        cell.libraries.contains(&library.name)
+            && options.wants(library.name)
+            && programs.has(library)
+    };
+    let runs = options.cells.iter().map(|cell| {
+        let libraries = LIBRARIES.iter().filter(|library| takes_part(cell, library));
+        libraries.count() * options.rounds_of(cell)
+    });
+    let mut progress = Progress::new(runs.sum());
     let mut results = Results::default();
     for cell in &options.cells {
-        for side in &options.sides {
-            println!("{} {}", side.name(), cell.name());
-            for round in 0..options.rounds {
-                results.extend(one_round(options, &programs, *side, cell, round)?);
+        if let Some(why) = cannot(cell) {
+            progress.clear();
+            println!("{} is skipped: {why}", cell.name);
+            continue;
+        }
+        let mut libraries: Vec<&Library> = LIBRARIES
+            .iter()
+            .filter(|library| takes_part(cell, library))
+            .collect();
+        for round in 0..options.rounds_of(cell) {
+            for library in &libraries {
+                progress.now(&format!(
+                    "{} {}, round {}",
+                    cell.name,
+                    library.title,
+                    round + 1
+                ));
+                match measure::measure(&programs, library, cell, options) {
+                    Ok(values) => results.push(Measurement {
+                        cell: *cell,
+                        library: library.name,
+                        round,
+                        values,
+                    }),
+                    Err(why) => {
+                        progress.clear();
+                        println!("{} {}: {why}", cell.name, library.title);
+                        let first = why.lines().next().unwrap_or_default();
+                        let failure = format!("{} {}: {first}", cell.name, library.title);
+                        results.failures.push(failure);
+                    }
+                }
+            }
+            // The next round begins with another one.
+            if !libraries.is_empty() {
+                libraries.rotate_left(1);
             }
         }
+    }
+    progress.clear();
+    if !programs.pins() {
+        println!(
+            "programs of one thread were not kept on a CPU each: there is no taskset, or one CPU"
+        );
     }
     Ok(results)
 }
 
-/// Every program once.
-fn one_round(
-    options: &Options,
-    programs: &Programs,
-    side: Side,
-    cell: &Cell,
-    round: usize,
-) -> Result<Vec<Measurement>, String> {
-    let mut libraries = programs.libraries();
-    let first = round % libraries.len().max(1);
-    libraries.rotate_left(first);
-    let runs = libraries.into_iter().map(|library| {
-        let numbers = match side {
-            Side::Server => programs.run(library, "h2", cell, options)?,
-            Side::Client => programs.run("h2", library, cell, options)?,
-        };
-        Ok(Measurement {
-            side,
-            cell: cell.clone(),
-            library,
-            round,
-            numbers,
-        })
-    });
-    runs.collect()
-}
-
-fn finish(options: &Options, results: &Results) -> Outcome {
-    if let Some(idle) = results
-        .iter()
-        .find(|measurement| measurement.numbers.calls == 0)
-    {
-        return Outcome::Failed(format!(
-            "{} {}: no call was answered",
-            idle.side.name(),
-            idle.library
-        ));
-    }
-    if options.smoke {
-        return Outcome::Passed;
-    }
-    match report::save(options, results) {
-        Ok(path) => {
-            println!("saved as {}", path.display());
-            Outcome::Passed
+/// Why a cell cannot be measured on this machine.
+fn cannot(cell: &Cell) -> Option<String> {
+    match cell.kind {
+        Kind::Counts(_) if !counts::can_count() => Some("there is no valgrind".to_owned()),
+        Kind::Idle { connections, .. } => {
+            // Beside the connections, each side has a few files more.
+            let wanted = connections + 200;
+            let files = machine::open_files();
+            (files < wanted).then(|| format!("{wanted} open files are wanted, {files} allowed"))
         }
-        Err(error) => Outcome::Failed(format!("cannot save the results: {error}")),
+        _ => None,
     }
 }

@@ -1,49 +1,7 @@
-//! What to measure: cells, rounds and sides, from the command line.
+//! What to measure, from the command line.
 
-/// One load: how large, over how many connections, how many calls in flight on each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) payload_bytes: usize,
-    pub(super) connections: usize,
-    pub(super) in_flight: usize,
-}
-
-impl Cell {
-    /// `64-c8-s10`: 64 bytes, 8 connections, 10 calls in flight on each.
-    pub(super) fn name(&self) -> String {
-        format!(
-            "{}-c{}-s{}",
-            self.payload_bytes, self.connections, self.in_flight
-        )
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        let mut parts = name.split('-');
-        let cell = Self {
-            payload_bytes: parts.next()?.parse().ok()?,
-            connections: parts.next()?.strip_prefix('c')?.parse().ok()?,
-            in_flight: parts.next()?.strip_prefix('s')?.parse().ok()?,
-        };
-        let is_whole = parts.next().is_none() && cell.connections > 0 && cell.in_flight > 0;
-        is_whole.then_some(cell)
-    }
-}
-
-/// Whose CPU time is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Server,
-    Client,
-}
-
-impl Side {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
-    }
-}
+use super::cell::{Cell, Kind};
+use super::cells::CELLS;
 
 /// One run of the benchmark.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,35 +10,24 @@ pub(super) struct Options {
     /// Measured, after a third of it as warm-up.
     pub(super) seconds: f64,
     pub(super) cells: Vec<Cell>,
-    pub(super) sides: Vec<Side>,
-    /// One thread on each side, each on a CPU of its own, instead of tokio's default.
-    pub(super) single_thread: bool,
+    /// Of these, those that are there; all when it is empty.
+    pub(super) libraries: Vec<String>,
+    /// Shorter, fewer, and not for the record.
+    pub(super) is_quick: bool,
     /// Only shows that everything runs: nothing is saved.
-    pub(super) smoke: bool,
+    pub(super) is_smoke: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let mut cells = Vec::new();
-        for payload_bytes in [64, 1_024] {
-            for connections in [1, 8] {
-                for in_flight in [10, 100] {
-                    cells.push(Cell {
-                        payload_bytes,
-                        connections,
-                        in_flight,
-                    });
-                }
-            }
-        }
         // Five rounds of a second: ratios of two such runs differ by 2 to 5 % on one thread, more on many.
         Self {
             rounds: 5,
             seconds: 1.0,
-            cells,
-            sides: vec![Side::Server, Side::Client],
-            single_thread: false,
-            smoke: false,
+            cells: CELLS.to_vec(),
+            libraries: Vec::new(),
+            is_quick: false,
+            is_smoke: false,
         }
     }
 }
@@ -93,11 +40,14 @@ impl Options {
             let mut value = || words.next().ok_or_else(|| format!("{word} has no value"));
             match word.as_str() {
                 "--smoke" => options.make_smoke(),
-                "--st" => options.single_thread = true,
+                "--quick" => options.make_quick(),
                 "--rounds" => options.rounds = number(word, value()?)?,
                 "--seconds" => options.seconds = number(word, value()?)?,
-                "--cells" => options.cells = cells(value()?)?,
-                "--side" => options.sides = vec![side(value()?)?],
+                "--cell" => options.cells = named(value()?)?,
+                "--only" => options.cells = holding(value()?)?,
+                "--library" => {
+                    options.libraries = value()?.split(',').map(str::to_owned).collect();
+                }
                 unknown => return Err(format!("bench has no option {unknown}")),
             }
         }
@@ -107,15 +57,35 @@ impl Options {
         Ok(options)
     }
 
+    /// Whether a library takes part.
+    pub(super) fn wants(&self, library: &str) -> bool {
+        self.libraries.is_empty() || self.libraries.iter().any(|wanted| wanted == library)
+    }
+
+    /// The rounds of a cell. What does not depend on time is the same in each.
+    pub(super) fn rounds_of(&self, cell: &Cell) -> usize {
+        match cell.kind {
+            Kind::Timed(..) => self.rounds,
+            Kind::Unread
+            | Kind::Idle {
+                gives_back: false, ..
+            } => self.rounds.min(3),
+            Kind::Idle { .. } | Kind::Link | Kind::Counts(_) => 1,
+        }
+    }
+
     fn make_smoke(&mut self) {
-        self.smoke = true;
+        self.make_quick();
+        self.is_smoke = true;
         self.rounds = 1;
-        self.seconds = 0.5;
-        self.cells = vec![Cell {
-            payload_bytes: 64,
-            connections: 1,
-            in_flight: 10,
-        }];
+        self.seconds = 0.3;
+    }
+
+    fn make_quick(&mut self) {
+        self.is_quick = true;
+        self.rounds = 3;
+        self.seconds = 0.4;
+        self.cells.retain(|cell| cell.is_quick);
     }
 }
 
@@ -124,17 +94,24 @@ fn number<T: std::str::FromStr>(option: &str, text: &str) -> Result<T, String> {
         .map_err(|_| format!("{option} {text}: not a number"))
 }
 
-fn cells(list: &str) -> Result<Vec<Cell>, String> {
-    let cell = |name| {
-        Cell::parse(name).ok_or_else(|| format!("{name:?} is no cell; one is called 64-c8-s10"))
+fn named(list: &str) -> Result<Vec<Cell>, String> {
+    let find = |name: &str| {
+        let found = CELLS.iter().find(|cell| cell.name == name);
+        let all = || CELLS.iter().map(|cell| cell.name).collect::<Vec<_>>();
+        found
+            .copied()
+            .ok_or_else(|| format!("no cell is called {name:?}; there are {}", all().join(", ")))
     };
-    list.split(',').map(cell).collect()
+    list.split(',').map(find).collect()
 }
 
-fn side(name: &str) -> Result<Side, String> {
-    let sides = [Side::Server, Side::Client];
-    let found = sides.into_iter().find(|side| side.name() == name);
-    found.ok_or_else(|| format!("{name:?} is no side: server or client"))
+fn holding(part: &str) -> Result<Vec<Cell>, String> {
+    let holds = |cell: &&Cell| cell.name.contains(part);
+    let found: Vec<Cell> = CELLS.iter().filter(holds).copied().collect();
+    if found.is_empty() {
+        return Err(format!("no cell has {part:?} in its name"));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -147,34 +124,30 @@ mod tests {
     }
 
     #[test]
-    fn without_words_all_eight_cells_run_on_both_sides() {
+    fn without_words_everything_runs() {
         let options = parse("").unwrap();
-        assert_eq!(options.cells.len(), 8);
-        assert_eq!(options.sides.len(), 2);
+        assert_eq!(options.cells.len(), CELLS.len());
+        assert!(options.wants("tonic") && options.rounds >= 5);
     }
 
     #[test]
-    fn cells_go_by_their_names() {
+    fn cells_go_by_their_names_or_parts_of_them() {
         let options =
-            parse("--cells 64-c8-s10,1024-c1-s100 --rounds 2 --seconds 0.5 --side client --st")
-                .unwrap();
-        let names: Vec<String> = options.cells.iter().map(Cell::name).collect();
-        assert_eq!(names, ["64-c8-s10", "1024-c1-s100"]);
-        assert_eq!(
-            (options.rounds, options.sides, options.single_thread),
-            (2, vec![Side::Client], true)
-        );
+            parse("--cell link,unread --rounds 2 --seconds 0.5 --library tonic,h2").unwrap();
+        let names: Vec<&str> = options.cells.iter().map(|cell| cell.name).collect();
+        assert_eq!(names, ["link", "unread"]);
+        assert!(options.wants("h2") && !options.wants("trunkline"));
+        assert!(parse("--only ping-pong").unwrap().cells.len() >= 2);
     }
 
     #[test]
     fn nonsense_is_refused() {
         for line in [
-            "--cells 64",
-            "--cells 64-c0-s1",
+            "--cell 64",
+            "--only nothing-like-it",
             "--rounds x",
             "--rounds",
             "--rounds 0",
-            "--side both",
             "--fast",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -1,61 +1,35 @@
-//! What was measured, and the medians of it.
+//! All that a run measured, and the ratios of it.
 
-use super::options::{Cell, Side};
-use serde_json::Value;
+use super::cell::Cell;
+use super::values::{Metric, Values, median};
 
-/// One client's line of numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Numbers {
-    pub(super) calls: u64,
-    pub(super) seconds: f64,
-    pub(super) client_cpu_ns: f64,
-    pub(super) server_cpu_ns: f64,
-    pub(super) p50_ns: f64,
-    pub(super) p99_ns: f64,
-}
-
-impl Numbers {
-    pub(super) fn parse(line: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(line.trim()).ok()?;
-        let number = |key| value.get(key).and_then(Value::as_f64);
-        Some(Self {
-            calls: value.get("calls").and_then(Value::as_u64)?,
-            seconds: number("seconds")?,
-            client_cpu_ns: number("client_cpu_ns")?,
-            server_cpu_ns: number("server_cpu_ns")?,
-            p50_ns: number("p50_ns")?,
-            p99_ns: number("p99_ns")?,
-        })
-    }
-}
-
-/// One program in one round.
+/// One library in one round.
 #[derive(Clone, Debug)]
 pub(super) struct Measurement {
-    pub(super) side: Side,
     pub(super) cell: Cell,
     pub(super) library: &'static str,
     pub(super) round: usize,
-    pub(super) numbers: Numbers,
+    pub(super) values: Values,
 }
 
-impl Measurement {
-    /// Microseconds of the measured process, user and kernel, for each call.
-    pub(super) fn cpu_per_call(&self) -> f64 {
-        let nanos = match self.side {
-            Side::Server => self.numbers.server_cpu_ns,
-            Side::Client => self.numbers.client_cpu_ns,
-        };
-        nanos / 1_000.0 / self.calls()
-    }
+/// A number that differs from round to round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) least: f64,
+    pub(super) greatest: f64,
+}
 
-    pub(super) fn calls_per_second(&self) -> f64 {
-        self.calls() / self.numbers.seconds
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "no run has 2^53 calls")]
-    fn calls(&self) -> f64 {
-        self.numbers.calls as f64
+impl Spread {
+    fn of(values: &[f64]) -> Option<Self> {
+        if values.is_empty() {
+            return None;
+        }
+        Some(Self {
+            median: median(values.iter().copied()),
+            least: values.iter().copied().fold(f64::INFINITY, f64::min),
+            greatest: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
     }
 }
 
@@ -63,117 +37,106 @@ impl Measurement {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Results {
     all: Vec<Measurement>,
+    /// Libraries that failed a cell, and why.
+    pub(super) failures: Vec<String>,
 }
 
 impl Results {
-    pub(super) fn extend(&mut self, measurements: Vec<Measurement>) {
-        self.all.extend(measurements);
+    pub(super) fn push(&mut self, measurement: Measurement) {
+        self.all.push(measurement);
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Measurement> {
-        self.all.iter()
-    }
-
-    /// The pairs of side and cell, in the order they were measured.
-    pub(super) fn groups(&self) -> Vec<(Side, Cell)> {
-        let mut groups = Vec::new();
+    /// In the order they were measured.
+    pub(super) fn cells(&self) -> Vec<Cell> {
+        let mut cells: Vec<Cell> = Vec::new();
         for measurement in &self.all {
-            let group = (measurement.side, measurement.cell.clone());
-            if !groups.contains(&group) {
-                groups.push(group);
+            if cells.iter().all(|cell| cell.name != measurement.cell.name) {
+                cells.push(measurement.cell);
             }
         }
-        groups
+        cells
     }
 
-    /// One library's rounds of a group, by round.
-    pub(super) fn rounds(&self, side: Side, cell: &Cell, library: &str) -> Vec<&Measurement> {
+    /// One library's rounds of a cell, by round.
+    pub(super) fn rounds(&self, cell: &Cell, library: &str) -> Vec<&Measurement> {
         let mut rounds: Vec<&Measurement> = self
             .all
             .iter()
-            .filter(|found| found.side == side && found.cell == *cell && found.library == library)
+            .filter(|found| found.cell.name == cell.name && found.library == library)
             .collect();
         rounds.sort_by_key(|found| found.round);
         rounds
     }
 
-    /// CPU per call of one library to that of another, round by round.
-    pub(super) fn ratios(&self, side: Side, cell: &Cell, library: &str, to: &str) -> Vec<f64> {
-        let upper = self.rounds(side, cell, library);
-        let lower = self.rounds(side, cell, to);
-        upper
-            .iter()
-            .zip(&lower)
-            .map(|(upper, lower)| upper.cpu_per_call() / lower.cpu_per_call())
-            .collect()
+    /// The middle of the rounds.
+    pub(super) fn medians(&self, cell: &Cell, library: &str) -> Values {
+        let rounds = self.rounds(cell, library);
+        let middle = |metric: Metric| {
+            let found: Vec<f64> = rounds
+                .iter()
+                .filter_map(|round| round.values.get(&metric).copied())
+                .collect();
+            (!found.is_empty()).then(|| (metric, median(found)))
+        };
+        Metric::all().filter_map(middle).collect()
     }
-}
 
-/// The middle value, or the mean of the two in the middle; NaN of nothing.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match (
-        values.get(middle),
-        middle.checked_sub(1).and_then(|before| values.get(before)),
-    ) {
-        (Some(&upper), Some(&lower)) if values.len().is_multiple_of(2) => {
-            f64::midpoint(lower, upper)
+    /// One library to another, round by round: what disturbs the machine for longer than a round disturbs both.
+    pub(super) fn ratio(
+        &self,
+        cell: &Cell,
+        metric: Metric,
+        library: &str,
+        to: &str,
+    ) -> Option<Spread> {
+        let lower = self.rounds(cell, to);
+        let mut ratios = Vec::new();
+        for upper in self.rounds(cell, library) {
+            let same = lower.iter().find(|other| other.round == upper.round);
+            let pair = same
+                .and_then(|lower| Some((upper.values.get(&metric)?, lower.values.get(&metric)?)));
+            if let Some((upper, lower)) = pair {
+                ratios.push(upper / lower);
+            }
         }
-        (Some(&middle), _) => middle,
-        (None, _) => f64::NAN,
+        Spread::of(&ratios)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::cells::CELLS;
 
-    #[test]
-    fn medians_are_in_the_middle() {
-        assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert!(median([]).is_nan());
+    fn measurement(library: &'static str, round: usize, cpu: f64) -> Measurement {
+        Measurement {
+            cell: *CELLS.first().unwrap(),
+            library,
+            round,
+            values: Values::from([(Metric::Cpu, cpu)]),
+        }
     }
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        let cell = Cell {
-            payload_bytes: 64,
-            connections: 1,
-            in_flight: 1,
-        };
-        let measurement = |library, round, server_cpu_ns| Measurement {
-            side: Side::Server,
-            cell: cell.clone(),
-            library,
-            round,
-            numbers: Numbers {
-                calls: 1_000,
-                server_cpu_ns,
-                ..Numbers::default()
-            },
-        };
         let mut results = Results::default();
-        // The order of running rotates; the pairs must not.
-        results.extend(vec![
-            measurement("a", 0, 1e6),
-            measurement("b", 0, 2e6),
-            measurement("b", 1, 8e6),
-            measurement("a", 1, 2e6),
-        ]);
-        assert_eq!(results.ratios(Side::Server, &cell, "a", "b"), [0.5, 0.25]);
-        assert_eq!(results.groups().len(), 1);
-    }
-
-    #[test]
-    fn a_line_of_numbers_is_read() {
-        let line = "{\"calls\":5,\"seconds\":1.5,\"client_cpu_ns\":1,\"server_cpu_ns\":2,\"p50_ns\":3,\"p99_ns\":4}\n";
+        // The order of running rotates; the pairs must not. One has a round less.
+        for (library, round, cpu) in [
+            ("a", 0, 1.0),
+            ("b", 0, 2.0),
+            ("b", 1, 8.0),
+            ("a", 1, 2.0),
+            ("a", 2, 9.0),
+        ] {
+            results.push(measurement(library, round, cpu));
+        }
+        let cell = results.cells().pop().unwrap();
+        let ratio = results.ratio(&cell, Metric::Cpu, "a", "b").unwrap();
         assert_eq!(
-            Numbers::parse(line).map(|numbers| (numbers.calls, numbers.p99_ns)),
-            Some((5, 4.0))
+            (ratio.least, ratio.median, ratio.greatest),
+            (0.25, 0.375, 0.5)
         );
-        assert_eq!(Numbers::parse("{}"), None);
+        assert_eq!(results.medians(&cell, "a").get(&Metric::Cpu), Some(&2.0));
+        assert_eq!(results.ratio(&cell, Metric::P99, "a", "b"), None);
     }
 }

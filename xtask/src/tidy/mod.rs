@@ -8,7 +8,7 @@ mod shape;
 mod surface;
 
 use crate::outcome::Outcome;
-use crate::{process, suites, workspace};
+use crate::{bench, process, suites, workspace};
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -142,6 +142,8 @@ fn check(files: &[SourceFile], members: &[workspace::Package], root: &Path) -> V
     }
     let stale = suites::stale_tables(root).into_iter();
     findings.extend(stale.map(|(page, why)| Finding::new(page, 1, "suites", why)));
+    let stale = bench::stale(root).into_iter();
+    findings.extend(stale.map(|(page, why)| Finding::new(page, 1, "bench", why)));
     findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     findings
 }

@@ -1,0 +1,188 @@
+//! Frames that came. What concerns only the connection is answered here.
+
+use super::frame::{self, Head};
+use super::output::Output;
+use crate::Failure;
+
+/// Given back to the peer when half of it has come.
+pub(super) const CONNECTION_WINDOW: u32 = 64 << 20;
+pub(super) const STREAM_WINDOW: u32 = 4 << 20;
+
+/// What came, as far as streams are concerned.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    /// The peer's SETTINGS: windows of open streams move by this.
+    Settings { window_delta: i64 },
+    /// A header block, unread.
+    Headers { stream: u32, end: bool },
+    /// Without padding.
+    Data {
+        stream: u32,
+        bytes: &'a [u8],
+        end: bool,
+    },
+    /// Room; on all streams with 0.
+    Window { stream: u32, by: u32 },
+    /// The peer ended it.
+    Reset { stream: u32, code: u32 },
+}
+
+/// Bytes that came and have not been looked at.
+pub(crate) struct Input {
+    bytes: Vec<u8>,
+    begin: usize,
+    end: usize,
+    expects_preface: bool,
+    uncredited: u32,
+}
+
+impl Input {
+    pub(super) fn new(expects_preface: bool) -> Self {
+        Self {
+            bytes: vec![0; 64 * 1024],
+            begin: 0,
+            end: 0,
+            expects_preface,
+            uncredited: 0,
+        }
+    }
+
+    /// Room for the socket.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+        } else if self.bytes.len() - self.end < 16 * 1024 {
+            self.bytes.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+            if self.bytes.len() - self.end < 16 * 1024 {
+                self.bytes.resize(self.bytes.len() * 2, 0);
+            }
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// The socket has put this much there.
+    pub(super) fn filled(&mut self, bytes: usize) {
+        self.end += bytes;
+    }
+
+    /// Gives the buffer back: for connections that only sit there.
+    pub(super) fn rest(&mut self) {
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+            self.bytes = vec![0; 256];
+        }
+    }
+
+    /// The next event, if a whole frame is there.
+    ///
+    /// Errors: GOAWAY with an error, or what no server under load should do.
+    pub(crate) fn next(&mut self, output: &mut Output) -> Result<Option<Event<'_>>, Failure> {
+        if self.expects_preface {
+            if self.end - self.begin < frame::PREFACE.len() {
+                return Ok(None);
+            }
+            if !self.bytes[self.begin..].starts_with(frame::PREFACE) {
+                return Err("no HTTP/2 preface".into());
+            }
+            self.begin += frame::PREFACE.len();
+            self.expects_preface = false;
+        }
+        loop {
+            let there = &self.bytes[self.begin..self.end];
+            let Some(head) = Head::read(there) else {
+                return Ok(None);
+            };
+            if there.len() < frame::HEAD_BYTES + head.length {
+                return Ok(None);
+            }
+            let begin = self.begin + frame::HEAD_BYTES;
+            self.begin = begin + head.length;
+            let (stream, end) = (head.stream, head.has(frame::END_STREAM));
+            let payload = begin..begin + head.length;
+            match head.kind {
+                frame::DATA => {
+                    self.credit(head.length, output);
+                    let bytes = unpadded(head, &self.bytes[payload])?;
+                    return Ok(Some(Event::Data { stream, bytes, end }));
+                }
+                frame::HEADERS => return Ok(Some(Event::Headers { stream, end })),
+                frame::RST_STREAM => {
+                    let code = number(&self.bytes[payload])?;
+                    return Ok(Some(Event::Reset { stream, code }));
+                }
+                frame::SETTINGS if !head.has(frame::ACK) => {
+                    let window_delta = settings(&self.bytes[payload], output)?;
+                    output.control(frame::SETTINGS, frame::ACK, &[]);
+                    return Ok(Some(Event::Settings { window_delta }));
+                }
+                frame::PING if !head.has(frame::ACK) => {
+                    output.control(frame::PING, frame::ACK, &self.bytes[payload]);
+                }
+                frame::GOAWAY => go_away(&self.bytes[payload])?,
+                frame::WINDOW_UPDATE => {
+                    let by = number(&self.bytes[payload])?;
+                    if stream == 0 {
+                        output.window += i64::from(by);
+                    }
+                    return Ok(Some(Event::Window { stream, by }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn credit(&mut self, bytes: usize, output: &mut Output) {
+        self.uncredited += bytes as u32;
+        if self.uncredited >= CONNECTION_WINDOW / 2 {
+            output.credit(0, std::mem::take(&mut self.uncredited));
+        }
+    }
+}
+
+fn unpadded(head: Head, payload: &[u8]) -> Result<&[u8], Failure> {
+    if !head.has(frame::PADDED) {
+        return Ok(payload);
+    }
+    let (&padding, rest) = payload.split_first().ok_or("an empty padded frame")?;
+    let length = rest.len().checked_sub(usize::from(padding));
+    Ok(&rest[..length.ok_or("more padding than frame")?])
+}
+
+/// The first four octets.
+fn number(payload: &[u8]) -> Result<u32, Failure> {
+    let octets = payload.first_chunk().ok_or("a frame that is too short")?;
+    Ok(u32::from_be_bytes(*octets))
+}
+
+/// By how much the streams' windows move.
+fn settings(payload: &[u8], output: &mut Output) -> Result<i64, Failure> {
+    let mut window_delta = 0;
+    for pair in payload.as_chunks::<6>().0 {
+        let [a, b, value @ ..] = *pair;
+        let value = u32::from_be_bytes(value);
+        match u16::from_be_bytes([a, b]) {
+            // Our blocks need some 250 octets of it.
+            frame::SETTING_HEADER_TABLE_SIZE if value < 4_096 => {
+                return Err(format!("a header table of {value} octets is not supported").into());
+            }
+            frame::SETTING_MAX_CONCURRENT_STREAMS => output.max_streams = value as usize,
+            frame::SETTING_INITIAL_WINDOW_SIZE => {
+                window_delta = i64::from(value) - output.stream_window;
+                output.stream_window = i64::from(value);
+            }
+            frame::SETTING_MAX_FRAME_SIZE => output.max_frame = value as usize,
+            _ => {}
+        }
+    }
+    Ok(window_delta)
+}
+
+fn go_away(payload: &[u8]) -> Result<(), Failure> {
+    let code = number(payload.get(4..).unwrap_or_default())?;
+    if code == 0 {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(payload.get(8..).unwrap_or_default());
+    Err(format!("GOAWAY, error {code}, {text:?}").into())
+}

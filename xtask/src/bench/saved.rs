@@ -1,0 +1,84 @@
+//! Runs that were saved, in `target/bench/`.
+
+use super::options::Options;
+use super::record::{self, Row};
+use super::results::Results;
+use crate::workspace;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::PathBuf;
+
+fn folder() -> Result<PathBuf, String> {
+    let target = workspace::target_directory(&workspace::root().join("Cargo.toml"))?;
+    Ok(target.join("bench"))
+}
+
+/// Writes every number to `target/bench/<UTC time>.json`.
+pub(super) fn save(options: &Options, rows: &[Row], results: &Results) -> Result<PathBuf, String> {
+    let folder = folder()?;
+    let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&folder).map_err(fail)?;
+    let date = rows.first().map_or("nothing", |row| &row.machine.date);
+    let place = folder.join(format!("{date}.json"));
+    let document = json!({
+        "quick": options.is_quick,
+        "seconds": options.seconds,
+        "cells": record::to_json(rows),
+        "rounds": rounds(results),
+    });
+    fs::write(&place, format!("{document:#}\n")).map_err(fail)?;
+    Ok(place)
+}
+
+/// Every measurement by itself.
+fn rounds(results: &Results) -> Value {
+    let cells = results.cells().into_iter().map(|cell| {
+        let mut libraries = Map::new();
+        for library in cell.libraries {
+            let rounds = results.rounds(&cell, library);
+            let rounds = rounds.iter().map(|round| {
+                let values = round.values.iter();
+                let pairs = values.map(|(metric, value)| (metric.key().to_owned(), json!(value)));
+                Value::Object(pairs.collect())
+            });
+            libraries.insert((*library).to_owned(), rounds.collect());
+        }
+        (cell.name.to_owned(), Value::Object(libraries))
+    });
+    Value::Object(cells.collect())
+}
+
+/// The newest one, and where it is.
+pub(super) fn last() -> Result<Option<(PathBuf, Vec<Row>)>, String> {
+    newest(|_| true)
+}
+
+/// The newest one that was not a quick one.
+pub(super) fn last_full() -> Result<Option<(PathBuf, Vec<Row>)>, String> {
+    newest(|document| document["quick"] == false)
+}
+
+fn newest(is_wanted: impl Fn(&Value) -> bool) -> Result<Option<(PathBuf, Vec<Row>)>, String> {
+    let Ok(entries) = fs::read_dir(folder()?) else {
+        return Ok(None);
+    };
+    let mut places: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .collect();
+    // Their names are dates.
+    places.sort();
+    for place in places.into_iter().rev() {
+        let text =
+            fs::read_to_string(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+        let document: Value = serde_json::from_str(&text).unwrap_or_default();
+        // Those of an older bench have other rows.
+        if let Ok(rows) = record::from_json(document.get("cells").unwrap_or(&Value::Null))
+            && is_wanted(&document)
+        {
+            return Ok(Some((place, rows)));
+        }
+    }
+    Ok(None)
+}
