@@ -2,6 +2,7 @@
 //! stable Rust; which one it was is said.
 
 mod libfuzzer;
+mod oracle;
 mod stable;
 
 use crate::outcome::Outcome;
@@ -219,8 +220,11 @@ fn fuzz(options: &Options, targets: &[String], driver: &Driver) -> Outcome {
         "seconds",
     ]);
     let mut executions = 0;
-    for name in targets {
+    let is_whole = options.targets.is_empty();
+    let names = targets.iter().map(String::as_str);
+    for name in names.chain(is_whole.then_some(oracle::NAME)) {
         let report = match driver {
+            _ if name == oracle::NAME => oracle::run(),
             Driver::Stable(driver) => driver.run(name, options.time()),
             Driver::LibFuzzer(driver) => driver.run(name, options.time()),
         };
@@ -229,7 +233,7 @@ fn fuzz(options: &Options, targets: &[String], driver: &Driver) -> Outcome {
         let rate = u128::from(report.executions) * 1_000 / report.time.as_millis().max(1);
         println!("{name}: {} executions in {seconds:.1} s", report.executions);
         table.row(vec![
-            name.clone(),
+            name.to_owned(),
             report.executions.to_string(),
             rate.to_string(),
             report
@@ -241,8 +245,8 @@ fn fuzz(options: &Options, targets: &[String], driver: &Driver) -> Outcome {
         row.case(name, report.time, report.failure);
     }
     println!("\n{}", table.render());
-    let row = if options.targets.is_empty() {
-        row.expecting(targets.len())
+    let row = if is_whole {
+        row.expecting(targets.len() + 1)
     } else {
         row.partial()
     };

@@ -91,7 +91,7 @@ impl Driver {
 }
 
 /// The count in the line that the program ends with.
-fn executions(said: &str) -> Option<u64> {
+pub(super) fn executions(said: &str) -> Option<u64> {
     let line = said
         .lines()
         .find_map(|line| line.strip_prefix("executions "))?;

@@ -1,0 +1,11 @@
+//! The engine's HPACK, under the names that it knows the rest by.
+
+pub(crate) mod compare;
+mod head;
+#[path = "../../../../../transport/src/http2/native/hpack/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the product's, of which this uses a part"
+)]
+mod hpack;
