@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::super::flow::MAX_WINDOW;
-use super::super::frame::{Fatal, PREFACE, Reason, write};
-use super::{Config, Core, Event, FIRST_WINDOW, Role};
+use super::super::frame::{Fatal, PREFACE, Reason, StreamId, write};
+use super::{Config, Core, Event, FIRST_WINDOW, Role, connection_window};
 
 /// The dynamic table that our decoder keeps: the protocol's own size.
 pub(super) const TABLE: u32 = 4_096;
@@ -217,6 +217,9 @@ impl Core {
         self.local.window = to;
         for stream in self.streams.values_mut() {
             stream.recv.set_initial(to);
+        }
+        if let Some(by) = self.recv.grow(connection_window(0, to)) {
+            write::window_update(StreamId::ZERO, by, &mut self.control);
         }
         true
     }

@@ -186,11 +186,10 @@ fn who_sends_beyond_a_window_is_stopped() {
     );
     let mut narrow = config(Role::Server);
     narrow.connection_window = 65_535;
-    narrow.initial_stream_window = 100_000;
     Script::agreed(narrow).run(
         "> HEADERS 1 request
          ! Accept 1
-         > DATA 1 65536
+         > DATA 1 131071
          < GOAWAY 1 FLOW_CONTROL_ERROR",
     );
 }
@@ -363,5 +362,36 @@ fn nothing_is_measured_by_another_one_s_ping() {
          = credit 1 16384
          < WINDOW 1 16384
          > PING ack k1",
+    );
+}
+
+#[test]
+fn a_connection_s_window_never_holds_up_a_single_stream() {
+    let mut narrow = growing(Role::Server);
+    narrow.connection_window = 0;
+    narrow.initial_stream_window = 100_000;
+    Script::new(narrow).run("< SETTINGS\n< WINDOW 0 134465");
+    let mut narrow = growing(Role::Server);
+    narrow.connection_window = 0;
+    narrow.initial_stream_window = 65_536;
+    narrow.bdp = Some(Bdp::new(65_536, 1 << 20));
+    Script::agreed(narrow).run(
+        "> HEADERS 1 request
+         ! Accept 1
+         > DATA 1 65536
+         < WINDOW 0 65536
+         ! Touched 1
+         = credit 1 65536
+         < PING m1
+         < WINDOW 1 65536
+         > DATA 1 65536
+         < WINDOW 0 65536
+         ! Touched 1
+         = credit 1 65536
+         < WINDOW 1 65536
+         + 10ms
+         > PING ack m1
+         < SETTINGS WINDOW=131072
+         < WINDOW 0 131072",
     );
 }
