@@ -157,6 +157,7 @@ impl State {
     fn receive(&mut self, from: &mut Inbound) {
         if from.head.is_some() {
             self.inbound.head = from.head.take();
+            self.inbound.is_all = from.is_all;
         }
         if from.trailers.is_some() {
             self.inbound.trailers = from.trailers.take();

@@ -24,10 +24,7 @@ impl StreamCell {
             let Some(Head::Response(head)) = state.inbound.head.take() else {
                 return state.response_end(None);
             };
-            let is_all = state.inbound.end == Some(End::Clean)
-                && state.inbound.trailers.is_none()
-                && !state.has_chunk();
-            Some(Ok((head, is_all)))
+            Some(Ok((head, state.inbound.is_all)))
         })
     }
 
@@ -90,10 +87,6 @@ impl StreamCell {
 }
 
 impl State {
-    fn has_chunk(&self) -> bool {
-        !self.inbound.chunks.is_empty() || !self.inbound.tail.is_empty()
-    }
-
     fn take_chunk(&mut self) -> Option<Bytes> {
         let chunk = self.inbound.chunks.pop_front();
         if chunk.is_none() && !self.inbound.tail.is_empty() {

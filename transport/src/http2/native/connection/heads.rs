@@ -206,6 +206,7 @@ impl Core {
         stream.receiving = Receiving::Body;
         self.guard.head_fits();
         stream.inbound.head = Some(Head::Response(response));
+        stream.inbound.is_all = end;
         self.events.touch(key, &mut stream.marks);
         if end {
             self.peer_ended(key);

@@ -99,6 +99,8 @@ pub(in super::super) enum End {
 #[derive(Debug, Default)]
 pub(in super::super) struct Inbound {
     pub(in super::super) head: Option<Head>,
+    /// Client: the head had END_STREAM, which is not the same as one in an empty DATA behind it.
+    pub(in super::super) is_all: bool,
     /// In order; short payloads are joined in `tail`, which comes last.
     pub(in super::super) chunks: VecDeque<Bytes>,
     pub(in super::super) tail: BytesMut,
