@@ -262,7 +262,10 @@ impl Echo for Witness {
         mut responses: server::Sender<Note>,
     ) -> Result<(), Status> {
         while let Some(request) = self.next(&mut requests).await? {
-            responses.send(&request).await?;
+            if let Err(status) = responses.send(&request).await {
+                self.tell(Heard::Failed(status.clone()));
+                return Err(status);
+            }
         }
         Ok(())
     }

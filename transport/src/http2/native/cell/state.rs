@@ -294,7 +294,9 @@ impl State {
     fn sender_status(&self, end: End) -> Status {
         match end {
             End::Clean | End::Reset(Reason::NO_ERROR) => early_end("the peer ended the RPC early"),
-            end => self.status_of(end, Stage::Request),
+            end if self.is_client => self.status_of(end, Stage::Request),
+            // To a handler a client that is gone is one, however it went and whichever half learns of it.
+            end => failure::gone(&self.status_of(end, Stage::Request)),
         }
     }
 
