@@ -35,6 +35,7 @@ mod downstream;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod engines;
 mod errors;
 #[cfg(test)]
 mod failed_metadata;
