@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use trunkline::Code;
 use trunkline::client::Receiver;
 use trunkline::codegen::prost::Message;
-use trunkline::transport::http2::ClientConfig;
+use trunkline::transport::http2::{ClientConfig, Engine, ServerConfig};
 use trunkline::transport::{Address, Connector, memory};
 use trunkline_test_protos::echo::{EchoClient, Note};
 
@@ -117,8 +117,11 @@ async fn a_sender_without_window_hears_of_an_early_answer() {
 }
 
 /// This many messages, each in a DATA frame of its own, for a client that reads none of them yet.
-async fn unread(count: usize) -> (Peer, EchoClient, Receiver<Note>) {
-    let (mut server, echo) = RawServer::memory("crumbs");
+async fn unread(engine: Engine, count: usize) -> (Peer, EchoClient, Receiver<Note>) {
+    let mut config = ClientConfig::default();
+    config.engine = engine;
+    let (mut server, builder) = RawServer::builder("crumbs");
+    let echo = EchoClient::new(builder.http2(config).build().unwrap());
     let script = async {
         let mut peer = server.accept().await;
         peer.expect_end(1).await;
@@ -142,12 +145,11 @@ async fn unread(count: usize) -> (Peer, EchoClient, Receiver<Note>) {
     (peer, echo, received)
 }
 
-#[tokio::test]
-async fn eight_thousand_unread_tiny_messages_survive() {
-    let (mut peer, echo, mut received) = unread(8_000).await;
+async fn so_many_survive(engine: Engine, count: usize) {
+    let (mut peer, echo, mut received) = unread(engine, count).await;
     peer.send(trailers(1, 0)).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    for number in 0..8_000 {
+    for number in 0..count {
         let next = within(number, received.recv()).await.unwrap();
         assert_eq!(next, Some(Note::default()), "{number}");
     }
@@ -157,7 +159,7 @@ async fn eight_thousand_unread_tiny_messages_survive() {
 
 #[tokio::test]
 async fn too_many_unread_tiny_messages_end_the_connection_and_say_why() {
-    let (mut peer, _echo, mut received) = unread(20_000).await;
+    let (mut peer, _echo, mut received) = unread(Engine::H2, 20_000).await;
     let (_, code, _) = peer.expect_goaway().await;
     assert_eq!(code, ENHANCE_YOUR_CALM);
     let error = loop {
@@ -183,6 +185,7 @@ async fn too_many_unread_tiny_messages_end_the_connection_and_say_why() {
 #[tokio::test]
 async fn a_wider_budget_takes_more_of_them() {
     let mut config = ClientConfig::default();
+    config.engine = Engine::H2;
     config.small_data_budget_bytes = 8 << 20;
     let (mut server, builder) = RawServer::builder("crumbs");
     let echo = EchoClient::new(builder.http2(config).build().unwrap());
@@ -210,8 +213,20 @@ async fn a_wider_budget_takes_more_of_them() {
     channel_closes(echo, peer).await;
 }
 
+#[tokio::test]
+async fn eight_thousand_unread_tiny_messages_survive() {
+    so_many_survive(Engine::H2, 8_000).await;
+    so_many_survive(Engine::Native, 8_000).await;
+}
+
+/// The native engine joins them: they take no more memory than the window that bounds them.
+#[tokio::test]
+async fn on_the_native_engine_any_number_of_them_survives() {
+    so_many_survive(Engine::Native, 50_000).await;
+}
+
 /// Tiny requests for a handler that reads none of them before it is told to.
-async fn unread_requests(count: usize) -> (Peer, Arc<Notify>, World) {
+async fn unread_requests(engine: Engine, count: usize) -> (Peer, Arc<Notify>, World) {
     let go = Arc::new(Notify::new());
     let read = Arc::clone(&go);
     let service = Scripted::default().collect(move |_, mut requests| {
@@ -226,7 +241,10 @@ async fn unread_requests(count: usize) -> (Peer, Arc<Notify>, World) {
         })
     });
     let (connector, listener) = memory::pair("crumbs");
-    let world = World::memory(scripted(service).listener(listener));
+    let mut config = ServerConfig::default();
+    config.engine = engine;
+    let server = scripted(service).http2(config).listener(listener);
+    let world = World::memory(server);
     let address = Address::Memory("crumbs".into());
     let mut peer = Peer::client(connector.connect(&address).await.unwrap()).await;
     peer.send(request(1, "/tests.echo.Echo/Collect")).await;
@@ -236,24 +254,34 @@ async fn unread_requests(count: usize) -> (Peer, Arc<Notify>, World) {
     (peer, go, world)
 }
 
-#[tokio::test]
-async fn our_server_takes_eight_thousand_unread_tiny_requests() {
-    let (mut peer, go, world) = unread_requests(8_000).await;
+async fn our_server_takes_so_many(engine: Engine, count: usize) {
+    let (mut peer, go, world) = unread_requests(engine, count).await;
     peer.send(last_data(1, "")).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     go.notify_one();
     let answer = peer.expect_end(1).await;
     assert_eq!(
         (answer.code(), answer.body),
-        (Some(0), framed(number(8_000).encode_to_vec()))
+        (Some(0), framed(number(count as u64).encode_to_vec()))
     );
     drop(peer);
     world.end().await;
 }
 
 #[tokio::test]
+async fn our_server_takes_eight_thousand_unread_tiny_requests() {
+    our_server_takes_so_many(Engine::H2, 8_000).await;
+    our_server_takes_so_many(Engine::Native, 8_000).await;
+}
+
+#[tokio::test]
+async fn our_server_takes_any_number_of_them_on_the_native_engine() {
+    our_server_takes_so_many(Engine::Native, 50_000).await;
+}
+
+#[tokio::test]
 async fn our_server_hangs_up_on_many_more() {
-    let (mut peer, _go, world) = unread_requests(20_000).await;
+    let (mut peer, _go, world) = unread_requests(Engine::H2, 20_000).await;
     let (_, code, _) = peer.expect_goaway().await;
     assert_eq!(code, ENHANCE_YOUR_CALM);
     peer.expect_close().await;

@@ -60,7 +60,8 @@ pub struct ClientConfig {
     pub max_header_list_bytes: u32,
     /// How many bytes of overhead unread small DATA frames may cause on a connection before it is
     /// closed with ENHANCE_YOUR_CALM. Each frame shorter than 256 bytes counts what it lacks to
-    /// 256; 2 MiB, the default, is about 8,000 unread tiny messages.
+    /// 256; 2 MiB, the default, is about 8,000 unread tiny messages. The native engine joins them in
+    /// one buffer instead, which the window bounds, and closes nothing.
     pub small_data_budget_bytes: usize,
     /// Whether a silent server is asked for a sign of life. Default: it is not.
     pub keepalive: Keepalive,
