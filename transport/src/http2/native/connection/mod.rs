@@ -260,6 +260,8 @@ impl Core {
         self.starved.shrink_to_fit();
         self.told.shrink_to_fit();
         self.block = BytesMut::new();
+        self.decoder.shrink();
+        self.encoder.shrink();
         if self.control.is_empty() {
             self.control = BytesMut::new();
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::frame::{Reason, write};
 use super::super::head::{RequestForm, ResponseHead};
-use super::super::hpack::{Fields, request_list_size, response_list_size};
+use super::super::hpack::{Fields, request_fits, response_fits};
 use super::super::out::Out;
 use super::super::stream::{Blocked, Fin, Receiving, Sending, Stream};
 use super::{Core, End, Event, Role, StreamKey};
@@ -24,10 +24,11 @@ pub(super) enum OutHead {
 }
 
 impl OutHead {
-    fn list_size(&self) -> usize {
+    /// Whether its header list is no larger than that.
+    fn fits(&self, limit: usize) -> bool {
         match self {
-            Self::Request(form, extra) => request_list_size(form, extra),
-            Self::Response(head, extra) => response_list_size(head, extra),
+            Self::Request(form, extra) => request_fits(form, extra, limit),
+            Self::Response(head, extra) => response_fits(head, extra, limit),
         }
     }
 }
@@ -80,7 +81,7 @@ impl Core {
         if stream.is_closed || stream.sending != Sending::Head {
             return;
         }
-        if !self.remote.takes(|| head.list_size()) {
+        if !self.remote.takes(|limit| head.fits(limit)) {
             return self.too_large(key);
         }
         self.block.clear();
@@ -155,7 +156,7 @@ impl Core {
                 self.sent_end(key, out);
             }
             Fin::Trailers(fields) => {
-                if !self.remote.takes(|| fields.list_size()) {
+                if !self.remote.takes(|limit| fields.list_size() <= limit) {
                     return self.too_large(key);
                 }
                 self.block.clear();

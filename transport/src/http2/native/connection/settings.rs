@@ -115,12 +115,11 @@ impl Remote {
         self.max_frame
     }
 
-    /// Whether it takes a header list of such a size.
-    pub(super) fn takes(&self, list: impl FnOnce() -> usize) -> bool {
-        let most = self
-            .max_header_list
-            .and_then(|most| usize::try_from(most).ok());
-        most.is_none_or(|most| list() <= most)
+    /// Whether it takes a header list, which tells whether it is within a limit.
+    pub(super) fn takes(&self, fits: impl FnOnce(usize) -> bool) -> bool {
+        let limit = self.max_header_list;
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        limit.is_none_or(fits)
     }
 
     /// Its first SETTINGS have come.

@@ -85,9 +85,8 @@ impl Encoder {
         out.extend_from_slice(extra.block());
     }
 
-    /// Forgets every block that is ready, so that the next ones are made field by field.
-    #[cfg(test)]
-    fn forget_templates(&mut self) {
+    /// Gives back what only encoding needs: the next blocks are made field by field.
+    pub(in super::super) fn shrink(&mut self) {
         self.requests = Forms::default();
         self.responses = Forms::default();
         self.ok = Template::default();

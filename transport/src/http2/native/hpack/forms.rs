@@ -10,17 +10,40 @@ use super::fields::{self, Coding, Fields, field_size};
 use super::template::{Form, Source};
 use super::{int, static_table};
 
-/// What the head of a request is counted for against the peer's SETTINGS_MAX_HEADER_LIST_SIZE.
-pub(in super::super) fn request_list_size(form: &RequestForm, extra: &Fields) -> usize {
-    list_size(form, extra)
+/// The most that a form counts for its names, for its fields, and for the values that never change.
+const FIXED_OCTETS: usize = 512;
+
+/// Whether a request's head is within the peer's SETTINGS_MAX_HEADER_LIST_SIZE.
+pub(in super::super) fn request_fits(form: &RequestForm, extra: &Fields, limit: usize) -> bool {
+    let value = |value: Option<&HeaderValue>| value.map_or(0, HeaderValue::len);
+    let octets = form.path.len()
+        + form.authority.as_str().len()
+        + form.subtype.len()
+        + value(form.encoding.as_ref().map(Encoding::header_value))
+        + value(form.accept_encoding.as_ref())
+        + form.user_agent.len();
+    fits(form, octets, extra, limit)
 }
 
-/// What the head of a response is counted for.
-pub(in super::super) fn response_list_size(head: &ResponseHead, extra: &Fields) -> usize {
-    list_size(head, extra)
+/// Whether a response's head is.
+pub(in super::super) fn response_fits(head: &ResponseHead, extra: &Fields, limit: usize) -> bool {
+    let octets = match head {
+        ResponseHead::Plain(_) => 0,
+        ResponseHead::Grpc { subtype, encoding } => {
+            let encoding = encoding.as_ref().map(Encoding::header_value);
+            subtype.len() + encoding.map_or(0, HeaderValue::len)
+        }
+    };
+    fits(head, octets, extra, limit)
 }
 
-fn list_size(source: &impl Source, extra: &Fields) -> usize {
+/// Nearly always a look at `octets`, the length of the values that the form has, is enough.
+fn fits(source: &impl Source, octets: usize, extra: &Fields, limit: usize) -> bool {
+    octets + FIXED_OCTETS + extra.list_size() <= limit || list_size(source, extra) <= limit
+}
+
+/// What the fields count in the peer's list.
+pub(super) fn list_size(source: &impl Source, extra: &Fields) -> usize {
     let mut sum = extra.list_size();
     source.fields(&mut |name, value, _| sum += field_size(name, value));
     sum
@@ -158,4 +181,52 @@ fn is_same_encoding(encoding: Option<&Encoding>, other: Option<&Encoding>) -> bo
         encoding.map(Encoding::header_value),
         other.map(Encoding::header_value),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::uri::Authority;
+
+    use super::*;
+
+    #[test]
+    fn a_head_fits_up_to_its_size_whatever_its_fields() {
+        let encodings = trunkline_core::CompressorRegistry::default();
+        for subtype in [
+            "",
+            "proto",
+            "json",
+            "a-codec-with-a-name-that-is-rather-long",
+        ] {
+            for length in [0, 1, 2_000] {
+                let value = || HeaderValue::try_from("v".repeat(length)).unwrap();
+                let form = RequestForm {
+                    https: length == 1,
+                    authority: Authority::from_static("localhost:50051"),
+                    path: "p".repeat(length + 1).leak(),
+                    subtype,
+                    encoding: None,
+                    accept_encoding: encodings.accept_encoding().cloned().or(Some(value())),
+                    user_agent: value(),
+                };
+                let extra = Fields::default();
+                let size = list_size(&form, &extra);
+                assert!(request_fits(&form, &extra, size));
+                assert!(request_fits(&form, &extra, size + FIXED_OCTETS));
+                assert!(!request_fits(&form, &extra, size - 1));
+            }
+            for head in [
+                ResponseHead::Plain(405),
+                ResponseHead::Grpc {
+                    subtype,
+                    encoding: None,
+                },
+            ] {
+                let extra = Fields::default();
+                let size = list_size(&head, &extra);
+                assert!(response_fits(&head, &extra, size));
+                assert!(!response_fits(&head, &extra, size - 1));
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod template;
 pub(super) use self::decode::{Decoder, Sink};
 pub(super) use self::encode::Encoder;
 pub(super) use self::fields::{Fields, FieldsWriter};
-pub(super) use self::forms::{request_list_size, response_list_size};
+pub(super) use self::forms::{request_fits, response_fits};
 
 /// A block breaks RFC 7541: a connection error COMPRESSION_ERROR, with this text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@ use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use trunkline_core::CompressorRegistry;
 
-use super::super::{Decoder, FieldsWriter, request_list_size, response_list_size};
+use super::super::forms::list_size;
+use super::super::{Decoder, FieldsWriter};
 use super::*;
 
 type Field = (String, String, bool);
@@ -56,7 +57,7 @@ fn read(decoder: &mut Decoder, block: &[u8]) -> Vec<Field> {
     fields
 }
 
-fn list_size(fields: &[Field]) -> usize {
+fn counted(fields: &[Field]) -> usize {
     let sizes = fields
         .iter()
         .map(|(name, value, _)| name.len() + value.len() + 32);
@@ -104,7 +105,7 @@ fn a_request_has_the_fields_of_its_form_and_those_of_its_call() {
         let block = encoded(|out| encoder.request(&form, &extra, out));
         let found = read(&mut decoder, &block);
         assert_eq!(found, expected);
-        assert_eq!(request_list_size(&form, &extra), list_size(&found));
+        assert_eq!(list_size(&form, &extra), counted(&found));
     }
 }
 
@@ -123,7 +124,7 @@ fn a_response_has_the_fields_of_its_form_and_those_of_its_call() {
             ("x-key", "value"),
         ];
         assert_eq!(found, plain(&expected));
-        assert_eq!(response_list_size(&head, &extra), list_size(&found));
+        assert_eq!(list_size(&head, &extra), counted(&found));
 
         let block = encoded(|out| encoder.trailers(&fields(&[("grpc-status", "0")]), out));
         assert_eq!(read(&mut decoder, &block), plain(&[("grpc-status", "0")]));
@@ -137,10 +138,7 @@ fn a_response_has_the_fields_of_its_form_and_those_of_its_call() {
         let block = encoded(|out| encoder.response(&head, &Fields::default(), out));
         let found = read(&mut decoder, &block);
         assert_eq!(found, plain(&[(":status", &status.to_string())]));
-        assert_eq!(
-            response_list_size(&head, &Fields::default()),
-            list_size(&found)
-        );
+        assert_eq!(list_size(&head, &Fields::default()), counted(&found));
     }
     assert_eq!(decoder.version(), version, "no other status takes a place");
 }
@@ -282,14 +280,14 @@ fn templates_and_fields_one_by_one_give_the_same_octets() {
                 continue;
             }
             let extra = random_extra(&mut random);
-            slow.forget_templates();
+            slow.shrink();
             let (ours, twin, size) = match random.u8(..3) {
                 0 => {
                     let form = random_form(&mut random, &many);
                     (
                         encoded(|out| fast.request(&form, &extra, out)),
                         encoded(|out| slow.request(&form, &extra, out)),
-                        request_list_size(&form, &extra),
+                        list_size(&form, &extra),
                     )
                 }
                 1 => {
@@ -300,7 +298,7 @@ fn templates_and_fields_one_by_one_give_the_same_octets() {
                     (
                         encoded(|out| fast.response(&head, &extra, out)),
                         encoded(|out| slow.response(&head, &extra, out)),
-                        response_list_size(&head, &extra),
+                        list_size(&head, &extra),
                     )
                 }
                 _ => (
@@ -310,7 +308,7 @@ fn templates_and_fields_one_by_one_give_the_same_octets() {
                 ),
             };
             assert_eq!(ours, twin);
-            assert_eq!(list_size(&read(&mut decoder, &ours)), size);
+            assert_eq!(counted(&read(&mut decoder, &ours)), size);
         }
     }
 }
