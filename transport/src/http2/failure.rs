@@ -132,6 +132,19 @@ pub(super) fn reset_by_us(code: u32, name: impl Display, peer: &Peer, stage: Sta
     transport(Code::from_reset_reason(code), text, stage)
 }
 
+/// A stream that this side reset with this code because its peer broke a rule or a limit.
+pub(super) fn reset_for_breach(
+    code: u32,
+    name: impl Display,
+    what: impl Display,
+    peer: &Peer,
+    stage: Stage,
+) -> Status {
+    let peer = peer.address();
+    let text = format!("stream to {peer} reset by this side: {name}: {what}");
+    transport(Code::from_reset_reason(code), text, stage)
+}
+
 /// The same failure of a handshake, told better.
 pub(super) fn transport_failure(text: String, why: &Status) -> Status {
     transport(why.code(), text, why.stage().unwrap_or(Stage::Http2))

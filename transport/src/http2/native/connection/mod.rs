@@ -95,6 +95,7 @@ pub(super) struct Core {
     pings: Pings,
     growth: Option<Growth>,
     keepalive: Option<Policy>,
+    has_pinged: bool,
     /// What streams hold for others: requests unread, responses unsent.
     held: u64,
     stalls: StreamStalls,
@@ -170,6 +171,7 @@ impl Core {
                 .bdp
                 .map(|bdp| Growth::new(bdp, config.lease, local.streams())),
             keepalive: config.keepalive,
+            has_pinged: false,
             held: 0,
             stalls: StreamStalls::new(config.stream_stall),
             settings_owed: 0,
@@ -198,6 +200,9 @@ impl Core {
         let mut stream = Stream::new(id, Receiving::Head, recv, send, now);
         self.held = self.held.saturating_add(bytes_of(&start.data));
         stream.queue.push(start.data);
+        if start.has_deadline {
+            stream.interim = Stream::UNCOUNTED;
+        }
         if start.end {
             stream.fin = Fin::EndStream;
         }
@@ -238,6 +243,11 @@ impl Core {
     /// Its number.
     pub(super) fn id(&self, key: StreamKey) -> Option<StreamId> {
         Some(self.streams.get(key)?.id)
+    }
+
+    /// Whether keepalive has ever asked for a sign of life.
+    pub(super) const fn has_pinged(&self) -> bool {
+        self.has_pinged
     }
 
     /// How many streams are open.

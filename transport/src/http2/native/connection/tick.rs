@@ -53,6 +53,7 @@ impl Core {
         match policy.tick(self.now, has_calls) {
             Action::Wait => {}
             Action::Ping => {
+                self.has_pinged = true;
                 if let Some(data) = self.pings.ask(Purpose::Keepalive, self.now) {
                     write::ping(false, data, &mut self.control);
                 }

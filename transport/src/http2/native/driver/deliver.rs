@@ -56,10 +56,6 @@ impl Driver {
 
     fn accept(&mut self, key: StreamKey) -> Option<Turn> {
         let inbound = self.core.inbound(key)?;
-        if matches!(inbound.end, Some(End::Reset(_))) {
-            // Nobody waits for it any more.
-            return None;
-        }
         let mut inbound = std::mem::take(inbound);
         let Some(Head::Request(head)) = inbound.head.take() else {
             return None;
@@ -97,7 +93,12 @@ impl Driver {
         };
         match reason {
             Reason::NO_ERROR => self.link.set_said_goodbye(),
-            Reason::ENHANCE_YOUR_CALM => self.link.set_too_much(),
+            Reason::ENHANCE_YOUR_CALM => {
+                if self.core.has_pinged() {
+                    self.link.set_pinged();
+                }
+                self.link.set_too_much();
+            }
             _ => {}
         }
         let Some(slots) = &self.slots else {

@@ -103,7 +103,9 @@ impl ServerStream {
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     pub(crate) fn path(&self) -> &str {
         // ASCII, as was checked when it came.
-        std::str::from_utf8(&self.head.path).unwrap_or_default()
+        let path = std::str::from_utf8(&self.head.path).unwrap_or_default();
+        // A fragment says nothing of what is called.
+        path.split_once('#').map_or(path, |(path, _)| path)
     }
 
     /// The `:method`.
