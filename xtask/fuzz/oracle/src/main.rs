@@ -1,4 +1,4 @@
-//! Our HPACK against loona-hpack, which was written by others from the same RFC.
+//! Our HPACK against loona-hpack and h2, which others wrote from the same RFC.
 
 mod native;
 

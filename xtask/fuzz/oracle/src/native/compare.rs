@@ -3,15 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::BytesMut;
-use http::uri::Authority;
-use http::{HeaderName, HeaderValue};
 use loona_hpack::decoder::DecoderError;
 
-use super::head::{RequestForm, ResponseHead};
-use super::hpack::{Decoder, Encoder, Fields, FieldsWriter};
-
-type Field = (Vec<u8>, Vec<u8>);
+use super::blocks::{self, Field};
+use super::h2_server;
+use super::hpack::{Decoder, Encoder};
 
 const CONNECTIONS: u64 = 600;
 const BLOCKS: usize = 40;
@@ -36,6 +32,7 @@ pub(crate) fn run() {
     for seed in 0..CONNECTIONS {
         let mut random = fastrand::Rng::with_seed(seed);
         ours_to_theirs(&mut random, &mut counts);
+        counts.requests += h2_server::reads(&mut random, BLOCKS);
         theirs_to_ours(&mut random, &mut counts);
         for _ in 0..DAMAGED {
             damaged(&mut random, &mut counts, &mut met);
@@ -43,11 +40,11 @@ pub(crate) fn run() {
     }
     println!(
         "executions {}",
-        counts.ours + counts.theirs + counts.damaged
+        counts.ours + counts.theirs + counts.requests + counts.damaged
     );
     println!(
-        "{} blocks of ours, {} of theirs, {} damaged ({} refused); differences {met:?}",
-        counts.ours, counts.theirs, counts.damaged, counts.refused
+        "{} blocks of ours, {} of theirs, {} damaged ({} refused); differences {met:?}; h2 read {}",
+        counts.ours, counts.theirs, counts.damaged, counts.refused, counts.requests
     );
     let all = [
         Difference::LateUpdate,
@@ -68,6 +65,7 @@ pub(crate) fn run() {
 struct Counts {
     ours: u64,
     theirs: u64,
+    requests: u64,
     damaged: u64,
     refused: u64,
 }
@@ -93,7 +91,7 @@ fn ours_to_theirs(random: &mut fastrand::Rng, counts: &mut Counts) {
         if random.u8(..10) == 0 {
             encoder.set_peer_limit(random.u32(..=LIMIT));
         }
-        let (block, expected) = block(random, &mut encoder);
+        let (block, expected) = blocks::any(random, &mut encoder);
         let found = match decoder.decode(&block) {
             // It says so when it has done what they ask for.
             Err(DecoderError::SizeUpdateAtEnd) if expected.is_empty() => Vec::new(),
@@ -108,7 +106,9 @@ fn theirs_to_ours(random: &mut fastrand::Rng, counts: &mut Counts) {
     let mut encoder = loona_hpack::Encoder::new();
     let mut decoder = Decoder::new(LIMIT);
     for _ in 0..BLOCKS {
-        let fields: Vec<Field> = (0..random.usize(1..8)).map(|_| field(random)).collect();
+        let fields: Vec<Field> = (0..random.usize(1..8))
+            .map(|_| blocks::field(random))
+            .collect();
         let block = encoder.encode(fields.iter().map(|(name, value)| (&name[..], &value[..])));
         assert_eq!(decode(&mut decoder, &block), Ok(fields));
         counts.theirs += 1;
@@ -122,9 +122,11 @@ fn damaged(random: &mut fastrand::Rng, counts: &mut Counts, met: &mut BTreeMap<D
     let (mut decoder, mut other) = (Decoder::new(LIMIT), theirs());
     for _ in 0..BLOCKS {
         let mut block = if random.bool() {
-            block(random, &mut encoder).0.to_vec()
+            blocks::any(random, &mut encoder).0.to_vec()
         } else {
-            let fields: Vec<Field> = (0..random.usize(1..8)).map(|_| field(random)).collect();
+            let fields: Vec<Field> = (0..random.usize(1..8))
+                .map(|_| blocks::field(random))
+                .collect();
             their_encoder.encode(fields.iter().map(|(name, value)| (&name[..], &value[..])))
         };
         for _ in 0..random.usize(..4) {
@@ -173,114 +175,4 @@ fn damage(random: &mut fastrand::Rng, block: &mut Vec<u8>) {
             }
         }
     }
-}
-
-/// A head or trailers as we send them, and their fields.
-fn block(random: &mut fastrand::Rng, encoder: &mut Encoder) -> (BytesMut, Vec<Field>) {
-    let mut block = BytesMut::new();
-    let (extra, extras) = extra(random);
-    let mut fields = Vec::new();
-    let mut field = |name: &str, value: &str| fields.push((name.into(), value.into()));
-    match random.u8(..3) {
-        0 => {
-            let path = *random.choice(PATHS).expect("some");
-            let form = RequestForm {
-                https: random.bool(),
-                authority: Authority::from_static("localhost:50051"),
-                path,
-                subtype: "proto",
-                encoding: None,
-                accept_encoding: random
-                    .bool()
-                    .then(|| HeaderValue::from_static("identity,gzip")),
-                user_agent: HeaderValue::from_static("grpc-rust-trunkline/0.1.0"),
-            };
-            field(":method", "POST");
-            field(":scheme", if form.https { "https" } else { "http" });
-            field(":path", path);
-            field(":authority", "localhost:50051");
-            field("te", "trailers");
-            field("content-type", "application/grpc");
-            if form.accept_encoding.is_some() {
-                field("grpc-accept-encoding", "identity,gzip");
-            }
-            field("user-agent", "grpc-rust-trunkline/0.1.0");
-            encoder.request(&form, &extra, &mut block);
-        }
-        1 if random.bool() => {
-            field(":status", "200");
-            field("content-type", "application/grpc+json");
-            let head = ResponseHead::Grpc {
-                subtype: "json",
-                encoding: None,
-            };
-            encoder.response(&head, &extra, &mut block);
-        }
-        1 => {
-            let status = random.u16(100..600);
-            field(":status", &status.to_string());
-            encoder.response(&ResponseHead::Plain(status), &extra, &mut block);
-        }
-        _ => encoder.trailers(&extra, &mut block),
-    }
-    fields.extend(extras);
-    (block, fields)
-}
-
-const PATHS: &[&str] = &[
-    "/tests.echo.Echo/Unary",
-    "/tests.echo.Echo/ServerStreaming",
-    "/grpc.health.v1.Health/Check",
-    "/a.B/C",
-    "/a.package.with.a.name.that.is.long/AndAServiceWhoseNameIsLongAsWell/AndAMethod",
-];
-
-/// Fields of a call.
-fn extra(random: &mut fastrand::Rng) -> (Fields, Vec<Field>) {
-    let mut writer = FieldsWriter::new();
-    let mut fields = Vec::new();
-    if random.bool() {
-        let name = if random.bool() {
-            "grpc-status"
-        } else {
-            "grpc-timeout"
-        };
-        fields.push((name.into(), random.u16(..3).to_string().into()));
-    }
-    fields.extend((0..random.usize(..4)).map(|_| field(random)));
-    fields.retain(|(name, value)| {
-        let name = HeaderName::from_lowercase(name);
-        let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) else {
-            return false;
-        };
-        writer.push(&name, &value);
-        true
-    });
-    (writer.finish(), fields)
-}
-
-/// Any field, often one that there was before.
-fn field(random: &mut fastrand::Rng) -> Field {
-    let names = [
-        "x-request-id",
-        "content-type",
-        "grpc-encoding",
-        ":path",
-        "authorization",
-        "a",
-        "x-a-long-name-of-metadata-bin",
-    ];
-    let name = (*random.choice(&names).expect("some")).into();
-    let value = match random.u8(..3) {
-        0 => "application/grpc".into(),
-        1 => random.u8(..4).to_string().into(),
-        _ => {
-            let most = *random.choice(&[4_usize, 40, 300]).expect("some");
-            let last = *random.choice(&[0x7e_u8, 0xff]).expect("some");
-            (0..random.usize(..most))
-                .map(|_| random.u8(b' '..=last))
-                .collect()
-        }
-    };
-    (name, value)
 }

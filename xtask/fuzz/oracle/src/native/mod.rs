@@ -1,6 +1,8 @@
 //! The engine's HPACK, under the names that it knows the rest by.
 
+mod blocks;
 pub(crate) mod compare;
+mod h2_server;
 mod head;
 #[path = "../../../../../transport/src/http2/native/hpack/mod.rs"]
 #[allow(
