@@ -118,20 +118,14 @@ struct Ids {
     taken: StreamId,
 }
 
-/// What is unread takes nothing of the connection's window. But what is under way does, so one that
-/// is as narrow as a stream's would hold that stream up until it is told of more.
-const fn connection_window(wanted: u32, stream: u32) -> u32 {
-    let double = stream.saturating_mul(2);
-    if wanted > double { wanted } else { double }
-}
-
 impl Core {
     /// Its preface and SETTINGS are the first output.
     pub(super) fn new(config: Config, now: Instant) -> Self {
         let mut control = BytesMut::new();
         let local = Local::new(&config, now, &mut control);
         let mut recv = RecvWindow::new(FIRST_WINDOW);
-        let window = connection_window(config.connection_window, local.window());
+        // One that is narrower than a stream's would hold that stream up.
+        let window = config.connection_window.max(local.window());
         if let Some(by) = recv.grow(window) {
             write::window_update(StreamId::ZERO, by, &mut control);
         }

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::super::flow::MAX_WINDOW;
 use super::super::frame::{Fatal, PREFACE, Reason, StreamId, write};
-use super::{Config, Core, Event, FIRST_WINDOW, Role, connection_window};
+use super::{Config, Core, Event, FIRST_WINDOW, Role};
 
 /// The dynamic table that our decoder keeps: the protocol's own size.
 pub(super) const TABLE: u32 = 4_096;
@@ -217,7 +217,8 @@ impl Core {
         for stream in self.streams.values_mut() {
             stream.recv.set_initial(to);
         }
-        if let Some(by) = self.recv.grow(connection_window(0, to)) {
+        // Room for two of them under way.
+        if let Some(by) = self.recv.grow(to.saturating_mul(2)) {
             write::window_update(StreamId::ZERO, by, &mut self.control);
         }
         true

@@ -189,7 +189,7 @@ fn who_sends_beyond_a_window_is_stopped() {
     Script::agreed(narrow).run(
         "> HEADERS 1 request
          ! Accept 1
-         > DATA 1 131071
+         > DATA 1 65536
          < GOAWAY 1 FLOW_CONTROL_ERROR",
     );
 }
@@ -370,7 +370,7 @@ fn a_connection_s_window_never_holds_up_a_single_stream() {
     let mut narrow = growing(Role::Server);
     narrow.connection_window = 0;
     narrow.initial_stream_window = 100_000;
-    Script::new(narrow).run("< SETTINGS\n< WINDOW 0 134465");
+    Script::new(narrow).run("< SETTINGS\n< WINDOW 0 34465");
     let mut narrow = growing(Role::Server);
     narrow.connection_window = 0;
     narrow.initial_stream_window = 65_536;
@@ -392,6 +392,6 @@ fn a_connection_s_window_never_holds_up_a_single_stream() {
          + 10ms
          > PING ack m1
          < SETTINGS WINDOW=131072
-         < WINDOW 0 131072",
+         < WINDOW 0 196608",
     );
 }
