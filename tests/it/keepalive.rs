@@ -44,23 +44,23 @@ fn every(time: Duration, timeout: Duration) -> Keepalive {
 fn server_every(time: Duration, timeout: Duration) -> ServerKeepalive {
     let mut keepalive = ServerKeepalive::every(time);
     keepalive.timeout = timeout;
-    keepalive.permit_time = Duration::ZERO;
     keepalive
 }
 
 fn never() -> ServerKeepalive {
     let mut keepalive = ServerKeepalive::default();
     keepalive.time = None;
-    keepalive.permit_time = Duration::ZERO;
     keepalive
 }
 
 /// An idle stream over a path, and the world around it.
 async fn idle_stream(
-    server: ServerKeepalive,
+    mut server: ServerKeepalive,
     options: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
 ) -> (World, Path, Told, Sender<Note>, Receiver<Note>) {
     let (echo, told) = chatting();
+    // What a server permits is not what this is about.
+    server.permit_time = SECOND;
     let path = Path::default();
     let (connector, listener) = memory::pair("dark");
     let world = World::over(

@@ -28,6 +28,7 @@ mod cut_streams;
 mod deadline;
 #[cfg(test)]
 mod deadline_edges;
+mod defence;
 #[cfg(test)]
 mod doubles;
 #[cfg(test)]

@@ -51,6 +51,7 @@ pub(super) async fn run(
                 sequence: StopSequence::default(),
                 timer: Timer::new(None),
                 patience: PATIENCE,
+                leaving: "graceful_stop",
             };
             driver.run().await;
         }
@@ -141,6 +142,8 @@ struct Driver {
     /// `None` where nothing limits it.
     lifetime: Option<Watched>,
     patience: u8,
+    /// What GOAWAY says.
+    leaving: &'static str,
 }
 
 /// What clients are told whose calls the end of the server's grace cuts.
@@ -218,7 +221,7 @@ impl Driver {
         // The stop first: what it does must reach the socket in this turn.
         while let Some(action) = self.next_action(drain.as_mut(), abort.as_mut(), cx) {
             match action {
-                Action::GoAway => self.connection.graceful_shutdown(),
+                Action::GoAway => self.connection.graceful_shutdown(self.leaving),
                 Action::RefuseNew => self.connection.refuse_new(),
                 Action::CancelHandlers => {
                     self.connection.refuse_new();
@@ -294,7 +297,14 @@ impl Driver {
         let peer = self.link.peer().address();
         tracing::debug!(%peer, ?ending, "the connection's lifetime is over");
         match ending {
-            Ending::Age | Ending::Idle if self.sequence.is_running() => self.sequence.drain(now()),
+            Ending::Age | Ending::Idle if self.sequence.is_running() => {
+                self.leaving = if ending == Ending::Age {
+                    "max_age"
+                } else {
+                    "max_idle"
+                };
+                self.sequence.drain(now())
+            }
             Ending::Grace if self.sequence.has_grace() => {
                 self.link.cut(TOO_OLD);
                 self.sequence.grace_over(now())

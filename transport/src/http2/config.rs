@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Engine;
 use super::bdp::{Bdp, MAX_GROWN_WINDOW};
 use super::defence::Defence;
-use super::held::Held;
+use super::held::{Held, Holder};
 use super::keepalive::{Keepalive, ServerKeepalive};
 use super::quota::{Lease, Quota};
 use super::room::Room;
@@ -159,7 +159,6 @@ pub struct ServerConfig {
     /// How much of `max_window_growth_bytes` is used.
     pub(super) quota: Quota,
     /// What is held of `max_held_bytes`.
-    #[allow(dead_code, reason = "for the engine that is being built")]
     pub(super) held: Held,
 }
 
@@ -177,6 +176,11 @@ impl ServerConfig {
     /// What the windows of a new connection may grow by.
     pub(super) fn growth(&self) -> Lease {
         self.quota.lease(self.max_window_growth_bytes)
+    }
+
+    /// What a new connection holds; `tell` is called when it is to let go of something.
+    pub(super) fn holder(&self, tell: impl Fn() + Send + Sync + 'static) -> Holder {
+        self.held.holder(self.max_held_bytes, tell)
     }
 
     /// The windows of a new connection.

@@ -132,16 +132,10 @@ pub(super) fn reset_by_us(code: u32, name: impl Display, peer: &Peer, stage: Sta
     transport(Code::from_reset_reason(code), text, stage)
 }
 
-/// A stream that this side reset with this code because its peer broke a rule or a limit.
-pub(super) fn reset_for_breach(
-    code: u32,
-    name: impl Display,
-    what: impl Display,
-    peer: &Peer,
-    stage: Stage,
-) -> Status {
+/// A stream that this side reset for what it knows.
+pub(super) fn fault(code: u32, name: impl Display, why: &str, peer: &Peer, stage: Stage) -> Status {
     let peer = peer.address();
-    let text = format!("stream to {peer} reset by this side: {name}: {what}");
+    let text = format!("stream to {peer} reset by this side: {name}: {why}");
     transport(Code::from_reset_reason(code), text, stage)
 }
 

@@ -40,6 +40,17 @@ pub(super) struct Holder {
     listed: bool,
 }
 
+/// How much of the whole is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pressure {
+    #[default]
+    Low,
+    /// More than a half: windows do not grow.
+    Half,
+    /// More than three quarters: streams may not stall for long.
+    High,
+}
+
 struct State {
     leased: AtomicU64,
     /// It was told to let go, and has not answered.
@@ -110,9 +121,21 @@ impl Holder {
         }
     }
 
-    /// More than three quarters of all that there is are in use.
-    pub(super) fn is_short(&self) -> bool {
-        self.used() > self.limit / 4 * 3
+    /// How much of all that there is is in use, as far as this connection needs to know: one that
+    /// holds little sees none.
+    pub(super) fn pressure(&self) -> Pressure {
+        if self.leased == 0 {
+            return Pressure::Low;
+        }
+        match self.used() {
+            used if used > self.limit / 4 * 3 => Pressure::High,
+            used if used > self.limit / 2 => Pressure::Half,
+            _ => Pressure::Low,
+        }
+    }
+
+    pub(super) const fn is_leasing(&self) -> bool {
+        self.leased > 0
     }
 
     fn lease(&mut self, wanted: u64) {
@@ -240,7 +263,7 @@ mod tests {
         let (mut large, large_told) = holder(&held, 10 * MIB);
         large.hold(7 * MIB);
         small.hold(2 * MIB);
-        assert!(small.is_short());
+        assert_eq!(small.pressure(), Pressure::High);
         small.hold(4 * MIB);
         assert_eq!((times(&small_told), times(&large_told)), (0, 1));
         small.hold(5 * MIB);
@@ -293,7 +316,7 @@ mod tests {
         assert_eq!(times(&second_told), 1);
         second.let_go(MIB);
         assert_eq!(times(&second_told), 1);
-        assert!(!second.is_short());
+        assert_eq!(second.pressure(), Pressure::Low);
     }
 
     #[test]

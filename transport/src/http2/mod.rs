@@ -14,7 +14,6 @@ mod engine;
 mod failure;
 mod h2;
 mod heard;
-#[allow(dead_code, reason = "for the engine that is being built")]
 mod held;
 mod keepalive;
 #[allow(

@@ -52,8 +52,10 @@ impl ServerConnection {
 
     /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
     /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
-    pub fn graceful_shutdown(&mut self) {
-        by_engine!(&mut self.0, of => of.graceful_shutdown());
+    ///
+    /// GOAWAY says `why`, such as `max_age`; the h2 crate leaves it out.
+    pub fn graceful_shutdown(&mut self, why: &'static str) {
+        by_engine!(&mut self.0, of => of.graceful_shutdown(why));
     }
 
     /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.

@@ -181,7 +181,7 @@ impl ServerConnection {
         }
     }
 
-    pub(crate) fn graceful_shutdown(&mut self) {
+    pub(crate) fn graceful_shutdown(&mut self, _why: &'static str) {
         self.connection.graceful_shutdown();
     }
 

@@ -37,10 +37,8 @@ pub(super) struct Link {
     down: Notify,
     /// What the peer's GOAWAY said.
     goodbye: OnceLock<String>,
-    /// Keepalive has sent a PING.
-    pinged: AtomicBool,
-    /// The peer has closed the connection with GOAWAY ENHANCE_YOUR_CALM.
-    too_much: AtomicBool,
+    /// The peer has closed the connection because keepalive sent PINGs.
+    pings_too_often: AtomicBool,
     /// The peer has said GOAWAY NO_ERROR.
     said_goodbye: AtomicBool,
 }
@@ -67,6 +65,8 @@ pub(super) struct Mail {
     pub(super) let_go: bool,
     /// Client: the connection shall end now.
     pub(super) abort: Option<Status>,
+    /// Server: memory is short, and this connection holds most.
+    pub(super) shed: bool,
 }
 
 /// A call that is to be opened.
@@ -79,7 +79,8 @@ pub(super) struct Opening {
 
 impl Mail {
     const fn is_empty(&self) -> bool {
-        self.starts.is_empty() && self.streams.is_empty() && !self.let_go && self.abort.is_none()
+        let nothing_else = !self.let_go && !self.shed && self.abort.is_none();
+        self.starts.is_empty() && self.streams.is_empty() && nothing_else
     }
 }
 
@@ -110,8 +111,7 @@ impl Link {
             cause: OnceLock::new(),
             down: Notify::new(),
             goodbye: OnceLock::new(),
-            pinged: AtomicBool::new(false),
-            too_much: AtomicBool::new(false),
+            pings_too_often: AtomicBool::new(false),
             said_goodbye: AtomicBool::new(false),
         })
     }
@@ -162,6 +162,11 @@ impl Link {
         self.wish(|mail| {
             mail.abort.get_or_insert(why);
         });
+    }
+
+    /// Memory is short, and this connection holds most.
+    pub(super) fn shed(&self) {
+        self.wish(|mail| mail.shed = true);
     }
 
     fn wish(&self, put: impl FnOnce(&mut Mail)) {
@@ -274,19 +279,14 @@ impl Link {
         self.goodbye.get().map_or("GOAWAY", String::as_str)
     }
 
-    /// Keepalive has sent a PING.
-    pub(super) fn set_pinged(&self) {
-        self.pinged.store(true, Ordering::Release);
-    }
-
-    /// The peer said GOAWAY ENHANCE_YOUR_CALM.
-    pub(super) fn set_too_much(&self) {
-        self.too_much.store(true, Ordering::Release);
+    /// The peer said that it had too many PINGs.
+    pub(super) fn set_pings_too_often(&self) {
+        self.pings_too_often.store(true, Ordering::Release);
     }
 
     /// Whether the peer closed because of our PINGs, as far as can be told.
     pub(super) fn pings_too_often(&self) -> bool {
-        self.pinged.load(Ordering::Acquire) && self.too_much.load(Ordering::Acquire)
+        self.pings_too_often.load(Ordering::Acquire)
     }
 
     /// The peer said GOAWAY NO_ERROR.

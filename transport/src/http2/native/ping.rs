@@ -38,6 +38,7 @@ pub(super) struct Pings {
     shared: Option<Flight>,
     drain: Option<Flight>,
     serial: u32,
+    asked_for_life: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,7 @@ struct Flight {
 impl Pings {
     /// The payload of the PING to send now, if one is needed.
     pub(super) fn ask(&mut self, purpose: Purpose, now: Instant) -> Option<[u8; 8]> {
+        self.asked_for_life |= purpose == Purpose::Keepalive;
         let flight = match purpose {
             Purpose::Drain => &mut self.drain,
             Purpose::Keepalive | Purpose::Measure => &mut self.shared,
@@ -102,6 +104,11 @@ impl Pings {
             purposes: flight.purposes,
             round_trip: now.saturating_duration_since(flight.sent),
         })
+    }
+
+    /// Whether the peer was ever asked whether it lives.
+    pub(super) const fn have_asked_for_life(&self) -> bool {
+        self.asked_for_life
     }
 
     /// Whether one for keepalive or measurement is under way.

@@ -43,7 +43,7 @@ impl WriteStall {
     /// The time of [`wake_at`](Self::wake_at) has come, perhaps.
     pub(super) fn tick(&self, now: Instant) -> Result<(), Fatal> {
         if self.wake_at().is_some_and(|at| at <= now) {
-            return Err(Fatal::new(Reason::ENHANCE_YOUR_CALM, WRITE_TIMEOUT));
+            return Err(Fatal::new(Reason::NO_ERROR, WRITE_TIMEOUT));
         }
         Ok(())
     }

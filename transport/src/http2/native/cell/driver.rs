@@ -1,14 +1,16 @@
 //! A cell as the driver of its connection sees it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::StreamCell;
 use super::outbox::Outbox;
 use super::state::State;
-use crate::http2::native::connection::{End, Inbound, StreamKey};
+use crate::http2::native::connection::{End, Inbound, MEMORY_SHORT, StreamKey};
+use crate::http2::native::frame::Reason;
 use crate::http2::native::link::{Link, wake};
 
 /// What becomes of a call that is to be opened.
@@ -51,13 +53,6 @@ impl StreamCell {
             return None;
         }
         state.is_queued = false;
-        if state.stop.is_some() {
-            state.fail();
-            let wakers = state.take_wakers(None);
-            drop(state);
-            wakers.call();
-            return None;
-        }
         let key = state.key?;
         Some((key, state.take_outbox()))
     }
@@ -146,7 +141,6 @@ impl StreamCell {
         state.freed = 0;
         state.is_blocked = false;
         state.stop = None;
-        state.has_failed = false;
         state.is_unprocessed = false;
         let sender = state.ready_sender();
         drop(state);
@@ -197,10 +191,14 @@ impl State {
             self.inbound.end = Some(end);
         }
         self.stop = Some(end);
+        if end == End::Fault(Reason::ENHANCE_YOUR_CALM, MEMORY_SHORT) {
+            self.inbound.chunks = VecDeque::new();
+            self.inbound.tail = BytesMut::new();
+        }
         self.is_closed |= end != End::Clean || self.is_client;
         self.is_blocked = false;
-        if end == End::Lost || self.waiting > 0 {
-            self.fail();
+        if self.kept.is_none() {
+            self.clear();
         }
         let more = self.take_wakers(None);
         wakers.extend(more.all.into_iter().flatten());

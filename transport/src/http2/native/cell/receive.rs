@@ -75,7 +75,9 @@ impl StreamCell {
         let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
         let mut state = self.state.lock();
         state.freed = state.freed.saturating_add(taken);
-        if state.freed < state.link.release_at() || state.inbound.end.is_some() {
+        // A server counts what its handlers leave unread, also of requests that are complete.
+        let is_over = state.is_client && state.inbound.end.is_some();
+        if state.freed < state.link.release_at() || is_over {
             return;
         }
         let freed = std::mem::take(&mut state.freed);

@@ -10,8 +10,7 @@ use super::outbox::Outbox;
 use super::{LARGE, StreamCell, Wakers, write};
 use crate::http2::ResponseForm;
 use crate::http2::failure::{
-    self, cut_off, early_end, left_out, reset_by_peer, reset_for_breach, too_many_interim,
-    unavailable,
+    self, cut_off, early_end, fault, left_out, reset_by_peer, unavailable,
 };
 use crate::http2::native::connection::{End, Inbound, MAX_INTERIM, StreamKey, TOO_MANY_INTERIM};
 use crate::http2::native::frame::Reason;
@@ -55,8 +54,6 @@ pub(super) struct State {
     pub(super) local: Option<Local>,
     /// How it was ended from outside.
     pub(super) stop: Option<End>,
-    /// The sender knows, or is about to.
-    pub(super) has_failed: bool,
     /// It was lost before the peer can have seen it.
     pub(super) is_unprocessed: bool,
 
@@ -100,7 +97,6 @@ impl State {
             kept_bytes: 0,
             local: None,
             stop: None,
-            has_failed: false,
             is_unprocessed: false,
             form: None,
             headers: Metadata::new(),
@@ -118,25 +114,14 @@ impl State {
             return Err(StreamCell::told(local));
         }
         match self.stop {
-            Some(end) if self.has_failed && !self.is_undecided() => Err(self.sender_status(end)),
+            Some(end) if !self.is_undecided() => Err(self.sender_status(end)),
             _ => Ok(()),
-        }
-    }
-
-    /// The sender has found its stream gone: when what it sent was dropped, or it asks.
-    pub(super) fn fail(&mut self) {
-        self.has_failed = true;
-        if self.kept.is_none() {
-            self.clear();
         }
     }
 
     /// Why nothing more can be sent, also to a sender that may yet be put on another stream, unless
     /// its call was refused.
-    pub(super) fn closed(&mut self) -> Option<Status> {
-        if self.stop.is_some() {
-            self.fail();
-        }
+    pub(super) fn closed(&self) -> Option<Status> {
         if let Err(status) = self.check() {
             return Some(status);
         }
@@ -188,7 +173,7 @@ impl State {
         if self.kept.is_some() && self.kept_bytes + self.outbox.data().len() > KEEP_LIMIT {
             self.kept = None;
             if self.stop.is_some() {
-                self.fail();
+                self.clear();
             }
         }
     }
@@ -321,8 +306,8 @@ impl State {
             End::Clean => early_end("the peer ended the RPC early"),
             End::Reset(reason) => reset_by_peer(reason.0, reason, peer, stage),
             End::LeftOut => left_out(self.link.goodbye(), peer, stage),
-            End::Fault(_, TOO_MANY_INTERIM) => too_many_interim(MAX_INTERIM, peer),
-            End::Fault(reason, what) => reset_for_breach(reason.0, reason, what, peer, stage),
+            End::Fault(_, TOO_MANY_INTERIM) => failure::too_many_interim(MAX_INTERIM, peer),
+            End::Fault(reason, why) => fault(reason.0, reason, why, peer, stage),
             End::Lost => match self.link.cause() {
                 Some(cause) if self.is_unprocessed => cut_off(cause, stage).with_unprocessed(true),
                 Some(cause) => cut_off(cause, stage),

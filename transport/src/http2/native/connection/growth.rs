@@ -8,6 +8,7 @@ use super::super::ping::Purpose;
 use super::super::stream::{Stream, Taken};
 use super::{Core, StreamKey};
 use crate::http2::bdp::Bdp;
+use crate::http2::held::Pressure;
 use crate::http2::quota::Lease;
 
 /// Growth of less than this part of the window is not worth SETTINGS.
@@ -135,7 +136,10 @@ impl Core {
             return;
         };
         let wish = growth.bdp.measured(growth.most, round_trip);
-        let to = wish.and_then(|wish| growth.affordable(wish, window));
+        let may_grow = self.pressure == Pressure::Low;
+        let to = wish
+            .filter(|_| may_grow)
+            .and_then(|wish| growth.affordable(wish, window));
         let granted = to.filter(|&to| self.raise_window(to));
         let Some(growth) = &mut self.growth else {
             return;

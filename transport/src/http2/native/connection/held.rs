@@ -9,6 +9,7 @@ use super::super::frame::Reason;
 use super::super::guard::STREAM_STALLED;
 use super::super::stream::{Blocked, Stream};
 use super::{Core, End, StreamKey};
+use crate::http2::held::Pressure;
 
 /// What a status says of a stream that was the largest when memory was short.
 pub(in super::super) const MEMORY_SHORT: &str =
@@ -37,9 +38,12 @@ impl Core {
         }
     }
 
-    /// Memory is short, or is not any more: streams may stall less, or longer.
-    pub(in super::super) fn set_pressure(&mut self, under_pressure: bool, now: Instant) {
-        self.stalls.set_pressure(under_pressure, now);
+    /// How short memory is: windows grow less, and streams may stall less.
+    pub(in super::super) fn set_pressure(&mut self, pressure: Pressure, now: Instant) {
+        if self.pressure != pressure {
+            self.pressure = pressure;
+            self.stalls.set_pressure(pressure == Pressure::High, now);
+        }
     }
 
     /// Streams that have waited for window for long enough.

@@ -43,6 +43,7 @@ use super::schedule::Ring;
 use super::stall::StreamStalls;
 use super::stream::{Blocked, Closed, Fin, Receiving, Stream, Table};
 use super::strikes::Strikes;
+use crate::http2::held::Pressure;
 use crate::http2::keepalive::Policy;
 
 pub(super) use self::config::{Config, Role};
@@ -95,10 +96,10 @@ pub(super) struct Core {
     pings: Pings,
     growth: Option<Growth>,
     keepalive: Option<Policy>,
-    has_pinged: bool,
     /// What streams hold for others: requests unread, responses unsent.
     held: u64,
     stalls: StreamStalls,
+    pressure: Pressure,
     /// SETTINGS whose ACK is not in the output yet.
     settings_owed: u32,
     /// That of the present batch.
@@ -165,9 +166,9 @@ impl Core {
                 .bdp
                 .map(|bdp| Growth::new(bdp, config.lease, local.streams())),
             keepalive: config.keepalive,
-            has_pinged: false,
             held: 0,
             stalls: StreamStalls::new(config.stream_stall),
+            pressure: Pressure::Low,
             settings_owed: 0,
             now,
             local,
@@ -194,9 +195,6 @@ impl Core {
         let mut stream = Stream::new(id, Receiving::Head, recv, send, now);
         self.held = self.held.saturating_add(bytes_of(&start.data));
         stream.queue.push(start.data);
-        if start.has_deadline {
-            stream.interim = Stream::UNCOUNTED;
-        }
         if start.end {
             stream.fin = Fin::EndStream;
         }
@@ -237,11 +235,6 @@ impl Core {
     /// Its number.
     pub(super) fn id(&self, key: StreamKey) -> Option<StreamId> {
         Some(self.streams.get(key)?.id)
-    }
-
-    /// Whether keepalive has ever asked for a sign of life.
-    pub(super) const fn has_pinged(&self) -> bool {
-        self.has_pinged
     }
 
     /// How many streams are open.

@@ -45,6 +45,11 @@ impl Core {
         self.tick_keepalive()
     }
 
+    /// Whether the peer may have had too many PINGs of ours.
+    pub(in super::super) const fn has_asked_for_life(&self) -> bool {
+        self.pings.have_asked_for_life()
+    }
+
     fn tick_keepalive(&mut self) -> Result<(), Fatal> {
         let has_calls = self.open > 0;
         let Some(policy) = &mut self.keepalive else {
@@ -53,7 +58,6 @@ impl Core {
         match policy.tick(self.now, has_calls) {
             Action::Wait => {}
             Action::Ping => {
-                self.has_pinged = true;
                 if let Some(data) = self.pings.ask(Purpose::Keepalive, self.now) {
                     write::ping(false, data, &mut self.control);
                 }

@@ -56,6 +56,7 @@ impl ClientDriver {
             role: Role::Client,
             slots: Some(Arc::clone(&slots)),
             write_timeout: config.write_timeout,
+            holder: None,
             keepalive_timeout: config.keepalive.timeout,
         });
         Self {

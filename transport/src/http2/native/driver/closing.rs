@@ -15,6 +15,7 @@ use crate::http2::failure::{
 };
 use crate::http2::native::connection::{Control, KEEPALIVE_TIMEOUT, Role};
 use crate::http2::native::frame::{Fatal, Reason};
+use crate::http2::native::guard::WRITE_TIMEOUT;
 use crate::http2::native::link::Mail;
 use crate::linger::LINGER;
 use crate::now;
@@ -73,7 +74,7 @@ impl Driver {
         let (why, told) = self.explain(&death);
         self.lose_all(why.clone());
         let last_words = match death {
-            Death::Fatal(fatal) if fatal.text != KEEPALIVE_TIMEOUT => {
+            Death::Fatal(fatal) if ![KEEPALIVE_TIMEOUT, WRITE_TIMEOUT].contains(&fatal.text) => {
                 self.core.fatal(fatal, &mut self.out);
                 true
             }
@@ -259,6 +260,10 @@ impl Driver {
             }
             Death::Fatal(fatal) if fatal.text == KEEPALIVE_TIMEOUT => {
                 keepalive_error(self.keepalive_timeout, peer, stage)
+            }
+            Death::Fatal(fatal) if fatal.text == WRITE_TIMEOUT => {
+                let text = "write_timeout: it takes nothing (setting write_timeout)";
+                connection_failed(text, peer, stage)
             }
             Death::Fatal(Fatal {
                 reason: Reason::NO_ERROR,

@@ -7,6 +7,7 @@ use crate::http2::failure::left_out;
 use crate::http2::native::cell::StreamCell;
 use crate::http2::native::connection::{End, Event, StreamKey};
 use crate::http2::native::frame::Reason;
+use crate::http2::native::guard::TOO_MANY_PINGS;
 use crate::http2::native::head::Head;
 use trunkline_core::Stage;
 
@@ -56,6 +57,10 @@ impl Driver {
 
     fn accept(&mut self, key: StreamKey) -> Option<Turn> {
         let inbound = self.core.inbound(key)?;
+        if matches!(inbound.end, Some(End::Reset(_))) {
+            // Nobody waits for it any more.
+            return None;
+        }
         let mut inbound = std::mem::take(inbound);
         let Some(Head::Request(head)) = inbound.head.take() else {
             return None;
@@ -94,10 +99,11 @@ impl Driver {
         match reason {
             Reason::NO_ERROR => self.link.set_said_goodbye(),
             Reason::ENHANCE_YOUR_CALM => {
-                if self.core.has_pinged() {
-                    self.link.set_pinged();
+                // Where it says why, it is known; not all do.
+                let by_pings = matches!(text, "" | TOO_MANY_PINGS);
+                if by_pings && self.core.has_asked_for_life() {
+                    self.link.set_pings_too_often();
                 }
-                self.link.set_too_much();
             }
             _ => {}
         }

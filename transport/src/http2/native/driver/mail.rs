@@ -27,7 +27,11 @@ impl Driver {
         if let Some(why) = mail.abort.take() {
             self.death.get_or_insert(Death::Aborted(why));
         }
+        let shed = std::mem::take(&mut mail.shed);
         self.mail = mail;
+        if shed {
+            self.shed();
+        }
     }
 
     fn start(&mut self, opening: Opening) {

@@ -8,6 +8,7 @@ mod alarm;
 mod client;
 mod closing;
 mod deliver;
+mod held;
 mod mail;
 mod read;
 mod server;
@@ -34,6 +35,7 @@ use super::link::{Link, Mail};
 use super::out::Out;
 use super::stall::WriteStall;
 use crate::http2::heard::Heard;
+use crate::http2::held::Holder;
 use crate::http2::slots::{Permit, Slots};
 use crate::{BoxIo, now};
 
@@ -88,6 +90,8 @@ struct Driver {
     /// What is written has to be flushed.
     is_flushing: bool,
     stall: WriteStall,
+    /// Server: what all its connections hold for others.
+    holder: Option<Holder>,
     keepalive_timeout: Duration,
     /// Buffers are looked at then, whether they are used.
     idle_at: Option<Instant>,
@@ -120,6 +124,7 @@ struct Parts {
     role: Role,
     slots: Option<Arc<Slots>>,
     write_timeout: Option<Duration>,
+    holder: Option<Holder>,
     keepalive_timeout: Duration,
 }
 
@@ -154,6 +159,7 @@ impl Driver {
             is_congested: false,
             is_flushing: false,
             stall: WriteStall::new(parts.write_timeout),
+            holder: parts.holder,
             keepalive_timeout: parts.keepalive_timeout,
             idle_at: None,
             active_at: now,

@@ -16,6 +16,13 @@ const MAX_READS: usize = 16;
 impl Driver {
     /// Reads until the socket has nothing more, or enough.
     pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
+        let read = self.read_some(cx);
+        let unfinished = self.reader.mid_block();
+        self.core.block_unfinished(unfinished, self.now);
+        read
+    }
+
+    fn read_some(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
         let mut bytes = 0;
         for _ in 0..MAX_READS {
             self.is_congested = self.core.is_congested();

@@ -18,8 +18,8 @@ use crate::http2::native::strikes::Strikes;
 use crate::http2::pace::{Pace, Recent};
 use crate::{BoxIo, Peer, now};
 
-/// Said to clients whose connection ends in order.
-const GRACEFUL: &str = "graceful_stop";
+/// Said to clients whose connection ends before its streams.
+const STOPPED: &str = "graceful_stop";
 
 /// A stream that a client has opened, with its head.
 type Next = Result<Option<(Arc<StreamCell>, Request)>, Status>;
@@ -60,11 +60,14 @@ impl ServerDriver {
         };
         let mut reader = Reader::new(max_frame, max_block(config.max_header_list_bytes));
         reader.expect_preface();
+        let link = Link::new(peer, window, None);
+        let told = Arc::clone(&link);
         let driver = Driver::new(Parts {
             io,
             reader,
             core: Core::new(core, now()),
-            link: Link::new(peer, window, None),
+            link,
+            holder: Some(config.holder(move || told.shed())),
             role: Role::Server,
             slots: None,
             write_timeout: config.write_timeout,
@@ -136,8 +139,8 @@ impl ServerDriver {
         Poll::Pending
     }
 
-    pub(in super::super) fn graceful_shutdown(&mut self) {
-        self.control(Control::Drain(GRACEFUL));
+    pub(in super::super) fn graceful_shutdown(&mut self, why: &'static str) {
+        self.control(Control::Drain(why));
     }
 
     pub(in super::super) fn refuse_new(&mut self) {
@@ -145,7 +148,7 @@ impl ServerDriver {
     }
 
     pub(in super::super) fn abrupt_shutdown(&mut self) {
-        self.control(Control::Close(Reason::NO_ERROR, GRACEFUL));
+        self.control(Control::Close(Reason::NO_ERROR, STOPPED));
     }
 
     fn control(&mut self, control: Control) {

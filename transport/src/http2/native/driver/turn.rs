@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use super::closing::Death;
 use super::{Driver, IDLE, Turn};
+use crate::http2::held::Holder;
 use crate::now;
 
 /// How often mail that comes while the driver runs keeps it from looking at the socket.
@@ -51,6 +52,7 @@ impl Driver {
                 }
                 Stage::Write => {
                     self.write_or_die(cx);
+                    self.hold();
                     self.core.events(&mut self.events);
                     self.stage = Stage::Told;
                 }
@@ -150,7 +152,8 @@ impl Driver {
 
     /// Something that may be given back when nobody needs it.
     fn has_buffers(&self) -> bool {
-        self.reader.can_shrink() || self.streams.capacity() > 0
+        let leases = self.holder.as_ref().is_some_and(Holder::is_leasing);
+        self.reader.can_shrink() || self.streams.capacity() > 0 || leases
     }
 
     /// Gives back what was not used for a while.
@@ -162,7 +165,9 @@ impl Driver {
             return;
         }
         self.reader.shrink();
-        if self.core.open() == 0 {
+        self.rest();
+        // The end of a stream may just have been found, and not been told yet.
+        if self.core.open() == 0 && self.streams.iter().all(Option::is_none) {
             self.core.shrink();
             self.out.shrink();
             self.streams = Vec::new();

@@ -98,7 +98,7 @@ const ROWS: &[Row] = &[
     Row {
         text: "too_many_informational",
         event: Guard::informational,
-        cap: 1_000,
+        cap: 100,
         per_second: 1,
         earns: &[],
     },

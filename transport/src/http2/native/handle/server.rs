@@ -50,8 +50,8 @@ impl ServerConnection {
 
     /// Tells the client to open nothing more: GOAWAY now, and a second one with the last stream
     /// once it has answered a PING. [`poll_next`](Self::poll_next) ends with the last stream.
-    pub(crate) fn graceful_shutdown(&mut self) {
-        self.0.graceful_shutdown();
+    pub(crate) fn graceful_shutdown(&mut self, why: &'static str) {
+        self.0.graceful_shutdown(why);
     }
 
     /// From now on new streams are reset with REFUSED_STREAM: for a client that does not listen.
@@ -103,9 +103,7 @@ impl ServerStream {
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     pub(crate) fn path(&self) -> &str {
         // ASCII, as was checked when it came.
-        let path = std::str::from_utf8(&self.head.path).unwrap_or_default();
-        // A fragment says nothing of what is called.
-        path.split_once('#').map_or(path, |(path, _)| path)
+        std::str::from_utf8(&self.head.path).unwrap_or_default()
     }
 
     /// The `:method`.

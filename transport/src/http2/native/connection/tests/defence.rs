@@ -7,6 +7,7 @@ use super::super::super::guard::Limits;
 use super::super::super::strikes::Strikes;
 use super::super::{Config, Role};
 use super::script::{Script, config};
+use crate::http2::held::Pressure;
 
 /// The same for many streams or rounds: `#` is the number.
 #[track_caller]
@@ -343,12 +344,16 @@ fn interim_responses_are_bounded_per_call_and_per_connection() {
     let many = format!(
         "{start}{interim}> HEADERS # :status=103\n< RST # CANCEL\n! Touched # Fault CANCEL\n! Closed #"
     );
-    let one_more = many.replacen(interim, &interim.repeat(100), 1);
-    rounds(client(), streams(5), &one_more).run("= start end\n< HEADERS 11 request end");
-    let hundred = format!("{start}{}{end}", interim.repeat(100));
-    let script = rounds(client(), streams(10), &hundred);
-    let script = rounds(script, std::iter::once(21), start);
-    script.run("> HEADERS 21 :status=103\n< GOAWAY 0 ENHANCE_YOUR_CALM too_many_informational");
+    let nine = many.replacen(interim, &interim.repeat(8), 1);
+    rounds(client(), streams(5), &nine).run("= start end\n< HEADERS 11 request end");
+    let eight = format!("{start}{}{end}", interim.repeat(8));
+    let script = rounds(client(), streams(12), &eight);
+    let script = rounds(
+        script,
+        std::iter::once(25),
+        &format!("{start}{}", interim.repeat(4)),
+    );
+    script.run("> HEADERS 25 :status=103\n< GOAWAY 0 ENHANCE_YOUR_CALM too_many_informational");
     rounds(
         client(),
         streams(200),
@@ -424,7 +429,7 @@ fn a_stream_that_gets_a_byte_now_and_then_is_not_cut() {
 #[test]
 fn a_stream_waits_for_a_minute_where_memory_is_short() {
     let mut script = Script::agreed(stalling()).run(STALLED);
-    script.core.set_pressure(true, script.now);
+    script.core.set_pressure(Pressure::High, script.now);
     script.run("+ 68s\n< RST 1 CANCEL\n! Touched 1 Fault CANCEL stream_stalled\n! Closed 1");
 }
 
