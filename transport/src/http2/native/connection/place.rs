@@ -61,9 +61,11 @@ impl Core {
                     self.ring.push(key);
                 }
             } else {
-                return;
+                break;
             }
         }
+        // Fields that the peer would not take are answered by a reset.
+        self.place_control(out);
     }
 
     pub(super) fn place_control(&mut self, out: &mut Out) {

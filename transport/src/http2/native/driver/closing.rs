@@ -94,11 +94,11 @@ impl Driver {
 
     /// All is said, by both sides.
     pub(super) fn close_in_order(&mut self) {
-        let cause = match self.role {
-            Role::Client => self.clean_end(),
-            Role::Server => self.hung_up(),
+        let (why, cause) = match self.role {
+            Role::Client => (None, self.clean_end()),
+            Role::Server => (self.blame(), self.hung_up()),
         };
-        self.close(None, Some(cause), false);
+        self.close(why, Some(cause), false);
     }
 
     fn close(&mut self, why: Option<Status>, cause: Option<Status>, lingers: bool) {
@@ -234,7 +234,7 @@ impl Driver {
             Death::Eof { mid_frame: false } if self.is_settled => {
                 return match self.role {
                     Role::Client => (self.clean_end(), None),
-                    Role::Server => (self.hung_up(), None),
+                    Role::Server => (self.hung_up(), self.blame()),
                 };
             }
             Death::Eof { mid_frame: false } if self.role == Role::Client => {
@@ -301,7 +301,14 @@ impl Driver {
         unavailable(text).context(format_args!("connection to {}", peer.address()))
     }
 
-    /// Server: the same.
+    /// Server: what a client has said that left because of an error of ours, as it sees it.
+    fn blame(&self) -> Option<Status> {
+        let (&reason, _) = self.core.goodbye()?;
+        let (said, peer) = (self.link.goodbye(), self.link.peer());
+        (reason != Reason::NO_ERROR).then(|| closed_by_peer(reason, said, peer, CallStage::Request))
+    }
+
+    /// Server: how the connection came to a good end.
     fn hung_up(&self) -> Status {
         let peer = self.link.peer().address();
         Status::cancelled(format!("connection closed by {peer}"))

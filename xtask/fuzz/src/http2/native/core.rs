@@ -283,6 +283,10 @@ impl World {
                 assert!(self.open.remove(&key).is_some(), "closed once");
             }
             self.core.fill(&mut self.out, self.now);
+            let placed = self.out.placed();
+            self.core.fill(&mut self.out, self.now);
+            let is_all = self.out.placed() == placed || self.out.len() >= 256 * 1024;
+            assert!(is_all, "something was left behind");
             assert!(self.out.len() <= MAX_WAITING, "{} wait", self.out.len());
         }
         if self.role == Role::Server {

@@ -274,6 +274,9 @@ impl Script {
                 self.tell(event);
             }
             self.core.fill(&mut self.out, self.now);
+            let placed = self.out.placed();
+            self.core.fill(&mut self.out, self.now);
+            assert_eq!(placed, self.out.placed(), "something was left behind");
         }
         self.core.release();
         self.written();
