@@ -22,9 +22,10 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Defence {
-    /// RST_STREAM for streams that were opened less than 50 ms before and are not answered yet.
-    /// Default 500, 200 more per second, one more per RPC that completes. Older streams cost
-    /// nothing: a storm of deadlines is no attack. `too_many_resets`.
+    /// RST_STREAM for streams that were opened less than 50 ms before and have no answer yet, not
+    /// even its head; those opened in the same breath count double. Default 500, 200 more per
+    /// second, one more per RPC that completes. Older streams cost nothing: a storm of deadlines is
+    /// no attack. `too_many_resets`.
     pub resets: u32,
     /// Frames that break a rule of their stream, so that it has to be reset. Default 200, 10 more
     /// per second. `too_many_stream_errors`.

@@ -14,10 +14,13 @@ mod targets;
 mod wire;
 
 /// What the product's files that are included find under this name at home.
-#[cfg(not(test))]
-mod sync {
-    pub(crate) use std::sync::atomic;
-}
+#[path = "../../../transport/src/sync.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the product's, of which targets use a part"
+)]
+mod sync;
 
 /// The service that connections serve and call.
 mod echo {

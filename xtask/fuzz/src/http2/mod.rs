@@ -12,6 +12,9 @@ mod bdp;
 #[path = "../../../../transport/src/http2/drain.rs"]
 #[allow(dead_code, reason = "the product's, of which targets use a part")]
 mod drain;
+#[path = "../../../../transport/src/http2/held.rs"]
+#[allow(dead_code, reason = "the product's, of which targets use a part")]
+mod held;
 #[path = "../../../../transport/src/http2/keepalive.rs"]
 #[allow(
     dead_code,

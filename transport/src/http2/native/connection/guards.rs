@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::super::frame::{Fatal, StreamId};
-use super::super::stream::{Receiving, Stream};
+use super::super::stream::{Receiving, Sending, Stream};
 use super::{Core, Role, StreamKey};
 
 impl Core {
@@ -12,11 +12,12 @@ impl Core {
         self.guard.stream_error(self.now)
     }
 
-    /// The peer has reset a stream that is closed by now.
+    /// The peer has reset a stream that is closed by now. Whoever takes answers may cancel as soon
+    /// and as often as it likes.
     pub(super) fn was_reset(&mut self, key: StreamKey) -> Result<(), Fatal> {
         let now = self.now;
         match self.streams.get(key) {
-            Some(stream) if self.role == Role::Server => {
+            Some(stream) if self.role == Role::Server && stream.sending == Sending::Head => {
                 let age = now.saturating_duration_since(stream.opened);
                 self.guard.reset(age, now)
             }

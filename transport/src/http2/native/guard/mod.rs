@@ -90,12 +90,15 @@ impl Guard {
         }
     }
 
-    /// Server: the peer has reset a stream of this age before our END_STREAM.
+    /// Server: the peer has reset a stream of this age before it had any answer. One that it
+    /// resets in the same breath in which it opens it was never meant to have one, and counts
+    /// double.
     pub(super) fn reset(&mut self, age: Duration, now: Instant) -> Verdict {
         if age >= YOUNG {
             return Ok(());
         }
-        within(self.resets.take(1, now), "too_many_resets")
+        let cost = if age.is_zero() { 2 } else { 1 };
+        within(self.resets.take(cost, now), "too_many_resets")
     }
 
     /// The peer has broken a rule of one stream, which we reset.

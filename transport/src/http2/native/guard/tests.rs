@@ -148,6 +148,16 @@ fn without_limits_nothing_is_too_much() {
 }
 
 #[test]
+fn streams_that_are_opened_only_to_be_reset_count_double() {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    for _ in 0..250 {
+        guard.reset(Duration::ZERO, t0).unwrap();
+    }
+    guard.reset(Duration::ZERO, t0).unwrap_err();
+}
+
+#[test]
 fn cancels_of_streams_that_had_their_time_cost_nothing() {
     let t0 = Instant::now();
     let mut guard = Guard::new(&Limits::default(), t0);
