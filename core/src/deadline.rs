@@ -136,12 +136,24 @@ impl Timeout {
 
     /// Writes the field's value.
     pub fn to_value(self) -> HeaderValue {
-        let (count, unit) = self.rounded();
-        let mut text = [b'0'; MAX_DIGITS + 1];
-        let mut rest = count;
+        let text = self.to_text();
+        // Digits and a letter are always a legal value, so the fallback is never taken.
+        HeaderValue::from_bytes(text.as_bytes()).unwrap_or(HeaderValue::from_static("0n"))
+    }
+
+    /// Writes the field's value without allocating.
+    /// ```
+    /// use std::time::Duration;
+    /// use trunkline_core::Timeout;
+    ///
+    /// let timeout = Timeout::new(Duration::from_millis(100));
+    /// assert_eq!(timeout.to_text().as_bytes(), b"100000u");
+    /// ```
+    pub fn to_text(self) -> TimeoutText {
+        let (mut rest, unit) = self.rounded();
+        let mut octets = [b'0'; MAX_DIGITS + 1];
         let mut used = 0;
-        let places = text.iter_mut().rev();
-        for (place, byte) in places.enumerate() {
+        for (place, byte) in octets.iter_mut().rev().enumerate() {
             if place == 0 {
                 *byte = unit;
             } else if place == 1 || rest > 0 {
@@ -152,21 +164,40 @@ impl Timeout {
             }
             used = place + 1;
         }
-        let text = text.get(text.len() - used..).unwrap_or(b"0n");
-        // Digits and a letter are always a legal value, so the fallback is never taken.
-        HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("0n"))
+        TimeoutText { octets, used }
     }
 
     /// The number of the finest unit that fits, rounded up.
     fn rounded(self) -> (u32, u8) {
-        let nanos = self.0.as_nanos();
+        // Spans that 64 bits do not hold are hundreds of years.
+        let nanos = u64::try_from(self.0.as_nanos());
         for (unit, length) in UNITS {
-            match u32::try_from(nanos.div_ceil(u128::from(length))) {
+            let count = match nanos {
+                Ok(nanos) => u32::try_from(nanos.div_ceil(length)),
+                Err(_) => u32::try_from(self.0.as_nanos().div_ceil(u128::from(length))),
+            };
+            match count {
                 Ok(count) if count <= MAX_VALUE => return (count, unit),
                 _ => {}
             }
         }
         (MAX_VALUE, b'H')
+    }
+}
+
+/// A [`Timeout`] as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeoutText {
+    /// The text is at the end.
+    octets: [u8; MAX_DIGITS + 1],
+    used: usize,
+}
+
+impl TimeoutText {
+    /// The text: digits and a unit, at most nine bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        let from = self.octets.len().saturating_sub(self.used);
+        self.octets.get(from..).unwrap_or_default()
     }
 }
 

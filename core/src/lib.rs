@@ -34,7 +34,7 @@ pub use compression::Zstd;
 pub use compression::{
     Compressor, CompressorRegistry, DecompressError, Encoding, EncodingNameError,
 };
-pub use deadline::{Deadline, Inherited, Timeout, TimeoutError};
+pub use deadline::{Deadline, Inherited, Timeout, TimeoutError, TimeoutText};
 pub use file_descriptor::FileDescriptor;
 pub use frame::{Frame, FrameDecoder, FrameEncoder, FrameError, Payload};
 pub use metadata::{Metadata, MetadataError, MetadataValue};

@@ -23,6 +23,7 @@ fn written() {
     ] {
         assert_eq!(Timeout::new(span).to_string(), text);
         assert_eq!(Timeout::new(span).to_value(), text);
+        assert_eq!(Timeout::new(span).to_text().as_bytes(), text.as_bytes());
     }
 }
 
