@@ -1,8 +1,8 @@
 //! Heads and trailers that we send, in the parts that the encoder takes: the form, which it knows
 //! from messages before, and the fields of this one.
 
-use trunkline_core::protocol::{Reject, write_status, write_timeout};
-use trunkline_core::{Metadata, Status};
+use trunkline_core::protocol::{Reject, write_status};
+use trunkline_core::{Metadata, Status, Timeout};
 
 use super::super::hpack::{Fields, FieldsWriter};
 use super::{RequestForm, ResponseHead, rules};
@@ -33,7 +33,9 @@ pub(in super::super) fn request(
         user_agent: head.user_agent.clone(),
     };
     let mut extra = FieldsWriter::new();
-    write_timeout(&mut extra.sink(), head.timeout);
+    if let Some(timeout) = head.timeout {
+        extra.timeout(Timeout::new(timeout));
+    }
     push(&mut extra, head.metadata);
     Ok((form, extra.finish()))
 }

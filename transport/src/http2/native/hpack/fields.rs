@@ -1,6 +1,7 @@
 //! Fields as literals without references to any table: any task may encode them.
 
 use http::{HeaderName, HeaderValue};
+use trunkline_core::Timeout;
 
 use super::{huffman, int, static_table, table};
 
@@ -34,6 +35,7 @@ pub(super) enum Lead {
     },
 }
 
+const TIMEOUT: &[u8] = b"grpc-timeout";
 /// `grpc-timeout` as a literal with a name of its own.
 const TIMEOUT_NAME: &[u8; 14] = b"\x00\x0cgrpc-timeout";
 /// The name, a length, and a number of at most eight digits with its unit.
@@ -93,6 +95,20 @@ pub(in super::super) struct FieldsWriter(Fields);
 impl FieldsWriter {
     pub(in super::super) fn new() -> Self {
         Self::default()
+    }
+
+    /// What a call has before its metadata, without an allocation.
+    pub(in super::super) fn timeout(&mut self, timeout: Timeout) {
+        let Self(fields) = self;
+        let text = timeout.to_text();
+        match Lead::timeout(text.as_bytes()) {
+            Some(lead) if fields.list_size == 0 => fields.lead = lead,
+            _ => {
+                let block = &mut fields.block;
+                literal(TIMEOUT, text.as_bytes(), PLAIN, Coding::Plain, block);
+            }
+        }
+        fields.list_size += field_size(TIMEOUT, text.as_bytes());
     }
 
     pub(in super::super) fn push(&mut self, name: &HeaderName, value: &HeaderValue) {

@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use trunkline_core::protocol::write_timeout;
+
 use super::super::{Decoder, HpackError};
 use super::*;
 
@@ -118,5 +122,27 @@ fn what_only_looks_like_such_a_field_is_written_as_it_is() {
         assert_eq!(fields.lead(), &Lead::None);
         let found = (name.into(), value.as_bytes().to_vec(), value.is_sensitive());
         assert_eq!(read(fields.block()), Ok(vec![found]));
+    }
+}
+
+/// Core says which field that is, and how it is written.
+#[test]
+fn a_timeout_is_the_field_that_core_writes() {
+    for first in [false, true] {
+        for span in [Duration::ZERO, Duration::from_millis(100), Duration::MAX] {
+            let begun = || {
+                let mut writer = FieldsWriter::new();
+                if !first {
+                    let other = HeaderName::from_static("x");
+                    writer.push(&other, &HeaderValue::from_static("y"));
+                }
+                writer
+            };
+            let mut direct = begun();
+            direct.timeout(Timeout::new(span));
+            let mut pushed = begun();
+            write_timeout(&mut pushed.sink(), Some(span));
+            assert_eq!(direct.finish(), pushed.finish());
+        }
     }
 }
