@@ -21,8 +21,10 @@ pub struct ServerArguments {
     pub payload: usize,
     /// Messages of each stream.
     pub messages: u64,
-    /// Runtimes of one thread each, for a server that has them.
-    pub workers: usize,
+    /// Runtimes of one thread each, for a server that has them; 0 is one for each processor.
+    pub workers: Option<usize>,
+    /// What a stream may have unread, instead of the server's default.
+    pub window: Option<u32>,
 }
 
 /// What every program that calls takes.
@@ -67,10 +69,11 @@ impl ServerArguments {
         Ok(Self {
             single_thread: words.single_thread,
             tls: words.optional("tls")?,
-            shape: words.optional("shape")?.unwrap_or(Shape::Unary),
-            payload: words.optional("payload")?.unwrap_or(64),
-            messages: words.optional("messages")?.unwrap_or(1_000),
-            workers: words.optional("workers")?.unwrap_or(0),
+            shape: words.or("shape", Shape::Unary)?,
+            payload: words.or("payload", 64)?,
+            messages: words.or("messages", 1_000)?,
+            workers: words.optional("workers")?,
+            window: words.optional("window")?,
         })
     }
 }

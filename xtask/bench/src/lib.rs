@@ -1,5 +1,7 @@
 //! What the programs of the benchmark share: the shapes of calls, ways to load, and ways to count.
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 mod arguments;
 mod client;
 mod echo;

@@ -29,7 +29,15 @@ pub(super) fn measure(
     options: &Options,
 ) -> Result<Values, String> {
     match cell.kind {
-        Kind::Timed(side, threads, load) => timed(programs, library, side, threads, &load, options),
+        Kind::Timed(side, threads, load) => {
+            let asked = Timed {
+                side,
+                threads,
+                load,
+                server_words: &[],
+            };
+            timed(programs, library, &asked, options)
+        }
         Kind::Idle {
             connections,
             streams,
@@ -54,14 +62,25 @@ fn places(threads: Threads, load: &Load) -> (Place, Place) {
     }
 }
 
-fn timed(
+/// Calls for a while.
+pub(super) struct Timed {
+    pub(super) side: Side,
+    pub(super) threads: Threads,
+    pub(super) load: Load,
+    /// For the library's server.
+    pub(super) server_words: &'static [&'static str],
+}
+
+/// Starts both sides, and lets them warm up and run.
+///
+/// Errors: a program that cannot be started, or a call that failed.
+pub(super) fn timed(
     programs: &Programs,
     library: &Library,
-    side: Side,
-    threads: Threads,
-    load: &Load,
+    asked: &Timed,
     options: &Options,
 ) -> Result<Values, String> {
+    let (side, threads, load) = (asked.side, asked.threads, &asked.load);
     let (server_place, client_place) = places(threads, load);
     let is_single = threads == Threads::One;
     let mut server = match side {
@@ -72,8 +91,11 @@ fn timed(
         // It shares the machine with tokio's default of the client: one thread, as the load generator.
         server.arg("--st");
         shape(&mut server, load);
-    } else if is_single {
-        server.arg("--st");
+    } else {
+        server.args(asked.server_words);
+        if is_single {
+            server.arg("--st");
+        }
     }
     let server = RunningServer::start(&mut server, None)?;
     let mut client = match side {

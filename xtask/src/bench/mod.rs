@@ -22,6 +22,7 @@ mod record;
 mod report;
 mod results;
 mod saved;
+mod tune;
 mod values;
 
 use crate::outcome::Outcome;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
         Some((first, rest)) if first == "gate" => return gate::run(rest),
         Some((first, [])) if first == "record" => return Outcome::from_result(page::record()),
+        Some((first, rest)) if first == "tune" => return Outcome::from_result(tune::run(rest)),
         _ => {}
     }
     let options = match Options::parse(arguments) {
@@ -56,16 +58,17 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 fn bench(options: &Options) -> Result<(), String> {
     let machine = Machine::here();
     let results = measure(options)?;
-    let rows = record::rows(&results, &machine);
+    let names: Vec<&str> = LIBRARIES.iter().map(|library| library.name).collect();
+    let rows = record::rows(&results, &machine, &names, record::MEASURE);
     println!("\n{}", report::render(&rows));
     if !options.is_smoke {
-        if let Some((place, before)) = saved::last()? {
+        if let Some((place, before)) = saved::last(saved::CELLS)? {
             let changes = report::changes(&rows, &before);
             if !changes.is_empty() {
                 println!("since {}:\n{changes}", place.display());
             }
         }
-        let place = saved::save(options, &rows, &results)?;
+        let place = saved::save(saved::CELLS, options, &rows, &results)?;
         println!("saved as {}", place.display());
     }
     match results.failures.as_slice() {

@@ -20,10 +20,11 @@ pub(super) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        // Five rounds of a second: ratios of two such runs differ by 2 to 5 % on one thread, more on many.
+        // Five rounds of that: all cells take less than half an hour, and ratios of two runs differ by 2 to 5 % on one thread,
+        // more on many.
         Self {
             rounds: 5,
-            seconds: 1.0,
+            seconds: 0.8,
             cells: CELLS.to_vec(),
             libraries: Vec::new(),
             is_quick: false,

@@ -1,12 +1,12 @@
-//! `bench record`: keeps the last full run in `docs/bench.json`, and makes the tables and the plot of it that documents
-//! show.
+//! `bench record`: keeps what the last full runs found in `docs/bench.json`, and makes the tables and the plot of it that
+//! documents show.
 
 use super::programs::LIBRARIES;
 use super::record::{self, Entry, Row};
 use super::values::Metric;
-use super::{plot, saved};
+use super::{plot, saved, tune};
 use crate::workspace;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -19,67 +19,114 @@ const PLOT: &str = "docs/bench.svg";
 const PAGE: &str = "docs/performance.md";
 const BEGIN: &str = "<!-- bench: written by `cargo xtask bench record` -->";
 const END: &str = "<!-- /bench -->";
+const BEGIN_TUNING: &str = "<!-- tuning: written by `cargo xtask bench record` -->";
+const END_TUNING: &str = "<!-- /tuning -->";
 
-/// Puts the cells of the last full run in the places of the old ones.
+/// What is recorded: the cells, and what choices of a program's author do.
+#[derive(Debug, Default)]
+struct Recorded {
+    cells: Vec<Row>,
+    tuning: Vec<Row>,
+}
+
+/// Puts the cells of the last full run in the places of the old ones; the same for the last run of `tune`.
 ///
 /// Errors: there is no such run, or a file that is not as it should be.
 pub(super) fn record() -> Result<(), String> {
-    let (place, fresh) = saved::last_full()?.ok_or(
-        "no full run is saved in target/bench: `cargo xtask bench` makes one, a quick one does not count",
-    )?;
-    let root = workspace::root();
-    let mut rows = read(&root)?.unwrap_or_default();
-    for row in fresh {
-        match rows.iter_mut().find(|old| old.name == row.name) {
-            Some(old) => *old = row,
-            None => rows.push(row),
-        }
+    let cells = saved::last_full(saved::CELLS)?;
+    let tuning = saved::last_full(saved::TUNING)?;
+    if cells.is_none() && tuning.is_none() {
+        return Err(
+            "no full run is saved in target/bench: `cargo xtask bench` makes one, a quick one does not count"
+                .to_owned(),
+        );
     }
-    let rows = in_order(rows);
+    let root = workspace::root();
+    let mut recorded = read(&root)?.unwrap_or_default();
+    if let Some((place, rows)) = cells {
+        println!("cells of {}", place.display());
+        recorded.cells = in_order(merged(recorded.cells, rows));
+    }
+    if let Some((place, rows)) = tuning {
+        println!("tuning of {}", place.display());
+        recorded.tuning = merged(recorded.tuning, rows);
+    }
     let write = |file: &str, text: String| {
         fs::write(root.join(file), text).map_err(|error| format!("{file}: {error}"))
     };
-    write(RECORD, format!("{:#}\n", record::to_json(&rows)))?;
-    write(PLOT, plot::draw(&rows))?;
+    let document = json!({
+        "cells": record::to_json(&recorded.cells),
+        "tuning": record::to_json(&recorded.tuning),
+    });
+    write(RECORD, format!("{document:#}\n"))?;
+    write(PLOT, plot::draw(&recorded.cells))?;
     let page = fs::read_to_string(root.join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
-    let page = with_tables(&page, &tables(&rows))
-        .ok_or_else(|| format!("{PAGE}: no line {BEGIN:?} followed by {END:?}"))?;
-    write(PAGE, page)?;
-    println!("{RECORD}, {PLOT} and {PAGE} are as {}", place.display());
+    write(PAGE, fresh_page(&page, &recorded).ok_or_else(no_place)?)?;
+    println!("{RECORD}, {PLOT} and {PAGE} are as these runs");
     Ok(())
+}
+
+fn no_place() -> String {
+    format!("{PAGE}: no line {BEGIN:?} followed by {END:?}, or the same for tuning")
 }
 
 /// The pages that are not those of the record, each with what is wrong with it.
 pub(crate) fn stale(root: &Path) -> Vec<(&'static str, String)> {
-    let rows = match read(root) {
-        Ok(Some(rows)) => rows,
+    let recorded = match read(root) {
+        Ok(Some(recorded)) => recorded,
         Ok(None) => return Vec::new(),
         Err(why) => return vec![(RECORD, why)],
     };
     let text = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let why = |what| format!("{what} not that of {RECORD}: `cargo xtask bench record`");
     let mut stale = Vec::new();
     let page = text(PAGE);
-    if with_tables(&page, &tables(&rows)).as_ref() != Some(&page) {
-        stale.push((
-            PAGE,
-            format!("its tables are not those of {RECORD}: `cargo xtask bench record`"),
-        ));
+    match fresh_page(&page, &recorded) {
+        Some(fresh) if fresh == page => {}
+        Some(_) => stale.push((PAGE, why("a table is"))),
+        None => stale.push((PAGE, no_place())),
     }
-    if text(PLOT) != plot::draw(&rows) {
-        stale.push((
-            PLOT,
-            format!("it is not that of {RECORD}: `cargo xtask bench record`"),
-        ));
+    if text(PLOT) != plot::draw(&recorded.cells) {
+        stale.push((PLOT, why("the plot is")));
     }
     stale
 }
 
-fn read(root: &Path) -> Result<Option<Vec<Row>>, String> {
+fn read(root: &Path) -> Result<Option<Recorded>, String> {
     let Ok(text) = fs::read_to_string(root.join(RECORD)) else {
         return Ok(None);
     };
-    let value: Value = serde_json::from_str(&text).map_err(|error| format!("{RECORD}: {error}"))?;
-    record::from_json(&value).map(Some)
+    let fail = |why: String| format!("{RECORD}: {why}");
+    let value: Value = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    let rows = |key: &str| record::from_json(value.get(key).unwrap_or(&Value::Null)).map_err(fail);
+    Ok(Some(Recorded {
+        cells: rows("cells")?,
+        tuning: rows("tuning")?,
+    }))
+}
+
+/// The page with what is recorded; what is not leaves its place as it is.
+fn fresh_page(page: &str, recorded: &Recorded) -> Option<String> {
+    let page = between(page, BEGIN, END, &tables(&recorded.cells))?;
+    if recorded.tuning.is_empty() {
+        return Some(page);
+    }
+    between(
+        &page,
+        BEGIN_TUNING,
+        END_TUNING,
+        &tune::table(&recorded.tuning),
+    )
+}
+
+fn merged(mut old: Vec<Row>, fresh: Vec<Row>) -> Vec<Row> {
+    for row in fresh {
+        match old.iter_mut().find(|old| old.name == row.name) {
+            Some(old) => *old = row,
+            None => old.push(row),
+        }
+    }
+    old
 }
 
 /// As the bench has them; cells that it no longer has are gone.
@@ -220,10 +267,10 @@ fn machines(out: &mut String, rows: &[Row]) {
 }
 
 /// The page with this between its marks; `None` if it has none.
-fn with_tables(page: &str, tables: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{tables}\n{END}{after}"))
+fn between(page: &str, begin: &str, end: &str, text: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n\n{text}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -270,9 +317,9 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let page = format!("before\n{BEGIN}\nold\n{END}\nafter");
-        let fresh = with_tables(&page, "new\n").unwrap();
+        let fresh = between(&page, BEGIN, END, "new\n").unwrap();
         assert_eq!(fresh, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter"));
-        assert_eq!(with_tables(&fresh, "new\n"), Some(fresh.clone()));
-        assert_eq!(with_tables("nothing", "new"), None);
+        assert_eq!(between(&fresh, BEGIN, END, "new\n"), Some(fresh.clone()));
+        assert_eq!(between("nothing", BEGIN, END, "new"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The programs: which libraries there are, and how one of theirs is started.
 
+use super::tune::Variant;
 use crate::peers::{cache, go::INSTALL_BOUND};
 use crate::{outcome, process, workspace};
 use std::fs::File;
@@ -88,24 +89,39 @@ pub(super) struct Programs {
 impl Programs {
     /// Builds them. grpc-go's takes part where Go is.
     pub(super) fn build(with_go: bool) -> Result<Self, String> {
-        let manifest = workspace::root().join(MANIFEST);
-        let mut command = process::cargo();
-        command
-            .args(["build", "--release", "--manifest-path"])
-            .arg(&manifest);
-        if outcome::is_ci() {
-            // A dependency that one of our crates gained must have reached this lock file too.
-            command.arg("--locked");
-        }
+        let (mut command, target) = cargo_build()?;
         process::run(&mut command, BUILD_BOUND)?;
-        let target = workspace::target_directory(&manifest)?;
+        let go = if with_go { build_go()? } else { None };
+        Self::of_folder(&target, target.join("release"), go)
+    }
+
+    /// Builds trunkline's, and those that belong to no library, in another way.
+    pub(super) fn variant(variant: &Variant) -> Result<Self, String> {
+        let (mut command, target) = cargo_build()?;
+        let folder = target.join("tune").join(variant.name);
+        command.envs(variant.environment.iter().copied());
+        command.args(["--features", variant.features]);
+        for program in [
+            "certificate",
+            "load",
+            "mirror",
+            "trunkline-client",
+            "trunkline-server",
+        ] {
+            command.args(["--bin", program]);
+        }
+        command.arg("--target-dir").arg(&folder);
+        process::run(&mut command, BUILD_BOUND)?;
+        Self::of_folder(&target, folder.join("release"), None)
+    }
+
+    fn of_folder(target: &Path, folder: PathBuf, go: Option<PathBuf>) -> Result<Self, String> {
         let scratch = target.join("bench");
         std::fs::create_dir_all(&scratch)
             .map_err(|error| format!("{}: {error}", scratch.display()))?;
-        let go = if with_go { build_go()? } else { None };
         let cpus = thread::available_parallelism().map_or(1, usize::from);
         let programs = Self {
-            folder: target.join("release"),
+            folder,
             go,
             can_pin: cpus > 1 && process::exists("taskset", "--version"),
             scratch,
@@ -181,6 +197,21 @@ impl Programs {
         command.args(rest);
         command
     }
+}
+
+/// The command that builds the programs, and where they come to lie.
+fn cargo_build() -> Result<(Command, PathBuf), String> {
+    let manifest = workspace::root().join(MANIFEST);
+    let mut command = process::cargo();
+    command
+        .args(["build", "--release", "--manifest-path"])
+        .arg(&manifest);
+    if outcome::is_ci() {
+        // A dependency that one of our crates gained must have reached this lock file too.
+        command.arg("--locked");
+    }
+    let target = workspace::target_directory(&manifest)?;
+    Ok((command, target))
 }
 
 /// Built each time: Go knows what has changed.

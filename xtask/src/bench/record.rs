@@ -16,7 +16,7 @@ pub(super) const MEASURE: &str = "tonic";
 pub(super) struct Entry {
     pub(super) library: String,
     pub(super) values: Values,
-    /// To tonic of the same round.
+    /// To tonic of the same round; of a variant to the programs as they come.
     pub(super) ratios: BTreeMap<Metric, Spread>,
 }
 
@@ -48,17 +48,22 @@ impl Row {
     }
 }
 
-/// The rows of a run.
-pub(super) fn rows(results: &Results, machine: &Machine) -> Vec<Row> {
+/// The rows of a run, with what is named; ratios are to `measure`.
+pub(super) fn rows(
+    results: &Results,
+    machine: &Machine,
+    names: &[&str],
+    measure: &str,
+) -> Vec<Row> {
     let row = |cell: Cell| {
-        let entry = |library: &programs::Library| {
-            let values = results.medians(&cell, library.name);
+        let entry = |name: &&str| {
+            let values = results.medians(&cell, name);
             let ratio = |metric| {
-                let ratio = results.ratio(&cell, metric, library.name, MEASURE)?;
+                let ratio = results.ratio(&cell, metric, name, measure)?;
                 Some((metric, ratio))
             };
             (!values.is_empty()).then(|| Entry {
-                library: library.name.to_owned(),
+                library: (*name).to_owned(),
                 ratios: values.keys().copied().filter_map(ratio).collect(),
                 values,
             })
@@ -68,9 +73,9 @@ pub(super) fn rows(results: &Results, machine: &Machine) -> Vec<Row> {
             name: cell.name.to_owned(),
             title: cell.title.to_owned(),
             metric: cell.main_metric(),
-            rounds: rounds(results, &cell),
+            rounds: rounds(results, &cell, names),
             machine: machine.clone(),
-            entries: programs::LIBRARIES.iter().filter_map(entry).collect(),
+            entries: names.iter().filter_map(entry).collect(),
             verdicts: verdicts
                 .filter_map(|target| judge(results, &cell, target))
                 .collect(),
@@ -79,9 +84,8 @@ pub(super) fn rows(results: &Results, machine: &Machine) -> Vec<Row> {
     results.cells().into_iter().map(row).collect()
 }
 
-fn rounds(results: &Results, cell: &Cell) -> u64 {
-    let libraries = programs::LIBRARIES.iter();
-    let most = libraries.map(|library| results.rounds(cell, library.name).len());
+fn rounds(results: &Results, cell: &Cell, names: &[&str]) -> u64 {
+    let most = names.iter().map(|name| results.rounds(cell, name).len());
     most.max().unwrap_or(0) as u64
 }
 
@@ -142,7 +146,7 @@ fn row_to_json(row: &Row) -> Value {
             let three = [spread.median, spread.least, spread.greatest].map(rounded);
             ratios.insert(metric.key().to_owned(), json!(three));
         }
-        json!({"library": entry.library, "values": values, "to_tonic": ratios})
+        json!({"library": entry.library, "values": values, "ratios": ratios})
     });
     let verdicts = row.verdicts.iter().map(
         |verdict| json!({"wanted": verdict.wanted, "found": verdict.found, "met": verdict.is_met}),
@@ -202,7 +206,7 @@ fn entry_from_json(value: &Value) -> Entry {
             entry.values.insert(metric, number(value));
         }
     }
-    for (key, three) in value["to_tonic"].as_object().into_iter().flatten() {
+    for (key, three) in value["ratios"].as_object().into_iter().flatten() {
         if let Some(metric) = Metric::by_key(key) {
             let spread = Spread {
                 median: number(&three[0]),
@@ -245,13 +249,23 @@ mod tests {
 
     #[test]
     fn rows_survive_being_written_and_read() {
-        let rows = rows(&results(), &Machine::default());
+        let rows = rows(
+            &results(),
+            &Machine::default(),
+            &["trunkline", "tonic"],
+            MEASURE,
+        );
         assert_eq!(from_json(&to_json(&rows)).unwrap(), rows);
     }
 
     #[test]
     fn targets_are_judged_where_their_libraries_were_measured() {
-        let rows = rows(&results(), &Machine::default());
+        let rows = rows(
+            &results(),
+            &Machine::default(),
+            &["trunkline", "tonic"],
+            MEASURE,
+        );
         let verdicts = &rows.first().unwrap().verdicts;
         let met: Vec<bool> = verdicts.iter().map(|verdict| verdict.is_met).collect();
         // CPU is a fifth, the 99th percentile the same; grpc-go did not run.

@@ -57,6 +57,17 @@ impl Results {
         cells
     }
 
+    /// Those of a cell.
+    pub(super) fn libraries(&self, cell: &Cell) -> Vec<&'static str> {
+        let mut libraries = Vec::new();
+        for measurement in &self.all {
+            if measurement.cell.name == cell.name && !libraries.contains(&measurement.library) {
+                libraries.push(measurement.library);
+            }
+        }
+        libraries
+    }
+
     /// One library's rounds of a cell, by round.
     pub(super) fn rounds(&self, cell: &Cell, library: &str) -> Vec<&Measurement> {
         let mut rounds: Vec<&Measurement> = self

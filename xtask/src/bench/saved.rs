@@ -8,14 +8,24 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-fn folder() -> Result<PathBuf, String> {
+/// Runs of all cells.
+pub(super) const CELLS: &str = "cells";
+/// Runs of `tune`.
+pub(super) const TUNING: &str = "tuning";
+
+fn folder(kind: &str) -> Result<PathBuf, String> {
     let target = workspace::target_directory(&workspace::root().join("Cargo.toml"))?;
-    Ok(target.join("bench"))
+    Ok(target.join("bench").join(kind))
 }
 
-/// Writes every number to `target/bench/<UTC time>.json`.
-pub(super) fn save(options: &Options, rows: &[Row], results: &Results) -> Result<PathBuf, String> {
-    let folder = folder()?;
+/// Writes every number to `target/bench/<kind>/<UTC time>.json`.
+pub(super) fn save(
+    kind: &str,
+    options: &Options,
+    rows: &[Row],
+    results: &Results,
+) -> Result<PathBuf, String> {
+    let folder = folder(kind)?;
     let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(&folder).map_err(fail)?;
     let date = rows.first().map_or("nothing", |row| &row.machine.date);
@@ -34,32 +44,37 @@ pub(super) fn save(options: &Options, rows: &[Row], results: &Results) -> Result
 fn rounds(results: &Results) -> Value {
     let cells = results.cells().into_iter().map(|cell| {
         let mut libraries = Map::new();
-        for library in cell.libraries {
+        for library in results.libraries(&cell) {
             let rounds = results.rounds(&cell, library);
             let rounds = rounds.iter().map(|round| {
                 let values = round.values.iter();
                 let pairs = values.map(|(metric, value)| (metric.key().to_owned(), json!(value)));
                 Value::Object(pairs.collect())
             });
-            libraries.insert((*library).to_owned(), rounds.collect());
+            libraries.insert(library.to_owned(), rounds.collect());
         }
         (cell.name.to_owned(), Value::Object(libraries))
     });
     Value::Object(cells.collect())
 }
 
-/// The newest one, and where it is.
-pub(super) fn last() -> Result<Option<(PathBuf, Vec<Row>)>, String> {
-    newest(|_| true)
+/// A saved run, and where it is.
+pub(super) type Saved = (PathBuf, Vec<Row>);
+
+/// The newest one.
+pub(super) fn last(kind: &str) -> Result<Option<Saved>, String> {
+    newest(kind, |_| true)
 }
 
 /// The newest one that was not a quick one.
-pub(super) fn last_full() -> Result<Option<(PathBuf, Vec<Row>)>, String> {
-    newest(|document| document["quick"] == false)
+pub(super) fn last_full(kind: &str) -> Result<Option<Saved>, String> {
+    newest(kind, |document| {
+        document.get("quick") == Some(&Value::from(false))
+    })
 }
 
-fn newest(is_wanted: impl Fn(&Value) -> bool) -> Result<Option<(PathBuf, Vec<Row>)>, String> {
-    let Ok(entries) = fs::read_dir(folder()?) else {
+fn newest(kind: &str, is_wanted: impl Fn(&Value) -> bool) -> Result<Option<Saved>, String> {
+    let Ok(entries) = fs::read_dir(folder(kind)?) else {
         return Ok(None);
     };
     let mut places: Vec<PathBuf> = entries

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use trunkline::server::{Receiver, RequestContext, Sender};
 use trunkline::tls::{Identity, ServerTls};
+use trunkline::transport::http2::ServerConfig;
 use trunkline::{Response, Server, Status};
 use trunkline_bench::{Certificates, Failure, ServerArguments, run_server};
 
@@ -21,7 +22,7 @@ fn main() -> Result<(), Failure> {
 
 async fn serve(listener: TcpListener, arguments: ServerArguments) -> Result<(), Failure> {
     let listener = trunkline::transport::TcpListener::from_tokio(listener)?;
-    let builder = match &arguments.tls {
+    let mut builder = match &arguments.tls {
         None => Server::insecure(),
         Some(folder) => {
             let places = Certificates::of(folder);
@@ -29,6 +30,14 @@ async fn serve(listener: TcpListener, arguments: ServerArguments) -> Result<(), 
             Server::builder().credentials(ServerTls::new(identity)?)
         }
     };
+    if let Some(bytes) = arguments.window {
+        let mut config = ServerConfig::default();
+        config.stream_window_bytes = Some(bytes);
+        builder = builder.http2(config);
+    }
+    if let Some(threads) = arguments.workers {
+        builder = builder.workers(threads);
+    }
     let server = builder
         .add_service(bench::EchoServer::new(Mirror))
         .listen(listener)?;
