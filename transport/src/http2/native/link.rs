@@ -177,6 +177,11 @@ impl Link {
         wake(waker);
     }
 
+    /// How many streams wait for the driver.
+    pub(super) fn waiting(&self) -> usize {
+        self.mailbox.lock().mail.streams.len()
+    }
+
     /// The driver's turn: takes what waits. `mail` is empty and keeps its room. Nobody wakes the
     /// driver from now on.
     pub(super) fn take(&self, mail: &mut Mail) {

@@ -175,6 +175,12 @@ impl Driver {
         self.stage == Stage::Begin
     }
 
+    /// Streams whose tasks have asked for nothing since they were last looked at: good enough for
+    /// the pace.
+    fn running(&self) -> usize {
+        self.core.open().saturating_sub(self.link.waiting())
+    }
+
     fn slot(&mut self, key: StreamKey) -> Option<&mut Slot> {
         let index = usize::try_from(key.slot).ok()?;
         let slot = self.streams.get_mut(index)?.as_mut();

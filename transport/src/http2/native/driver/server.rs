@@ -113,9 +113,13 @@ impl ServerDriver {
             return Poll::Ready(Ok(None));
         }
         if self.driver.is_resting() {
-            let open = self.driver.core.open();
-            ready!(self.pace.poll_turn(|| self.recent.expects_more(open), cx));
-            self.recent.begin(open);
+            let was_awake = self.pace.is_awake();
+            let (driver, recent) = (&self.driver, &mut self.recent);
+            let expects_more = || recent.expects_more(driver.running());
+            ready!(self.pace.poll_turn(expects_more, cx));
+            if !was_awake {
+                self.recent.begin(self.driver.running());
+            }
         }
         loop {
             match self.driver.poll_turn(cx) {
@@ -131,7 +135,7 @@ impl ServerDriver {
                 Poll::Pending => break,
             }
         }
-        self.recent.end(self.driver.core.open());
+        self.recent.end(self.driver.running());
         match std::mem::take(&mut self.started) {
             1 => self.pace.sleep_beside_one(cx),
             _ => self.pace.sleep(),

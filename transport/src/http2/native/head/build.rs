@@ -9,8 +9,8 @@ use http::{HeaderName, HeaderValue, header};
 use super::super::hpack::Sink;
 use super::judge::{
     Fault, MALFORMED_AUTHORITY, MALFORMED_METHOD, MALFORMED_NAME, MALFORMED_PATH, MALFORMED_SCHEME,
-    MALFORMED_STATUS, OTHER_TE, OUTER_BLANK, POST, UNKNOWN_PSEUDO, authority, check, checked,
-    judged, once, with_host,
+    MALFORMED_STATUS, OTHER_TE, POST, UNKNOWN_PSEUDO, authority, check, checked, host_alone,
+    judged, once,
 };
 use super::known::{Known, Memory};
 use super::{FieldList, Head, Request, Response, names, rules};
@@ -174,16 +174,17 @@ impl HeadBuilder {
     fn request(&mut self) -> Result<Request, Fault> {
         let text = self.text.split().freeze();
         let method = self.method.take().ok_or("no :method")?;
-        let is_https = self.https.ok_or("no :scheme")?;
+        self.https.ok_or("no :scheme")?;
         let path = self.path.take().ok_or("no :path")?;
         let authority = match self.authority.take() {
             Some(Text::At(place)) => Some(authority(text.slice(place), MALFORMED_AUTHORITY)?),
             Some(Text::Is(authority)) => Some(authority),
             None => None,
         };
-        let authority = match self.host.take() {
-            Some(host) => with_host(authority, text.slice(host), is_https)?,
-            None => authority,
+        // Where both are, :authority counts (RFC 9113 §8.3.1).
+        let authority = match (authority, self.host.take()) {
+            (None, Some(host)) => host_alone(text.slice(host))?,
+            (authority, _) => authority,
         };
         Ok(Request {
             method: method.of(&text),
@@ -229,9 +230,9 @@ impl HeadBuilder {
             | b"upgrade" => Err("field that is about a connection"),
             b"host" => {
                 let place = self.push(header::HOST, value, never_index)?;
-                let other = self.host.replace(place);
-                let differs = |other: Range<usize>| self.text.get(other) != Some(value);
-                check(!other.is_some_and(differs), "two host fields that differ")
+                // The first one counts.
+                self.host.get_or_insert(place);
+                Ok(())
             }
             b"content-length" => {
                 let length = rules::content_length(value).ok_or("content-length is malformed")?;
@@ -266,9 +267,6 @@ impl HeadBuilder {
         value: &[u8],
         is_secret: bool,
     ) -> Result<Range<usize>, Fault> {
-        if rules::has_outer_blank(value) && !names::may_have_outer_blanks(&name) {
-            return Err(OUTER_BLANK);
-        }
         let text = self.store(value);
         self.wanting.push(Wanting {
             index: self.fields.len(),

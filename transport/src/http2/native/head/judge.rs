@@ -19,7 +19,6 @@ pub(super) const MALFORMED_AUTHORITY: Fault = ":authority is malformed";
 pub(super) const MALFORMED_STATUS: Fault = ":status is malformed";
 pub(super) const MALFORMED_NAME: Fault = "malformed field name";
 pub(super) const UNKNOWN_PSEUDO: Fault = "pseudo-header field that nobody knows";
-pub(super) const OUTER_BLANK: Fault = "blank at the end of a field value";
 pub(super) const OTHER_TE: Fault = "te other than trailers";
 
 /// What the field is, if that depends on nothing else, and it is no fault by itself.
@@ -46,9 +45,6 @@ pub(super) fn judged(name: &[u8], value: &[u8]) -> Option<Known> {
                 Some(name) => name,
                 None => HeaderName::from_lowercase(name).ok()?,
             };
-            if rules::has_outer_blank(value) && !names::may_have_outer_blanks(&name) {
-                return None;
-            }
             let value = match names::known_value(value) {
                 Some(value) => value,
                 None => checked(Bytes::copy_from_slice(value)).ok()?,
@@ -73,22 +69,13 @@ pub(super) fn checked(value: Bytes) -> Result<HeaderValue, Fault> {
     HeaderValue::from_maybe_shared(value).map_err(|_| "control character in a field value")
 }
 
-/// The authority and a host field say the same, or one is missing.
-pub(super) fn with_host(
-    known: Option<Authority>,
-    host: Bytes,
-    is_https: bool,
-) -> Result<Option<Authority>, Fault> {
-    if host.is_empty() && known.is_none() {
+/// What `host` says, where there is no `:authority`.
+pub(super) fn host_alone(host: Bytes) -> Result<Option<Authority>, Fault> {
+    if host.is_empty() {
         // Allowed where the target has none (RFC 9110 §7.2).
         return Ok(None);
     }
-    let host = authority(host, "host is malformed")?;
-    match known {
-        Some(authority) if rules::is_same_place(&authority, &host, is_https) => Ok(Some(authority)),
-        Some(_) => Err("host is not what :authority says"),
-        None => Ok(Some(host)),
-    }
+    authority(host, "host is malformed").map(Some)
 }
 
 pub(super) fn authority(text: Bytes, why: Fault) -> Result<Authority, Fault> {

@@ -56,9 +56,3 @@ pub(super) fn known_value(value: &[u8]) -> Option<HeaderValue> {
         _ => return None,
     })
 }
-
-/// Whether a space may stand at the ends of this field's value. HTTP/2 forbids it, but the
-/// percent-encoding of gRPC lets spaces pass, so peers send messages that end in one.
-pub(super) fn may_have_outer_blanks(name: &HeaderName) -> bool {
-    *name == GRPC_MESSAGE
-}

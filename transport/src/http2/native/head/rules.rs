@@ -1,7 +1,5 @@
 //! What single values must look like (RFC 9113 §8, RFC 9110, RFC 3986).
 
-use http::uri::Authority;
-
 /// Whether all of it may stand in a token (RFC 9110 §5.6.2); an empty one is none.
 pub(super) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| is_token_byte(*byte))
@@ -13,12 +11,6 @@ const fn is_token_byte(byte: u8) -> bool {
         b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
             | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'
     )
-}
-
-/// Whether a space or a tab stands at either end (RFC 9113 §8.2.1).
-pub(super) fn has_outer_blank(value: &[u8]) -> bool {
-    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    is_blank(value.first()) || is_blank(value.last())
 }
 
 /// Whether this can be a `:path`: not empty, and printable (RFC 9113 §8.3.1).
@@ -50,13 +42,4 @@ pub(super) fn status(value: &[u8]) -> Option<u16> {
     };
     let number = digit(hundreds)? * 100 + digit(tens)? * 10 + digit(ones)?;
     (number >= 100).then_some(number)
-}
-
-/// Whether both name the same place: a port may be left out where the scheme implies it.
-pub(super) fn is_same_place(one: &Authority, other: &Authority, is_https: bool) -> bool {
-    one == other || {
-        let default = if is_https { 443 } else { 80 };
-        let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
-        one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
-    }
 }

