@@ -15,7 +15,7 @@ import (
 )
 
 // Of each unary call, as the other clients have it.
-const timeout = 9 * time.Second
+const timeout = 60 * time.Second
 
 // One that calls again as soon as it has its answer.
 type caller struct {

@@ -15,6 +15,8 @@ pub(super) struct Machine {
     pub(super) cpus: String,
     pub(super) kernel: String,
     pub(super) rustc: String,
+    /// What is compared, by name and version.
+    pub(super) peers: String,
     /// What is checked out.
     pub(super) revision: String,
     pub(super) date: String,
@@ -37,6 +39,7 @@ impl Machine {
             cpus: cpus.to_string(),
             kernel: kernel.trim().to_owned(),
             rustc: says(&mut rustc),
+            peers: peers(),
             revision: says(&mut git),
             date: timestamp(seconds),
         }
@@ -48,6 +51,7 @@ impl Machine {
             "cpus": self.cpus,
             "kernel": self.kernel,
             "rustc": self.rustc,
+            "peers": self.peers,
             "revision": self.revision,
             "date": self.date,
         })
@@ -60,6 +64,7 @@ impl Machine {
             cpus: text("cpus"),
             kernel: text("kernel"),
             rustc: text("rustc"),
+            peers: text("peers"),
             revision: text("revision"),
             date: text("date"),
         }
@@ -97,6 +102,27 @@ fn cpu_model() -> String {
     )
 }
 
+/// From the lock file of the Rust programs, and the requirements of the one in Go.
+fn peers() -> String {
+    let read = |file: &str| fs::read_to_string(workspace::root().join(file)).unwrap_or_default();
+    let lock = read("xtask/bench/Cargo.lock");
+    let mut peers: Vec<String> = ["h2", "tonic", "connectrpc"]
+        .iter()
+        .filter_map(|name| Some(format!("{name} {}", locked(&lock, name)?)))
+        .collect();
+    let required = read("xtask/bench/go/go.mod");
+    let mut lines = required.lines();
+    let grpc = lines.find_map(|line| line.trim().strip_prefix("google.golang.org/grpc v"));
+    peers.extend(grpc.map(|version| format!("grpc-go {version}")));
+    peers.join(", ")
+}
+
+/// The version in a lock file of Cargo's.
+fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
+    let (_, after) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    after.split('"').next()
+}
+
 /// Its first line.
 fn says(command: &mut Command) -> String {
     process::capture(command, BOUND)
@@ -130,6 +156,13 @@ fn timestamp(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_those_of_the_lock_file() {
+        let lock = "[[package]]\nname = \"tonic\"\nversion = \"0.14.9\"\n";
+        assert_eq!(locked(lock, "tonic"), Some("0.14.9"));
+        assert_eq!(locked(lock, "h2"), None);
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

@@ -18,6 +18,8 @@ const LINK_SECONDS: f64 = 3.0;
 const LINK_PAYLOAD: usize = 65_536;
 
 const UNREAD_STREAMS: usize = 99;
+/// A call that has no answer by then has none at all.
+const UNREAD_BOUND: Duration = Duration::from_secs(15);
 
 /// One library's numbers.
 ///
@@ -251,7 +253,7 @@ fn unary_beside(
     ] {
         client.args([name, &value]);
     }
-    let line = run(&mut client, GRACE)?;
+    let line = run(&mut client, UNREAD_BOUND)?;
     if line.number("calls") < 1.0 {
         return Err("no call was answered".to_owned());
     }

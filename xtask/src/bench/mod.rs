@@ -57,6 +57,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 fn bench(options: &Options) -> Result<(), String> {
     let machine = Machine::here();
+    if options.is_smoke {
+        programs::test()?;
+    }
     let results = measure(options)?;
     let names: Vec<&str> = LIBRARIES.iter().map(|library| library.name).collect();
     let rows = record::rows(&results, &machine, &names, record::MEASURE);

@@ -254,8 +254,13 @@ fn machines(out: &mut String, rows: &[Row]) {
     for row in rows {
         let machine = &row.machine;
         let line = format!(
-            "{}, {} CPUs, Linux {}, {}, revision {}",
-            machine.cpu, machine.cpus, machine.kernel, machine.rustc, machine.revision
+            "{}, {} CPUs, Linux {}, {}; {}; revision {}",
+            machine.cpu,
+            machine.cpus,
+            machine.kernel,
+            machine.rustc,
+            machine.peers,
+            machine.revision
         );
         if !known.contains(&line) {
             known.push(line);

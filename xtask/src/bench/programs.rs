@@ -89,7 +89,7 @@ pub(super) struct Programs {
 impl Programs {
     /// Builds them. grpc-go's takes part where Go is.
     pub(super) fn build(with_go: bool) -> Result<Self, String> {
-        let (mut command, target) = cargo_build()?;
+        let (mut command, target) = cargo_command("build")?;
         process::run(&mut command, BUILD_BOUND)?;
         let go = if with_go { build_go()? } else { None };
         Self::of_folder(&target, target.join("release"), go)
@@ -97,7 +97,7 @@ impl Programs {
 
     /// Builds trunkline's, and those that belong to no library, in another way.
     pub(super) fn variant(variant: &Variant) -> Result<Self, String> {
-        let (mut command, target) = cargo_build()?;
+        let (mut command, target) = cargo_command("build")?;
         let folder = target.join("tune").join(variant.name);
         command.envs(variant.environment.iter().copied());
         command.args(["--features", variant.features]);
@@ -119,11 +119,10 @@ impl Programs {
         let scratch = target.join("bench");
         std::fs::create_dir_all(&scratch)
             .map_err(|error| format!("{}: {error}", scratch.display()))?;
-        let cpus = thread::available_parallelism().map_or(1, usize::from);
         let programs = Self {
             folder,
             go,
-            can_pin: cpus > 1 && process::exists("taskset", "--version"),
+            can_pin: can_pin(),
             scratch,
         };
         if !programs.can_pin {
@@ -199,12 +198,12 @@ impl Programs {
     }
 }
 
-/// The command that builds the programs, and where they come to lie.
-fn cargo_build() -> Result<(Command, PathBuf), String> {
+/// A command of cargo's for the programs, and where they come to lie.
+fn cargo_command(subcommand: &str) -> Result<(Command, PathBuf), String> {
     let manifest = workspace::root().join(MANIFEST);
     let mut command = process::cargo();
     command
-        .args(["build", "--release", "--manifest-path"])
+        .args([subcommand, "--release", "--manifest-path"])
         .arg(&manifest);
     if outcome::is_ci() {
         // A dependency that one of our crates gained must have reached this lock file too.
@@ -212,6 +211,21 @@ fn cargo_build() -> Result<(Command, PathBuf), String> {
     }
     let target = workspace::target_directory(&manifest)?;
     Ok((command, target))
+}
+
+/// Whether programs can be kept on the first CPU, and on the second.
+fn can_pin() -> bool {
+    ["0", "1"].iter().all(|cpu| {
+        let mut command = Command::new("taskset");
+        command.args(["-c", cpu, "true"]);
+        process::capture(&mut command, STOP_BOUND).is_ok_and(|captured| captured.succeeded())
+    })
+}
+
+/// The tests of what the programs share.
+pub(super) fn test() -> Result<(), String> {
+    let (mut command, _) = cargo_command("test")?;
+    process::run(command.args(["--lib", "--quiet"]), BUILD_BOUND)
 }
 
 /// Built each time: Go knows what has changed.

@@ -13,7 +13,7 @@ mod generated {
 
 use generated::bench::{Blob, EchoClient, Message, Order};
 
-const TIMEOUT: Duration = Duration::from_secs(9);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What its documentation has.
 const QUEUE: usize = 1_024;

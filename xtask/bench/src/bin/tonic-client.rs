@@ -10,7 +10,7 @@ use tonic::transport::{Channel, Endpoint};
 use trunkline_bench::{Blob, EchoClient, Message, Order};
 use trunkline_bench::{Client, ClientArguments, Failure, Held, Shape, run_client};
 
-const TIMEOUT: Duration = Duration::from_secs(9);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Failure> {
     run_client::<TonicClient>()

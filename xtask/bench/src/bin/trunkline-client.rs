@@ -11,7 +11,7 @@ mod bench {
 
 use bench::{Blob, Message, Order};
 
-const TIMEOUT: Duration = Duration::from_secs(9);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Failure> {
     run_client::<TrunklineClient>()

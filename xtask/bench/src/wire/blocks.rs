@@ -61,7 +61,7 @@ impl Requests {
         }
     }
 
-    /// The next block of this connection. Each has a deadline of its own, of some nine seconds, as those of real callers:
+    /// The next block of this connection. Each has a deadline of its own, of a minute or more, as those of real callers:
     /// no two blocks are equal.
     pub(crate) fn next(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[POST, HTTP]);
@@ -77,7 +77,7 @@ impl Requests {
         }
         if self.has_deadline {
             let mut micros = String::with_capacity(8);
-            let _ = write!(micros, "{}u", 9_000_000 + self.sent % 900_000);
+            let _ = write!(micros, "{}u", 60_000_000 + self.sent % 30_000_000);
             new_name(WITHOUT_INDEXING, "grpc-timeout", &micros, out);
         }
         self.sent += 1;
