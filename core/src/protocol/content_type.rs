@@ -19,6 +19,10 @@ pub enum ContentType {
 impl ContentType {
     /// Reads the field's value, case-insensitively; parameters after a `;` are let pass.
     pub fn parse(value: &[u8]) -> Self {
+        // As nearly everybody writes it.
+        if value == CONTENT_TYPE.as_bytes() {
+            return Self::Grpc { subtype: None };
+        }
         let essence = match value.split(|b| *b == b';').next() {
             Some(essence) => essence.trim_ascii(),
             None => value,

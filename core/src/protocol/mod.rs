@@ -5,14 +5,16 @@
 //! read take the fields once, by value.
 
 mod content_type;
+pub(crate) mod field;
 mod request;
 mod response;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use crate::compression::{CompressorRegistry, Encoding};
 
 pub use self::content_type::{ContentType, Subtype};
+pub use self::field::Field;
 pub use self::request::{
     Reject, RequestFields, read_request, write_request, write_request_form, write_timeout,
 };
@@ -73,27 +75,4 @@ pub(crate) fn quoted(value: &HeaderValue) -> String {
 /// The encoding that a `grpc-encoding` names.
 fn find_encoding<'k>(known: &'k CompressorRegistry, name: &HeaderValue) -> Option<&'k Encoding> {
     name.to_str().ok().and_then(|name| known.find(name.trim()))
-}
-
-/// Whether the protocol reads this field itself, so that it is not metadata.
-pub(crate) fn is_protocol_field(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "content-length"
-            | "content-type"
-            | "grpc-accept-encoding"
-            | "grpc-encoding"
-            | "grpc-message"
-            | "grpc-status"
-            | "grpc-status-details-bin"
-            | "grpc-timeout"
-            | "host"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "transfer-encoding"
-            | "upgrade"
-            | "user-agent"
-    )
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 
 use super::content_type::{self, ContentType, Subtype};
-use super::{find_encoding, is_protocol_field, names, quoted, values};
+use super::field::{Field, Purpose};
+use super::{find_encoding, names, quoted, values};
 use crate::compression::{CompressorRegistry, Encoding};
 use crate::deadline::Timeout;
 use crate::metadata::Metadata;
@@ -70,7 +71,7 @@ impl Reject {
 /// Source: gRPC over HTTP/2, "Requests"; gRPC "Compression".
 pub fn read_request(
     http_method: &str,
-    fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    fields: impl IntoIterator<Item: Field>,
     known: &CompressorRegistry,
 ) -> Result<RequestFields, Reject> {
     if http_method != "POST" {
@@ -79,30 +80,34 @@ pub fn read_request(
     let mut read = RequestFields::default();
     let mut content_type = ContentType::Other;
     let mut problem = None;
-    for (name, value) in fields {
-        match name.as_str() {
-            "content-type" => content_type = ContentType::parse(value.as_bytes()),
-            "user-agent" => read.user_agent = Some(value),
-            "grpc-accept-encoding" => join(&mut read.accept_encoding, value),
-            "grpc-encoding" if value == values::IDENTITY => read.encoding = None,
-            "grpc-encoding" => match find_encoding(known, &value) {
+    for field in fields {
+        let value = field.value();
+        match Purpose::of(field.name()) {
+            Purpose::ContentType => content_type = ContentType::parse(value.as_bytes()),
+            Purpose::UserAgent => read.user_agent = Some(field.into_parts().1),
+            Purpose::AcceptEncoding => join(&mut read.accept_encoding, field.into_parts().1),
+            Purpose::Encoding if *value == values::IDENTITY => read.encoding = None,
+            Purpose::Encoding => match find_encoding(known, value) {
                 Some(encoding) => read.encoding = Some(encoding.clone()),
-                None => problem = Some(unknown_encoding(&value, known)),
+                None => problem = Some(unknown_encoding(value, known)),
             },
-            "grpc-timeout" => match Timeout::parse(value.as_bytes()) {
+            Purpose::Timeout => match Timeout::parse(value.as_bytes()) {
                 Ok(timeout) => {
                     let timeout = timeout.duration();
                     let earlier = |other: Duration| other.min(timeout);
                     read.timeout = Some(read.timeout.map_or(timeout, earlier));
                 }
                 Err(error) => {
-                    let value = quoted(&value);
+                    let value = quoted(value);
                     let text = format!("grpc-timeout {value} is malformed: {error}");
                     problem = Some(Status::internal(text).with_source(error));
                 }
             },
-            _ if is_protocol_field(&name) => {}
-            _ => read.metadata.push_wire(name, value),
+            Purpose::Http | Purpose::Status | Purpose::Message | Purpose::Details => {}
+            Purpose::Metadata => {
+                let (name, value) = field.into_parts();
+                read.metadata.push_wire(name, value);
+            }
         }
     }
     match (content_type, problem) {

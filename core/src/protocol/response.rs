@@ -3,7 +3,8 @@
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::content_type::{self, ContentType};
-use super::{find_encoding, is_protocol_field, names, quoted, values};
+use super::field::{Field, Purpose};
+use super::{find_encoding, names, quoted, values};
 use crate::code::Code;
 use crate::compression::{CompressorRegistry, Encoding};
 use crate::metadata::Metadata;
@@ -32,22 +33,26 @@ pub enum ResponseHead {
 pub fn read_response_head(
     http_status: u16,
     end_stream: bool,
-    fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    fields: impl IntoIterator<Item: Field>,
     known: &CompressorRegistry,
 ) -> ResponseHead {
     let mut status = StatusFields::default();
     let mut metadata = Metadata::new();
     let mut content_type = None;
     let mut encoding = None;
-    for (name, value) in fields {
-        let Some((name, value)) = status.take(name, value) else {
+    for field in fields {
+        let purpose = Purpose::of(field.name());
+        let Some(field) = status.take(purpose, field) else {
             continue;
         };
-        match name.as_str() {
-            "content-type" => content_type = Some(value),
-            "grpc-encoding" => encoding = Some(value),
-            _ if is_protocol_field(&name) => {}
-            _ => metadata.push_wire(name, value),
+        match purpose {
+            Purpose::ContentType => content_type = Some(field.into_parts().1),
+            Purpose::Encoding => encoding = Some(field.into_parts().1),
+            Purpose::Metadata => {
+                let (name, value) = field.into_parts();
+                metadata.push_wire(name, value);
+            }
+            _ => {}
         }
     }
     let is_grpc = |value: &HeaderValue| {

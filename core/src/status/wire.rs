@@ -10,7 +10,8 @@ use http::{HeaderName, HeaderValue, header};
 use super::{Origin, Stage, Status, percent};
 use crate::code::Code;
 use crate::metadata::{Metadata, decode_binary, encode_binary, encoded_len};
-use crate::protocol::{is_protocol_field, names, quoted, values};
+use crate::protocol::field::{Field, Purpose};
+use crate::protocol::{names, quoted, values};
 
 /// The most bytes of percent-encoded message on the wire.
 const MAX_MESSAGE_BYTES: usize = 3_968;
@@ -152,16 +153,15 @@ fn block_len(metadata: &Metadata) -> usize {
 /// Never fails to say something: without `grpc-status` the RPC failed with `UNKNOWN`, so does one
 /// with a value that is no known code, and escapes or base64 that are broken cost only themselves.
 /// Source: gRPC over HTTP/2, "Responses".
-pub fn read_trailers(
-    fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
-) -> Result<Metadata, Status> {
+pub fn read_trailers(fields: impl IntoIterator<Item: Field>) -> Result<Metadata, Status> {
     let mut status = StatusFields::default();
     let mut metadata = Metadata::new();
-    for (name, value) in fields {
-        let Some((name, value)) = status.take(name, value) else {
-            continue;
-        };
-        if !is_protocol_field(&name) {
+    for field in fields {
+        let purpose = Purpose::of(field.name());
+        if let Some(field) = status.take(purpose, field)
+            && purpose == Purpose::Metadata
+        {
+            let (name, value) = field.into_parts();
             metadata.push_wire(name, value);
         }
     }
@@ -180,20 +180,21 @@ pub(crate) struct StatusFields {
 
 impl StatusFields {
     /// Keeps the field if it is about the status, else gives it back.
-    pub(crate) fn take(
-        &mut self,
-        name: HeaderName,
-        value: HeaderValue,
-    ) -> Option<(HeaderName, HeaderValue)> {
-        match name.as_str() {
-            "grpc-status" => match &self.status {
-                None => self.status = Some(value),
-                Some(first) if *first == value => {}
-                Some(_) => self.contradiction = Some(value),
+    pub(crate) fn take<F: Field>(&mut self, purpose: Purpose, field: F) -> Option<F> {
+        match purpose {
+            Purpose::Status => match &self.status {
+                None => self.status = Some(field.into_parts().1),
+                Some(first) if first == field.value() => {}
+                Some(_) => self.contradiction = Some(field.into_parts().1),
             },
-            "grpc-message" => self.message = self.message.take().or(Some(value)),
-            "grpc-status-details-bin" => self.details = self.details.take().or(Some(value)),
-            _ => return Some((name, value)),
+            Purpose::Message if self.message.is_none() => {
+                self.message = Some(field.into_parts().1);
+            }
+            Purpose::Details if self.details.is_none() => {
+                self.details = Some(field.into_parts().1);
+            }
+            Purpose::Message | Purpose::Details => {}
+            _ => return Some(field),
         }
         None
     }

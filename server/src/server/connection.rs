@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use trunkline_core::protocol::{Reject, read_request};
+use trunkline_core::protocol::Reject;
 use trunkline_core::stats::{ConnectionStats, Side};
 use trunkline_core::{Deadline, Stage, Status};
 use trunkline_transport::credentials::{BoxCredentials, Secured, TransportCredentials};
@@ -315,16 +315,7 @@ impl Driver {
 
     /// Routes one request: to a handler's task, or to an answer at once.
     fn start(&self, mut stream: ServerStream, cx: &mut Context<'_>) {
-        let method = if stream.http_method() == "POST" {
-            "POST"
-        } else {
-            ""
-        };
-        let fields = match read_request(
-            method,
-            stream.take_fields(),
-            self.link.compression().registry(),
-        ) {
+        let fields = match stream.read_request(self.link.compression().registry()) {
             Ok(fields) => fields,
             Err(reject) => return self.reject(stream, &reject),
         };

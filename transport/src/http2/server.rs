@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 
 use http::header::{HeaderName, HeaderValue};
-use trunkline_core::Status;
-use trunkline_core::protocol::Reject;
+use trunkline_core::protocol::{Reject, RequestFields};
+use trunkline_core::{CompressorRegistry, Status};
 
 use super::engine::{ByEngine, by_engine};
 use super::h2::{ServerConnection as H2Connection, ServerStream as H2Stream};
@@ -116,6 +116,17 @@ impl ServerStream {
             ByEngine::H2(of) => ByEngine::H2(of.take_fields()),
             ByEngine::Native(of) => ByEngine::Native(of.take_fields()),
         }
+    }
+
+    /// Takes the header fields and reads them, as [`protocol::read_request`] does.
+    ///
+    /// # Errors
+    /// [`Reject`] says what to answer.
+    ///
+    /// [`protocol::read_request`]: trunkline_core::protocol::read_request
+    #[inline]
+    pub fn read_request(&mut self, known: &CompressorRegistry) -> Result<RequestFields, Reject> {
+        by_engine!(&mut self.0, of => of.read_request(known))
     }
 
     /// Answers a request that reaches no handler.

@@ -10,8 +10,8 @@ use h2::{Reason, RecvStream};
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, StatusCode};
-use trunkline_core::protocol::Reject;
-use trunkline_core::{Stage, Status};
+use trunkline_core::protocol::{Reject, RequestFields, read_request};
+use trunkline_core::{CompressorRegistry, Stage, Status};
 
 use super::alive::{Alive, Liveness};
 use super::body::Body;
@@ -345,6 +345,14 @@ impl ServerStream {
         &mut self,
     ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
         fields::iter(std::mem::take(&mut self.head.headers))
+    }
+
+    pub(crate) fn read_request(
+        &mut self,
+        known: &CompressorRegistry,
+    ) -> Result<RequestFields, Reject> {
+        let fields = fields::iter(std::mem::take(&mut self.head.headers));
+        read_request(self.head.method.as_str(), fields, known)
     }
 
     pub(crate) fn reject(mut self, reject: &Reject) {

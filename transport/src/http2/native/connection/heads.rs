@@ -25,14 +25,14 @@ impl Core {
     ) -> Result<(), Fatal> {
         let key = self.find(id);
         let stream = key.and_then(|key| self.streams.get(key));
-        self.builder.begin(match (stream, self.role) {
+        let kind = match (stream, self.role) {
             (Some(stream), _) if stream.receiving == Receiving::Head => Kind::Response,
             (None, Role::Server) => Kind::Request,
             _ => Kind::Trailers,
-        });
+        };
         // Always, whoever it is for: the table must stay what the peer takes it for.
-        let decoded = self.decoder.decode(block, &mut self.builder);
-        decoded.map_err(|error| Fatal::new(Reason::COMPRESSION_ERROR, error.0))?;
+        let read = self.builder.read(&mut self.decoder, block, kind);
+        read.map_err(|error| Fatal::new(Reason::COMPRESSION_ERROR, error.0))?;
         if self.builder.is_huge() {
             return Err(Guard::huge_head());
         }

@@ -147,12 +147,12 @@ impl ResponseStream {
         if self.state != State::Head {
             return Poll::Ready(Err(already_ended()));
         }
-        let (head, is_all) = ready!(self.cell.poll_head(cx))?;
+        let (mut head, is_all) = ready!(self.cell.poll_head(cx))?;
         self.state = State::Body;
         if !self.is_single {
             self.cell.commit();
         }
-        let fields = head.fields.into_iter();
+        let fields = head.fields.lend();
         Poll::Ready(Ok(match self.link.compression() {
             Some(known) => read_response_head(head.status, is_all, fields, known.registry()),
             None => read_response_head(head.status, is_all, fields, &CompressorRegistry::empty()),
@@ -185,7 +185,7 @@ impl ResponseStream {
             return Poll::Ready(Err(already_ended()));
         }
         let trailers = ready!(self.cell.poll_trailers(cx))?;
-        Poll::Ready(Ok(trailers.map(|fields| read_trailers(fields.into_iter()))))
+        Poll::Ready(Ok(trailers.map(|mut fields| read_trailers(fields.lend()))))
     }
 
     /// The call has ended with the peer's word; a sender that still lives fails with `status`.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{HeaderName, HeaderValue};
-use trunkline_core::Status;
-use trunkline_core::protocol::Reject;
+use trunkline_core::protocol::{Reject, RequestFields, read_request};
+use trunkline_core::{CompressorRegistry, Status};
 
 use super::{RequestBody, Responder};
 use crate::http2::ServerConfig;
@@ -103,20 +103,19 @@ impl ServerStream {
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     pub(crate) fn path(&self) -> &str {
         // ASCII, as was checked when it came.
-        std::str::from_utf8(&self.head.path).unwrap_or_default()
+        let path = self.head.path();
+        // A fragment says nothing of what is called.
+        path.split_once('#').map_or(path, |(path, _)| path)
     }
 
     /// The `:method`.
     pub(crate) fn http_method(&self) -> &str {
-        std::str::from_utf8(&self.head.method).unwrap_or_default()
+        self.head.method()
     }
 
     /// The `:authority`, if there is one.
     pub(crate) fn authority(&self) -> Option<&str> {
-        self.head
-            .authority
-            .as_ref()
-            .map(http::uri::Authority::as_str)
+        self.head.authority().map(http::uri::Authority::as_str)
     }
 
     /// Takes the header fields, in order; a second call yields none.
@@ -124,6 +123,15 @@ impl ServerStream {
         &mut self,
     ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
         std::mem::take(&mut self.head.fields).into_iter()
+    }
+
+    /// Takes the header fields and reads them.
+    pub(crate) fn read_request(
+        &mut self,
+        known: &CompressorRegistry,
+    ) -> Result<RequestFields, Reject> {
+        let mut fields = std::mem::take(&mut self.head.fields);
+        read_request(self.head.method(), fields.lend(), known)
     }
 
     /// Answers a request that reaches no handler.

@@ -1,12 +1,15 @@
 //! Fields as they are decoded become a head, or the reason why they are none.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, header};
 
 use super::super::hpack::Sink;
+use super::cache::{Beginnings, Mark};
+use super::fields::{Aim, Pair, Shared, Target};
 use super::judge::{
     Fault, MALFORMED_AUTHORITY, MALFORMED_METHOD, MALFORMED_NAME, MALFORMED_PATH, MALFORMED_SCHEME,
     MALFORMED_STATUS, OTHER_TE, POST, UNKNOWN_PSEUDO, authority, check, checked, host_alone,
@@ -62,6 +65,9 @@ const NO_VALUE: HeaderValue = HeaderValue::from_static("");
 pub(in super::super) struct HeadBuilder {
     limit: usize,
     memory: Memory,
+    pub(super) beginnings: Beginnings,
+    /// The fields before those below, which other heads have as well.
+    first: Option<Arc<Shared>>,
     size: usize,
     kind: Kind,
     wrong: Option<Fault>,
@@ -76,7 +82,7 @@ pub(in super::super) struct HeadBuilder {
     content_length: Option<u64>,
     /// Values that are neither static nor known. Those of earlier heads are split off.
     text: BytesMut,
-    fields: Vec<(HeaderName, HeaderValue)>,
+    fields: Vec<Pair>,
     wanting: Vec<Wanting>,
 }
 
@@ -101,6 +107,8 @@ impl HeadBuilder {
         Self {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             memory: Memory::default(),
+            beginnings: Beginnings::default(),
+            first: None,
             size: 0,
             kind: Kind::Trailers,
             wrong: None,
@@ -120,6 +128,7 @@ impl HeadBuilder {
 
     /// The fields that follow are those of one block of this kind.
     pub(in super::super) fn begin(&mut self, kind: Kind) {
+        self.first = None;
         self.size = 0;
         self.kind = kind;
         self.wrong = None;
@@ -139,6 +148,7 @@ impl HeadBuilder {
     /// Gives memory back: the connection is idle.
     pub(in super::super) fn shrink(&mut self) {
         self.memory.clear();
+        self.beginnings.clear();
         self.text = BytesMut::new();
         self.fields = Vec::new();
         self.wanting = Vec::new();
@@ -171,8 +181,67 @@ impl HeadBuilder {
         head.map_or_else(Outcome::Malformed, Outcome::Head)
     }
 
+    /// Goes on behind the first fields of a block, which are known.
+    pub(super) fn resume(
+        &mut self,
+        kind: Kind,
+        size: usize,
+        status: Option<u16>,
+        first: Arc<Shared>,
+    ) {
+        self.begin(kind);
+        self.size = size;
+        self.status = status;
+        self.first = Some(first);
+        self.is_regular = true;
+    }
+
+    /// What the fields so far are, if all pseudo-header fields are among them, so that others may
+    /// begin with them. None may be one that is compared with later ones. After a fault the block
+    /// has to be read anew.
+    pub(super) fn mark(&mut self) -> Result<Option<Mark>, Fault> {
+        let is_whole = match self.kind {
+            Kind::Request => self.method.is_some() && self.https.is_some() && self.path.is_some(),
+            Kind::Response => self.status.is_some(),
+            Kind::Trailers => true,
+        };
+        let is_free = self.host.is_none() && self.content_length.is_none();
+        let is_good = self.wrong.is_none() && self.size <= self.limit;
+        if !(is_whole && is_free && is_good && self.is_regular && self.first.is_none()) {
+            return Ok(None);
+        }
+        let (kind, size, status) = (self.kind, self.size, self.status);
+        let text = self.text.split().freeze();
+        let target = match kind {
+            Kind::Request => self.target(&text).map(Some),
+            Kind::Response | Kind::Trailers => Ok(None),
+        };
+        let (target, fields) = (target?, self.list(&text)?.into_own());
+        let shared = Arc::new(Shared { target, fields });
+        self.resume(kind, size, status, Arc::clone(&shared));
+        Ok(Some(Mark {
+            size,
+            status,
+            shared,
+        }))
+    }
+
     fn request(&mut self) -> Result<Request, Fault> {
         let text = self.text.split().freeze();
+        let aim = match &self.first {
+            None => Aim::Own(self.target(&text)?),
+            Some(first) => match (self.host.take(), &first.target) {
+                (host @ Some(_), Some(target)) if target.authority.is_none() => {
+                    Aim::Own(target.clone().or_host(host, &text)?)
+                }
+                _ => Aim::Shared(Arc::clone(first)),
+            },
+        };
+        let fields = self.list(&text)?;
+        Ok(Request::new(aim, self.content_length, fields))
+    }
+
+    fn target(&mut self, text: &Bytes) -> Result<Target, Fault> {
         let method = self.method.take().ok_or("no :method")?;
         self.https.ok_or("no :scheme")?;
         let path = self.path.take().ok_or("no :path")?;
@@ -181,18 +250,12 @@ impl HeadBuilder {
             Some(Text::Is(authority)) => Some(authority),
             None => None,
         };
-        // Where both are, :authority counts (RFC 9113 §8.3.1).
-        let authority = match (authority, self.host.take()) {
-            (None, Some(host)) => host_alone(text.slice(host))?,
-            (authority, _) => authority,
-        };
-        Ok(Request {
-            method: method.of(&text),
-            path: path.of(&text),
+        let target = Target {
+            method: method.of(text),
+            path: path.of(text),
             authority,
-            content_length: self.content_length,
-            fields: self.list(&text)?,
-        })
+        };
+        target.or_host(self.host.take(), text)
     }
 
     fn response(&mut self) -> Result<Response, Fault> {
@@ -212,7 +275,8 @@ impl HeadBuilder {
                 *place = value;
             }
         }
-        Ok(FieldList::new(std::mem::take(&mut self.fields)))
+        let own = std::mem::take(&mut self.fields);
+        Ok(FieldList::new(self.first.take(), own))
     }
 
     /// Whether the field is to be looked at.
@@ -281,7 +345,13 @@ impl HeadBuilder {
     fn add(&mut self, name: HeaderName, value: HeaderValue) {
         self.is_regular = true;
         if self.fields.capacity() == 0 {
-            self.fields.reserve(TYPICAL_FIELDS);
+            // Behind known ones there is a timeout, if anything.
+            let typical = if self.first.is_some() {
+                1
+            } else {
+                TYPICAL_FIELDS
+            };
+            self.fields.reserve_exact(typical);
         }
         self.fields.push((name, value));
     }
@@ -426,6 +496,17 @@ impl Sink for HeadBuilder {
             self.remembered(number)
         });
         self.wrong = done.unwrap_or_else(|| self.take(name, value, false)).err();
+    }
+}
+
+impl Target {
+    /// The same with the host as its authority, if it has none. Where both are, `:authority` counts
+    /// (RFC 9113 §8.3.1).
+    fn or_host(mut self, host: Option<Range<usize>>, text: &Bytes) -> Result<Self, Fault> {
+        if let (None, Some(host)) = (&self.authority, host) {
+            self.authority = host_alone(text.slice(host))?;
+        }
+        Ok(self)
     }
 }
 

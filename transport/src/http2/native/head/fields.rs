@@ -1,32 +1,224 @@
-//! Fields in their order, as they are read once.
+//! What heads say: fields in their order, and the target of a request. Heads that begin alike share
+//! what is alike.
 
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
+use trunkline_core::protocol::Field;
+
+/// A field as it is kept.
+pub(super) type Pair = (HeaderName, HeaderValue);
+
+/// What the pseudo-header fields of a request say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    /// UTF-8, since tokens are.
+    pub(super) method: Bytes,
+    /// Printable ASCII.
+    pub(super) path: Bytes,
+    pub(super) authority: Option<Authority>,
+}
+
+/// The first fields of a head or of trailers, which many messages have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Of a request.
+    pub(super) target: Option<Target>,
+    pub(super) fields: Vec<Pair>,
+}
 
 /// The fields of a head or of trailers in their order, without pseudo-header fields.
 ///
-/// Names that gRPC uses cost nothing; all values are slices of one buffer.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(in super::super) struct FieldList(Vec<(HeaderName, HeaderValue)>);
+/// Names that gRPC uses cost nothing; values are slices of one buffer, or shared with other heads.
+#[derive(Clone, Default)]
+pub(in super::super) struct FieldList {
+    first: Option<Arc<Shared>>,
+    own: Vec<Pair>,
+}
 
 impl FieldList {
-    pub(super) const fn new(fields: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self(fields)
+    pub(super) const fn new(first: Option<Arc<Shared>>, own: Vec<Pair>) -> Self {
+        Self { first, own }
+    }
+
+    /// All of them, if they are shared with no other head.
+    pub(super) fn into_own(self) -> Vec<Pair> {
+        self.own
     }
 
     pub(in super::super) fn len(&self) -> usize {
-        self.0.len()
+        self.shared().len() + self.own.len()
     }
 
     pub(in super::super) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+        let all = self.shared().iter().chain(&self.own);
+        all.map(|(name, value)| (name, value))
+    }
+
+    /// Takes them for a reader that copies only what it keeps.
+    pub(in super::super) fn lend(&mut self) -> impl Iterator<Item = Lent<'_>> {
+        let shared = self.first.as_ref().map_or(&[][..], |first| &first.fields);
+        let own = std::mem::take(&mut self.own).into_iter();
+        let shared = shared.iter().map(|(name, value)| Lent::Shared(name, value));
+        shared.chain(own.map(|(name, value)| Lent::Own(name, value)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared_part(&self) -> Option<&Arc<Shared>> {
+        self.first.as_ref()
+    }
+
+    fn shared(&self) -> &[Pair] {
+        self.first.as_ref().map_or(&[], |first| &first.fields)
+    }
+}
+
+impl PartialEq for FieldList {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for FieldList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
 impl IntoIterator for FieldList {
-    type Item = (HeaderName, HeaderValue);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
+    type Item = Pair;
+    type IntoIter = IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        IntoIter {
+            shared: self.first,
+            next: 0,
+            own: self.own.into_iter(),
+        }
+    }
+}
+
+/// The fields by value.
+pub(in super::super) struct IntoIter {
+    shared: Option<Arc<Shared>>,
+    next: usize,
+    own: std::vec::IntoIter<Pair>,
+}
+
+impl Iterator for IntoIter {
+    type Item = Pair;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let shared = self.shared.as_ref();
+        match shared.and_then(|shared| shared.fields.get(self.next)) {
+            Some(field) => {
+                self.next += 1;
+                Some(field.clone())
+            }
+            None => self.own.next(),
+        }
+    }
+}
+
+/// A field for a reader that copies only what it keeps.
+pub(in super::super) enum Lent<'a> {
+    Shared(&'a HeaderName, &'a HeaderValue),
+    Own(HeaderName, HeaderValue),
+}
+
+impl Field for Lent<'_> {
+    #[inline]
+    fn name(&self) -> &HeaderName {
+        match self {
+            Self::Shared(name, _) => name,
+            Self::Own(name, _) => name,
+        }
+    }
+
+    #[inline]
+    fn value(&self) -> &HeaderValue {
+        match self {
+            Self::Shared(_, value) => value,
+            Self::Own(_, value) => value,
+        }
+    }
+
+    #[inline]
+    fn into_parts(self) -> Pair {
+        match self {
+            Self::Shared(name, value) => (name.clone(), value.clone()),
+            Self::Own(name, value) => (name, value),
+        }
+    }
+}
+
+/// The target of one request.
+#[derive(Clone)]
+pub(super) enum Aim {
+    Own(Target),
+    /// The target of these.
+    Shared(Arc<Shared>),
+}
+
+/// The head of a request.
+#[derive(Clone)]
+pub(in super::super) struct Request {
+    aim: Aim,
+    pub(in super::super) content_length: Option<u64>,
+    pub(in super::super) fields: FieldList,
+}
+
+impl Request {
+    pub(super) const fn new(aim: Aim, content_length: Option<u64>, fields: FieldList) -> Self {
+        Self {
+            aim,
+            content_length,
+            fields,
+        }
+    }
+
+    /// The `:method`.
+    pub(in super::super) fn method(&self) -> &str {
+        let method = self.target().map(|target| &target.method[..]);
+        std::str::from_utf8(method.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The `:path` as it came: not empty; printable ASCII.
+    pub(in super::super) fn path(&self) -> &str {
+        let path = self.target().map(|target| &target.path[..]);
+        std::str::from_utf8(path.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The `:authority`, or `host` where that is missing.
+    pub(in super::super) fn authority(&self) -> Option<&Authority> {
+        self.target()?.authority.as_ref()
+    }
+
+    pub(super) fn target(&self) -> Option<&Target> {
+        match &self.aim {
+            Aim::Own(target) => Some(target),
+            Aim::Shared(shared) => shared.target.as_ref(),
+        }
+    }
+}
+
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        self.target() == other.target()
+            && self.content_length == other.content_length
+            && self.fields == other.fields
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("target", &self.target())
+            .field("content_length", &self.content_length)
+            .field("fields", &self.fields)
+            .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! Heads and trailers: what gRPC says in them, and the rules of RFC 9113 §8 for them.
 
 mod build;
+mod cache;
 mod fields;
 mod judge;
 mod known;
@@ -14,20 +15,7 @@ use http::uri::Authority;
 use trunkline_core::Encoding;
 
 pub(super) use self::build::{HeadBuilder, Kind, Outcome};
-pub(super) use self::fields::FieldList;
-
-/// The head of a request.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Request {
-    /// `:method`; UTF-8, since tokens are.
-    pub(super) method: Bytes,
-    /// `:path` as it came: not empty; printable ASCII.
-    pub(super) path: Bytes,
-    /// `:authority`, or `host` where that is missing.
-    pub(super) authority: Option<Authority>,
-    pub(super) content_length: Option<u64>,
-    pub(super) fields: FieldList,
-}
+pub(super) use self::fields::{FieldList, Request};
 
 /// The head of a response.
 #[derive(Clone, Debug, PartialEq)]

@@ -101,6 +101,21 @@ impl Decoder {
         if self.required.is_some() || matches!(rest, [0x20..=0x3f, ..]) {
             self.size_updates(&mut rest)?;
         }
+        self.decode_on(rest, sink)
+    }
+
+    /// Whether the next block has to begin with an update of the table's size.
+    pub(in super::super) const fn owes_update(&self) -> bool {
+        self.required.is_some()
+    }
+
+    /// Goes on behind the first fields of a block. Nothing but fields follows.
+    pub(in super::super) fn decode_on(
+        &mut self,
+        fields: &[u8],
+        sink: &mut impl Sink,
+    ) -> Result<(), HpackError> {
+        let mut rest = fields;
         while let [first, after @ ..] = rest {
             rest = after;
             match *first {
@@ -192,6 +207,35 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// How many octets the first field takes; `None` where there is no whole one.
+pub(in super::super) fn field_len(block: &[u8]) -> Option<usize> {
+    let [first, rest @ ..] = block else {
+        return None;
+    };
+    let mut rest = rest;
+    let prefix = match *first {
+        0x80.. => 0x7f,
+        0x40..=0x7f => 0x3f,
+        0x20..=0x3f => return None,
+        0x00..=0x1f => 0x0f,
+    };
+    let index = int::decode(*first, prefix, &mut rest).ok()?;
+    let strings = match (first, index) {
+        (0x80.., _) => 0,
+        (_, 0) => 2,
+        (_, _) => 1,
+    };
+    for _ in 0..strings {
+        let [first, after @ ..] = rest else {
+            return None;
+        };
+        rest = after;
+        let length = size(int::decode(*first, 0x7f, &mut rest).ok()?);
+        rest = rest.get(length..)?;
+    }
+    block.len().checked_sub(rest.len())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod static_table;
 mod table;
 mod template;
 
-pub(super) use self::decode::{Decoder, Sink};
+pub(super) use self::decode::{Decoder, Sink, field_len};
 pub(super) use self::encode::Encoder;
 pub(super) use self::fields::{Fields, FieldsWriter};
 pub(super) use self::forms::{request_fits, response_fits};

@@ -63,9 +63,9 @@ fn is_malformed(outcome: &Outcome) -> bool {
 fn a_request_as_clients_send_it() {
     let more = [("grpc-timeout", "1S"), ("user-agent", "x"), ("a-bin", "AA")];
     let request = good_request(&[GOOD, &more].concat());
-    assert_eq!(request.method, "POST");
-    assert_eq!(request.path, "/tests.Echo/Unary");
-    assert_eq!(request.authority.as_ref().unwrap(), "localhost:50051");
+    assert_eq!(request.method(), "POST");
+    assert_eq!(request.path(), "/tests.Echo/Unary");
+    assert_eq!(request.authority().unwrap(), "localhost:50051");
     assert_eq!(request.content_length, None);
     let fields: Vec<_> = request.fields.into_iter().collect();
     let fields: Vec<_> = fields
@@ -316,7 +316,7 @@ fn the_host_counts_where_there_is_no_authority() {
         }
         fields.extend(hosts.iter().map(|host| ("host", *host)));
         match request(&fields) {
-            Outcome::Head(Head::Request(request)) => Ok(request.authority),
+            Outcome::Head(Head::Request(request)) => Ok(request.authority().cloned()),
             Outcome::Malformed(why) => Err(why),
             other => panic!("{other:?}"),
         }

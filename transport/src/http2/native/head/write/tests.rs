@@ -134,9 +134,9 @@ fn a_request_says_what_core_writes() {
         let Outcome::Head(Head::Request(got)) = read(Kind::Request, &block) else {
             panic!("no request");
         };
-        assert_eq!(got.method, "POST");
-        assert_eq!(got.path, head.path);
-        assert_eq!(got.authority.as_ref(), Some(&authority));
+        assert_eq!(got.method(), "POST");
+        assert_eq!(got.path(), head.path);
+        assert_eq!(got.authority(), Some(&authority));
         let core = said(|mut out| {
             write_request(
                 &mut out, subtype, timeout, encoding, accept, &agent, metadata,
