@@ -1,5 +1,7 @@
 //! Fields as literals without references to any table: any task may encode them.
 
+use std::fmt;
+
 use http::{HeaderName, HeaderValue};
 use trunkline_core::Timeout;
 
@@ -13,7 +15,7 @@ const FIRST_OCTETS: usize = 64;
 
 /// The fields of trailers, or what a head says beside its form. None, a timeout alone and
 /// `grpc-status: 0` alone allocate nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Fields {
     lead: Lead,
     block: Vec<u8>,
@@ -81,6 +83,16 @@ impl Fields {
     /// All fields but the lead.
     pub(super) fn block(&self) -> &[u8] {
         &self.block
+    }
+}
+
+/// Without the values: secrets are among them.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fields")
+            .field("octets", &self.block.len())
+            .field("list_size", &self.list_size)
+            .finish_non_exhaustive()
     }
 }
 

@@ -67,6 +67,15 @@ fn secrets_are_never_to_be_indexed() {
 }
 
 #[test]
+fn what_is_logged_shows_no_values() {
+    let fields = written(&[("authorization", HeaderValue::from_static("Bearer xyz"))]);
+    assert_eq!(
+        format!("{fields:?}"),
+        "Fields { octets: 13, list_size: 55, .. }"
+    );
+}
+
+#[test]
 fn huffman_code_is_used_only_where_it_is_shorter() {
     let length = |text: &[u8]| {
         let mut out = Vec::new();
