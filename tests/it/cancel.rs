@@ -192,6 +192,8 @@ async fn an_upload_that_was_given_up_never_looks_complete() {
     let sending = async || -> Result<(), Status> {
         let (mut sender, _sum) = echo.collect().await?;
         sender.send(&note("x")).await?;
+        // A call that is given up before anybody else had a turn goes nowhere.
+        tokio::task::yield_now().await;
         Err(Status::data_loss("the file ended early"))
     };
     soon(sending()).await.unwrap_err();

@@ -44,12 +44,14 @@ fn every(time: Duration, timeout: Duration) -> Keepalive {
 fn server_every(time: Duration, timeout: Duration) -> ServerKeepalive {
     let mut keepalive = ServerKeepalive::every(time);
     keepalive.timeout = timeout;
+    keepalive.permit_time = Duration::ZERO;
     keepalive
 }
 
 fn never() -> ServerKeepalive {
     let mut keepalive = ServerKeepalive::default();
     keepalive.time = None;
+    keepalive.permit_time = Duration::ZERO;
     keepalive
 }
 

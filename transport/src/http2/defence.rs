@@ -92,7 +92,7 @@ impl Default for Defence {
             window_updates: 2_000,
             useless_frames: 1_000,
             goaways: 10,
-            informational: 100,
+            informational: 1_000,
         }
     }
 }

@@ -53,6 +53,13 @@ impl StreamCell {
             return None;
         }
         state.is_queued = false;
+        if state.stop.is_some() {
+            state.fail();
+            let wakers = state.take_wakers(None);
+            drop(state);
+            wakers.call();
+            return None;
+        }
         let key = state.key?;
         Some((key, state.take_outbox()))
     }
@@ -141,6 +148,7 @@ impl StreamCell {
         state.freed = 0;
         state.is_blocked = false;
         state.stop = None;
+        state.has_failed = false;
         state.is_unprocessed = false;
         let sender = state.ready_sender();
         drop(state);
@@ -197,8 +205,8 @@ impl State {
         }
         self.is_closed |= end != End::Clean || self.is_client;
         self.is_blocked = false;
-        if self.kept.is_none() {
-            self.clear();
+        if end == End::Lost || self.waiting > 0 {
+            self.fail();
         }
         let more = self.take_wakers(None);
         wakers.extend(more.all.into_iter().flatten());

@@ -68,6 +68,8 @@ impl StreamCell {
     pub(super) fn server(link: Arc<Link>, key: StreamKey, inbound: Inbound) -> Arc<Self> {
         let mut state = State::new(link, Some(key));
         state.stop = inbound.end.filter(|end| *end != End::Clean);
+        // Opened and reset at once: its handler hears of it, if it looks.
+        state.is_closed = state.stop.is_some();
         state.inbound = inbound;
         Arc::new(Self {
             state: Mutex::new(state),
@@ -84,7 +86,7 @@ impl StreamCell {
 
     /// Queues the stream for its driver, unless it is queued already.
     fn queue(self: &Arc<Self>, state: &mut State) -> Option<Waker> {
-        if state.is_queued || state.is_closed {
+        if state.is_queued || state.is_closed && state.stop.is_none() {
             return None;
         }
         state.is_queued = true;
@@ -148,6 +150,10 @@ impl StreamCell {
         // What a refused call sends is kept: it need not wait for window.
         if state.waiting < below || state.is_undecided() {
             return Poll::Ready(Ok(()));
+        }
+        if state.stop.is_some() {
+            state.fail();
+            state.check()?;
         }
         let old = state.wait_to_send(below, cx);
         drop(state);

@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) local: Option<Local>,
     /// How it was ended from outside.
     pub(super) stop: Option<End>,
+    /// The sender knows, or is about to.
+    pub(super) has_failed: bool,
     /// It was lost before the peer can have seen it.
     pub(super) is_unprocessed: bool,
 
@@ -97,6 +99,7 @@ impl State {
             kept_bytes: 0,
             local: None,
             stop: None,
+            has_failed: false,
             is_unprocessed: false,
             form: None,
             headers: Metadata::new(),
@@ -114,14 +117,25 @@ impl State {
             return Err(StreamCell::told(local));
         }
         match self.stop {
-            Some(end) if !self.is_undecided() => Err(self.sender_status(end)),
+            Some(end) if self.has_failed && !self.is_undecided() => Err(self.sender_status(end)),
             _ => Ok(()),
+        }
+    }
+
+    /// The sender has found its stream gone: when what it sent was dropped, or it asks.
+    pub(super) fn fail(&mut self) {
+        self.has_failed = true;
+        if self.kept.is_none() {
+            self.clear();
         }
     }
 
     /// Why nothing more can be sent, also to a sender that may yet be put on another stream, unless
     /// its call was refused.
-    pub(super) fn closed(&self) -> Option<Status> {
+    pub(super) fn closed(&mut self) -> Option<Status> {
+        if self.stop.is_some() {
+            self.fail();
+        }
         if let Err(status) = self.check() {
             return Some(status);
         }
@@ -173,7 +187,7 @@ impl State {
         if self.kept.is_some() && self.kept_bytes + self.outbox.data().len() > KEEP_LIMIT {
             self.kept = None;
             if self.stop.is_some() {
-                self.clear();
+                self.fail();
             }
         }
     }

@@ -8,7 +8,7 @@ use super::super::stream::{Receiving, Sending, Stream};
 use super::{Core, End, Role, StreamKey};
 
 /// Interim responses (1xx) that a call may have. Servers send one or two.
-pub(in super::super) const MAX_INTERIM: u8 = 8;
+pub(in super::super) const MAX_INTERIM: u8 = 100;
 
 /// What a call is told that had more.
 pub(in super::super) const TOO_MANY_INTERIM: &str = "too many interim (1xx) responses";
@@ -185,6 +185,9 @@ impl Core {
             if end || response.status == 101 {
                 let text = "a 1xx response that cannot be one";
                 return self.fault(key, Reason::PROTOCOL_ERROR, text);
+            }
+            if stream.interim == Stream::UNCOUNTED {
+                return Ok(());
             }
             if stream.interim == MAX_INTERIM {
                 return self.fault(key, Reason::CANCEL, TOO_MANY_INTERIM);

@@ -195,6 +195,9 @@ impl Core {
         let mut stream = Stream::new(id, Receiving::Head, recv, send, now);
         self.held = self.held.saturating_add(bytes_of(&start.data));
         stream.queue.push(start.data);
+        if start.has_deadline {
+            stream.interim = Stream::UNCOUNTED;
+        }
         if start.end {
             stream.fin = Fin::EndStream;
         }

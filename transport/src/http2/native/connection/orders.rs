@@ -24,6 +24,8 @@ pub(in super::super) struct Start {
     /// Messages with their prefixes; may be empty.
     pub(in super::super) data: Bytes,
     pub(in super::super) end: bool,
+    /// It ends by its deadline, however many interim responses come.
+    pub(in super::super) has_deadline: bool,
 }
 
 /// What an RPC's task wants done with its stream. Orders for streams that are gone do nothing.

@@ -57,10 +57,6 @@ impl Driver {
 
     fn accept(&mut self, key: StreamKey) -> Option<Turn> {
         let inbound = self.core.inbound(key)?;
-        if matches!(inbound.end, Some(End::Reset(_))) {
-            // Nobody waits for it any more.
-            return None;
-        }
         let mut inbound = std::mem::take(inbound);
         let Some(Head::Request(head)) = inbound.head.take() else {
             return None;

@@ -98,7 +98,7 @@ const ROWS: &[Row] = &[
     Row {
         text: "too_many_informational",
         event: Guard::informational,
-        cap: 100,
+        cap: 1_000,
         per_second: 1,
         earns: &[],
     },

@@ -204,6 +204,7 @@ impl ClientConnection {
         cell: &Arc<StreamCell>,
     ) -> Result<(), Status> {
         let (form, extra) = write::request(head, self.0.https)?;
+        let has_deadline = head.timeout.is_some();
         self.0.opened.fetch_add(1, Ordering::Relaxed);
         let opening = Opening {
             cell: Arc::clone(cell),
@@ -213,6 +214,7 @@ impl ClientConnection {
                 extra,
                 data,
                 end,
+                has_deadline,
             },
         };
         match self.0.link.start(opening) {

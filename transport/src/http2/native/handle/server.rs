@@ -102,7 +102,6 @@ impl ServerStream {
 
     /// The `:path`, without a query; with one it is given whole, so that it matches no method.
     pub(crate) fn path(&self) -> &str {
-        // ASCII, as was checked when it came.
         let path = self.head.path();
         // A fragment says nothing of what is called.
         path.split_once('#').map_or(path, |(path, _)| path)

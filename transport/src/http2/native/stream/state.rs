@@ -100,6 +100,9 @@ pub(in super::super) struct Taken {
 const SHORT: usize = 512;
 
 impl Stream {
+    /// Where `interim` stands for a call that ends by its deadline, however many come.
+    pub(in super::super) const UNCOUNTED: u8 = u8::MAX;
+
     pub(in super::super) fn new(
         id: StreamId,
         receiving: Receiving,

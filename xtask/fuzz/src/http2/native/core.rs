@@ -204,6 +204,7 @@ impl World {
             extra: fields(source.byte()),
             data: payload(source),
             end: source.flag(),
+            has_deadline: source.flag(),
         };
         if let Some(key) = self.core.start(start, self.now) {
             self.opened(key);

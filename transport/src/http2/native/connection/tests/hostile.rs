@@ -160,6 +160,7 @@ impl Chaos {
                 extra: Fields::default(),
                 data: vec![0; self.rng.usize(..50_000)].into(),
                 end: self.rng.bool(),
+                has_deadline: false,
             };
             self.keys.extend(self.core.start(start, self.now));
             return;

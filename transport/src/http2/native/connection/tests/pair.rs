@@ -172,6 +172,7 @@ fn act(client: &mut Side, server: &mut Side, rng: &mut Rng, now: Instant) {
                 extra: Fields::default(),
                 data: vec![b'x'; rng.usize(..10_000)].into(),
                 end,
+                has_deadline: false,
             };
             let key = client.core.start(start, now).expect("nobody leaves");
             let id = client.core.id(key).unwrap().0;

@@ -245,6 +245,7 @@ impl Script {
                     extra: Fields::default(),
                     data: vec![b'x'; number(1).unwrap_or(0) as usize].into(),
                     end: words.contains(&"end"),
+                    has_deadline: false,
                 };
                 match self.core.start(start, now) {
                     Some(key) => {

@@ -216,6 +216,7 @@ fn a_call_that_is_reset_before_it_is_written_never_reaches_the_wire() {
                 extra: Default::default(),
                 data: Default::default(),
                 end: true,
+                has_deadline: false,
             },
             script.now,
         )
