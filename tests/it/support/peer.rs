@@ -42,6 +42,10 @@ pub(crate) struct Peer {
     pub(crate) settings: HashMap<u16, u32>,
     /// Payloads of acknowledged PINGs that no test has asked for yet.
     pongs: VecDeque<Vec<u8>>,
+    /// Whether anything went out; SETTINGS come first (RFC 9113 §3.4).
+    has_spoken: bool,
+    /// Acknowledgements of SETTINGS that wait for that.
+    owed: usize,
     /// SETTINGS of ours whose acknowledgement has come, and those that a test has asked for.
     settled: (usize, usize),
     /// The longest payload of a DATA frame since a test has last looked.
@@ -112,6 +116,8 @@ impl Peer {
             credit: HashMap::new(),
             settings: HashMap::new(),
             pongs: VecDeque::new(),
+            has_spoken: false,
+            owed: 0,
             settled: (0, 0),
             largest_data: 0,
         }
@@ -131,7 +137,11 @@ impl Peer {
 
     /// Sends frames; the other side may have gone.
     pub(crate) async fn send(&mut self, wire: impl Into<Wire>) {
-        let Wire(bytes) = wire.into();
+        let Wire(mut bytes) = wire.into();
+        self.has_spoken = true;
+        for _ in 0..std::mem::take(&mut self.owed) {
+            bytes.extend(raw(frame::SETTINGS, frame::ACK, 0, &[]).0);
+        }
         let sent = async {
             // Gone is what some tests are about; a test that needs an answer will miss it.
             let _ = self.io.write_all(&bytes).await;
@@ -465,7 +475,10 @@ impl Peer {
                     let value = entry[2..].try_into().map(u32::from_be_bytes).unwrap();
                     self.settings.insert(name, value);
                 }
-                self.send(raw(frame::SETTINGS, frame::ACK, 0, &[])).await;
+                match self.has_spoken {
+                    true => self.send(raw(frame::SETTINGS, frame::ACK, 0, &[])).await,
+                    false => self.owed += 1,
+                }
                 None
             }
             frame::WINDOW_UPDATE => {
