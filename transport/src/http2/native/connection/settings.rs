@@ -34,6 +34,9 @@ pub(super) struct Local {
     streams: usize,
     /// When those were sent that the peer has not acknowledged; we send no others meanwhile.
     pending: Option<Instant>,
+    /// The peer has said its own. Before that whoever agrees with it on the connection bounds the
+    /// time that it has.
+    has_answered: bool,
     /// The first ones were acknowledged.
     is_acknowledged: bool,
 }
@@ -60,6 +63,7 @@ impl Local {
             window,
             streams: usize::try_from(config.max_streams).unwrap_or(usize::MAX),
             pending: Some(now),
+            has_answered: false,
             is_acknowledged: false,
         }
     }
@@ -78,8 +82,17 @@ impl Local {
         self.is_acknowledged
     }
 
+    /// The peer's own SETTINGS have come: from now on it has time to acknowledge ours.
+    fn answered(&mut self, now: Instant) {
+        self.has_answered = true;
+        self.pending = self.pending.map(|_| now);
+    }
+
     /// When a peer that has not acknowledged is given up.
     pub(super) fn due(&self) -> Option<Instant> {
+        if !self.has_answered {
+            return None;
+        }
         self.pending?.checked_add(ACK_TIMEOUT)
     }
 }
@@ -167,6 +180,7 @@ impl Core {
             }
         }
         if is_first {
+            self.local.answered(self.now);
             self.events.push(Event::Settled);
         }
         Ok(())

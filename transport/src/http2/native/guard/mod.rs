@@ -23,8 +23,8 @@ const BLOCK_TIME: Duration = Duration::from_secs(10);
 /// Values that one SETTINGS frame has at most, if it has any sense.
 const SETTINGS_VALUES: usize = 16;
 
-/// Of what we have sent, for each WINDOW_UPDATE.
-const BYTES_PER_UPDATE: u32 = 2 * 1024;
+/// Of what we have sent, for each WINDOW_UPDATE: less at once is not worth its frames.
+const BYTES_PER_UPDATE: u32 = 256;
 
 /// ACKs of SETTINGS that may be owed at once.
 const MAX_SETTINGS_OWED: u32 = 10;
@@ -220,8 +220,8 @@ impl Guard {
     }
 
     /// We have sent a DATA frame of this length, which ended where the window did or where the
-    /// data did. Readers give back window as they read, down to 4 KiB at once on stream and
-    /// connection; frames that a peer's tiny window has cut small earn nothing.
+    /// data did. Readers give back window as they read, down to a quarter of a small one at once, on
+    /// stream and connection; frames that a peer's tiny window has cut to crumbs earn nothing.
     #[inline]
     pub(super) fn sent_data(&mut self, length: u32, is_cut: bool) {
         self.pings.reset();

@@ -76,8 +76,9 @@ const ROWS: &[Row] = &[
         earns: &[
             (|guard| guard.sent_data(1, true), 0),
             (|guard| guard.sent_data(1, false), 2),
-            (|guard| guard.sent_data(16_384, true), 8),
-            (|guard| guard.sent_data(16_384, false), 10),
+            (|guard| guard.sent_data(500, true), 1),
+            (|guard| guard.sent_data(16_384, true), 64),
+            (|guard| guard.sent_data(16_384, false), 66),
             (Guard::opened, 2),
         ],
     },
