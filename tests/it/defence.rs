@@ -16,8 +16,8 @@ use trunkline_test_protos::echo::Note;
 
 use crate::handlers::{Scripted, bytes, note as plain_note, scripted, telling};
 use crate::support::{
-    CANCEL, ENHANCE_YOUR_CALM, Headers, Heard, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, Peer, Served,
-    Wire, data, framed, last_data, note, patient, ping, request, window, within,
+    CANCEL, ENHANCE_YOUR_CALM, Heard, INITIAL_WINDOW_SIZE, Peer, Served, Wire, data, framed,
+    last_data, note, patient, ping, request, window, within,
 };
 use crate::world::{World, soon};
 
@@ -114,24 +114,6 @@ async fn a_client_of_ours_asks_less_often_after_it_was_told() {
     }
     drop(echo);
     world.end().await;
-}
-
-/// Whoever routes or authorizes by the one would be deceived by the other (RFC 9113 §8.3.1).
-#[tokio::test]
-async fn a_host_that_is_not_the_authority_is_refused() {
-    let mut served = Served::configured(native());
-    let mut peer = served.connect().await;
-    let head = request(1, "/tests.echo.Echo/Once").field("host", "elsewhere");
-    let call = |head: Headers, stream| Wire::from(head).and(last_data(stream, note("x")));
-    peer.send(call(head, 1)).await;
-    assert_eq!(peer.expect_reset(1).await, PROTOCOL_ERROR);
-    assert!(served.heard_nothing_more());
-    let head = request(3, "/tests.echo.Echo/Once").field("host", "TEST");
-    peer.send(call(head, 3)).await;
-    assert_eq!(peer.expect_end(3).await.code(), Some(0));
-    assert!(matches!(served.heard().await, Heard::Message(_)));
-    drop(peer);
-    served.end().await;
 }
 
 /// Asks for more than anybody gets.
