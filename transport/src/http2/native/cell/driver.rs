@@ -1,6 +1,5 @@
 //! A cell as the driver of its connection sees it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -200,7 +199,7 @@ impl State {
         }
         self.stop = Some(end);
         if end == End::Fault(Reason::ENHANCE_YOUR_CALM, MEMORY_SHORT) {
-            self.inbound.chunks = VecDeque::new();
+            self.inbound.chunks.clear();
             self.inbound.tail = BytesMut::new();
         }
         self.is_closed |= end != End::Clean || self.is_client;

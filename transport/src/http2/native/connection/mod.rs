@@ -220,7 +220,7 @@ impl Core {
     /// Lets go of streams whose end was told.
     pub(super) fn release(&mut self) {
         for key in self.told.drain(..) {
-            self.streams.remove(key);
+            self.streams.discard(key);
         }
     }
 

@@ -1,11 +1,13 @@
 //! Streams by number and by key, and the memory of those that are gone.
 
+mod chunks;
 mod closed;
 mod ids;
 mod queue;
 mod state;
 mod table;
 
+pub(super) use self::chunks::Chunks;
 pub(super) use self::closed::Closed;
 pub(super) use self::state::{Blocked, Fin, Marks, Receiving, Sending, Stream, Taken};
 pub(super) use self::table::Table;

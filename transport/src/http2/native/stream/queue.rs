@@ -1,16 +1,14 @@
 //! What a stream has still to send.
 
-use std::collections::VecDeque;
-
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::super::out::Out;
+use super::chunks::Chunks;
 
-/// Payloads in their order. The first one costs no allocation: a unary call has no second.
+/// Payloads in their order, and how long they are together.
 #[derive(Debug, Default)]
 pub(in super::super) struct SendQueue {
-    first: Bytes,
-    more: VecDeque<Bytes>,
+    chunks: Chunks,
     bytes: usize,
 }
 
@@ -20,11 +18,7 @@ impl SendQueue {
             return;
         }
         self.bytes = self.bytes.saturating_add(payload.len());
-        if self.first.is_empty() {
-            self.first = payload;
-        } else {
-            self.more.push_back(payload);
-        }
+        self.chunks.push_back(payload);
     }
 
     pub(in super::super) const fn bytes(&self) -> usize {
@@ -40,17 +34,17 @@ impl SendQueue {
         let mut left = length.min(self.bytes);
         self.bytes -= left;
         while left > 0 {
-            if self.first.len() > left {
-                out.piece(self.first.split_to(left));
+            let Some(first) = self.chunks.front_mut() else {
+                return;
+            };
+            if first.len() > left {
+                out.piece(first.split_to(left));
                 return;
             }
-            left -= self.first.len();
-            let next = self.more.pop_front().unwrap_or_default();
-            out.piece(std::mem::replace(&mut self.first, next));
-        }
-        // What is used up does not pin its buffer.
-        if !self.first.has_remaining() {
-            self.first = self.more.pop_front().unwrap_or_default();
+            left -= first.len();
+            if let Some(whole) = self.chunks.pop_front() {
+                out.piece(whole);
+            }
         }
     }
 
@@ -77,7 +71,7 @@ mod tests {
                 queue.place(some, &mut out);
             }
             queue.place(usize::MAX, &mut out);
-            assert!(queue.is_empty() && queue.first.is_empty() && queue.more.is_empty());
+            assert!(queue.is_empty() && queue.chunks.is_empty());
             assert_eq!(written(&mut out), expected, "seed {seed}");
         }
     }

@@ -44,20 +44,21 @@ impl<T> Table<T> {
         debug_assert!(!self.slot_of.contains_key(&id.0), "{id:?} is there");
         let generation = self.inserted;
         self.inserted = self.inserted.wrapping_add(1);
-        let new = Slot {
-            generation,
-            id,
-            value: Some(value),
-        };
         let reused = self.free.pop();
         let slot = match reused.and_then(|slot| Some((slot, self.slots.get_mut(index(slot))?))) {
             Some((slot, place)) => {
-                *place = new;
+                place.generation = generation;
+                place.id = id;
+                place.value = Some(value);
                 slot
             }
             None => {
                 let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-                self.slots.push(new);
+                self.slots.push(Slot {
+                    generation,
+                    id,
+                    value: Some(value),
+                });
                 slot
             }
         };
@@ -98,18 +99,21 @@ impl<T> Table<T> {
         Some(StreamKey { slot, generation })
     }
 
-    pub(in super::super) fn remove(&mut self, key: StreamKey) -> Option<T> {
-        let slot = self.slots.get_mut(index(key.slot))?;
-        if slot.generation != key.generation {
-            return None;
+    /// Drops a stream where it lies; false if it is gone already.
+    pub(in super::super) fn discard(&mut self, key: StreamKey) -> bool {
+        let Some(slot) = self.slots.get_mut(index(key.slot)) else {
+            return false;
+        };
+        if slot.generation != key.generation || slot.value.is_none() {
+            return false;
         }
-        let value = slot.value.take()?;
+        slot.value = None;
         self.slot_of.remove(&slot.id.0);
         if self.last.is_some_and(|(last, _)| last == slot.id) {
             self.last = None;
         }
         self.free.push(key.slot);
-        Some(value)
+        true
     }
 
     pub(in super::super) fn len(&self) -> usize {
@@ -184,8 +188,10 @@ mod tests {
                             continue;
                         };
                         let (key, value) = model.remove(&id).unwrap();
-                        assert_eq!(table.remove(key), Some(value));
-                        assert_eq!(table.remove(key), None, "twice");
+                        assert_eq!(table.get(key), Some(&value));
+                        assert!(table.discard(key));
+                        assert!(!table.discard(key), "twice");
+                        assert_eq!(table.get(key), None);
                         gone.push((id, key));
                     }
                     _ => table.shrink(),
@@ -215,12 +221,12 @@ mod tests {
             .map(|n| table.insert(StreamId(2 * n + 1), n))
             .collect();
         for key in keys.iter().skip(1) {
-            table.remove(*key);
+            table.discard(*key);
         }
         table.shrink();
         assert_eq!(table.get(keys[0]), Some(&0), "the one that is open stays");
         assert!(table.slots.capacity() < 10 && table.free.capacity() < 10);
-        table.remove(keys[0]);
+        table.discard(keys[0]);
         table.shrink();
         assert!(table.is_empty());
         assert_eq!((table.slots.capacity(), table.slot_of.capacity()), (0, 0));

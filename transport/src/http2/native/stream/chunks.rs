@@ -1,0 +1,97 @@
+//! Payloads that wait.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// Payloads in their order, none of them empty. The first one costs no allocation: most streams
+/// never have a second.
+#[derive(Debug, Default)]
+pub(in super::super) struct Chunks {
+    /// `None` if there is nothing at all.
+    first: Option<Bytes>,
+    more: VecDeque<Bytes>,
+}
+
+impl Chunks {
+    #[inline]
+    pub(in super::super) fn push_back(&mut self, chunk: Bytes) {
+        if self.first.is_none() {
+            self.first = Some(chunk);
+        } else {
+            self.more.push_back(chunk);
+        }
+    }
+
+    #[inline]
+    pub(in super::super) fn pop_front(&mut self) -> Option<Bytes> {
+        let first = self.first.take();
+        if first.is_some() && !self.more.is_empty() {
+            self.first = self.more.pop_front();
+        }
+        first
+    }
+
+    pub(in super::super) const fn front_mut(&mut self) -> Option<&mut Bytes> {
+        self.first.as_mut()
+    }
+
+    pub(in super::super) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(in super::super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    pub(in super::super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// All of the other's behind all of these.
+    pub(in super::super) fn append(&mut self, other: &mut Self) {
+        if let Some(first) = other.first.take() {
+            self.push_back(first);
+        }
+        self.more.append(&mut other.more);
+    }
+
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(&self.more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_a_queue() {
+        for seed in 0..200 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut both = [(); 2].map(|()| (Chunks::default(), VecDeque::new()));
+            for number in 0..100_u8 {
+                let [(chunks, model), other] = &mut both;
+                match rng.u8(..8) {
+                    0..4 => {
+                        let chunk = Bytes::copy_from_slice(&[number]);
+                        chunks.push_back(chunk.clone());
+                        model.push_back(chunk);
+                    }
+                    4..6 => assert_eq!(chunks.pop_front(), model.pop_front()),
+                    6 => {
+                        chunks.append(&mut other.0);
+                        model.append(&mut other.1);
+                    }
+                    _ => both.swap(0, 1),
+                }
+                for (chunks, model) in &mut both {
+                    assert!(chunks.iter().eq(model.iter()), "seed {seed}");
+                    assert_eq!(chunks.len(), model.len());
+                    assert_eq!(chunks.is_empty(), model.is_empty());
+                    assert_eq!(chunks.front_mut().cloned(), model.front().cloned());
+                }
+            }
+        }
+    }
+}
