@@ -95,6 +95,13 @@ pub const TARGETS: &[Target] = &[
         4_096,
         crate::http2::native::heads::run,
     ),
+    #[cfg(not(test))]
+    target(
+        "http2-beginnings",
+        "heads that share what their blocks begin with are those that fresh decoding gives",
+        2_048,
+        crate::http2::native::beginnings::run,
+    ),
     target(
         "metadata",
         "any sequence of operations does what a list of pairs would do",

@@ -31,6 +31,7 @@ mod stream;
 #[path = "../../../../../transport/src/http2/native/strikes.rs"]
 mod strikes;
 
+pub(crate) mod beginnings;
 pub(crate) mod blocks;
 pub(crate) mod core;
 pub(crate) mod heads;
