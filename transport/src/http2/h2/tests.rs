@@ -533,8 +533,9 @@ async fn a_peer_that_allows_no_stream_is_ready_and_full() {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_named_in_the_error() {
-    let world = world(ServerConfig::default()).await;
+    let mut world = world(ServerConfig::default()).await;
     let mut answer = world.unary("ping");
+    let _stream = world.streams.recv().await.unwrap();
     world.server.abort();
     let error = answer.recv().await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);

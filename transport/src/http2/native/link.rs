@@ -143,7 +143,7 @@ impl Link {
     /// Queues a call; gives it back where no driver will come.
     pub(super) fn start(&self, opening: Opening) -> Result<Option<Waker>, Box<Opening>> {
         let mut mailbox = self.mailbox.lock();
-        if mailbox.is_closed || mailbox.mail.let_go {
+        if mailbox.is_closed || mailbox.mail.let_go || self.draining.get().is_some() {
             drop(mailbox);
             return Err(Box::new(opening));
         }

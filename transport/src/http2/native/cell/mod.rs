@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use trunkline_core::{Metadata, Status};
 
-use self::state::{Local, State};
+use self::state::{Local, State, set_waker};
 use super::connection::{End, Inbound, StreamKey};
 use super::frame::Reason;
 use super::head::{ResponseHead, write};
@@ -252,7 +252,7 @@ impl StreamCell {
         if let Some(status) = state.gone() {
             return Poll::Ready(status);
         }
-        let old = state.runner.replace(cx.waker().clone());
+        let old = set_waker(&mut state.runner, cx);
         drop(state);
         drop(old);
         Poll::Pending

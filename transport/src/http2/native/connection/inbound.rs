@@ -19,13 +19,7 @@ impl Core {
         if self.leaving.is_closed() {
             return Ok(());
         }
-        let may_be_first = match frame {
-            Frame::Settings(_) => true,
-            // Servers have acknowledged ours before they sent their own.
-            Frame::SettingsAck => self.role == Role::Client,
-            _ => false,
-        };
-        if !self.remote.is_settled() && !may_be_first {
+        if !self.remote.is_settled() && !matches!(frame, Frame::Settings(_)) {
             return Err(Fatal::protocol("its first frame is not SETTINGS"));
         }
         match frame {

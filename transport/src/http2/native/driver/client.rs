@@ -9,6 +9,7 @@ use trunkline_core::Status;
 use super::{Driver, Parts, Turn};
 use crate::http2::ClientConfig;
 use crate::http2::config::{connection_window, max_frame};
+use crate::http2::failure::unavailable;
 use crate::http2::native::connection::{Config, Core, Role};
 use crate::http2::native::frame::Reader;
 use crate::http2::native::link::Link;
@@ -72,18 +73,18 @@ impl ClientDriver {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Status>> {
         loop {
-            match ready!(self.driver.poll_turn(cx)) {
-                Turn::Settled => break,
-                Turn::Accepted(..) => {}
-                Turn::Ended(_) => {
-                    let gone = || crate::http2::failure::unavailable("the connection is gone");
+            match self.driver.poll_turn(cx) {
+                Poll::Ready(Turn::Settled | Turn::Accepted(..)) => {}
+                Poll::Ready(Turn::Ended(_)) => {
+                    let gone = || unavailable("the connection is gone");
                     let why = self.driver.link.cause().cloned();
                     return Poll::Ready(Err(why.unwrap_or_else(gone)));
                 }
+                // The turn is over: its answer to the SETTINGS is out.
+                Poll::Pending if self.driver.is_settled => break,
+                Poll::Pending => return Poll::Pending,
             }
         }
-        // Another task drives it from now on, which the socket does not know yet.
-        self.driver.goes_on = true;
         Poll::Ready(Ok(()))
     }
 }

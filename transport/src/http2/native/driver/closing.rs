@@ -39,6 +39,8 @@ pub(super) enum Death {
     Fatal(Fatal),
     /// Wanted by this side.
     Aborted(Status),
+    /// Nobody waits for anything of it, and the peer takes nothing.
+    Forsaken(Status),
 }
 
 impl From<Fatal> for Death {
@@ -84,7 +86,11 @@ impl Driver {
                 self.core.fill(&mut self.out, now);
                 false
             }
-            Death::Fatal(_) | Death::Io(_) | Death::Unwritten(_) | Death::Eof { .. } => {
+            Death::Fatal(_)
+            | Death::Io(_)
+            | Death::Unwritten(_)
+            | Death::Eof { .. }
+            | Death::Forsaken(_) => {
                 self.finish(told);
                 return;
             }
@@ -215,7 +221,7 @@ impl Driver {
             None => self.goodbye_at = self.now.checked_add(GOODBYE),
             Some(at) if at <= self.now => {
                 let text = "closed by this side; the peer did not take the last words";
-                self.death = Some(Death::Aborted(unavailable(text)));
+                self.death = Some(Death::Forsaken(unavailable(text)));
                 self.goodbye_at = Some(self.now);
             }
             Some(_) => {}
@@ -273,7 +279,7 @@ impl Driver {
                 let why = format_args!("{reason}, {text}");
                 closed_for_breach(Some(reason.0), why, peer, stage)
             }
-            Death::Aborted(why) => why.clone(),
+            Death::Aborted(why) | Death::Forsaken(why) => why.clone(),
         };
         let why = if self.is_settled {
             why

@@ -96,6 +96,7 @@ struct Driver {
     /// Buffers are looked at then, whether they are used.
     idle_at: Option<Instant>,
     active_at: Instant,
+    was_active: bool,
     /// Client: nobody will open anything more.
     is_let_go: bool,
     /// Client: when the peer has had enough time to take the last words.
@@ -163,11 +164,18 @@ impl Driver {
             keepalive_timeout: parts.keepalive_timeout,
             idle_at: None,
             active_at: now,
+            was_active: true,
             is_let_go: false,
             goodbye_at: None,
             death: None,
             closing: None,
         }
+    }
+
+    /// Bytes have passed: buffers are kept for a while.
+    const fn is_used(&mut self) {
+        self.active_at = self.now;
+        self.was_active = true;
     }
 
     /// True at the beginning of a turn.

@@ -44,7 +44,7 @@ impl Driver {
                 let came = self.reader.buffer().get(before..).unwrap_or_default();
                 self.heard.hear(came);
             }
-            self.active_at = self.now;
+            self.is_used();
             let length = u64::try_from(read).unwrap_or(u64::MAX);
             self.core.heard(length, self.now);
             while let Some(frame) = self.reader.next()? {

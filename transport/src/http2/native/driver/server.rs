@@ -9,6 +9,7 @@ use super::client::max_block;
 use super::{Driver, Parts, Turn};
 use crate::http2::ServerConfig;
 use crate::http2::config::{connection_window, max_frame};
+use crate::http2::failure::unavailable;
 use crate::http2::native::cell::StreamCell;
 use crate::http2::native::connection::{Config, Control, Core, Role};
 use crate::http2::native::frame::{Reader, Reason};
@@ -94,7 +95,7 @@ impl ServerDriver {
                 Turn::Accepted(..) => {}
                 Turn::Ended(why) => {
                     let cause = || self.driver.link.cause().cloned();
-                    let gone = || crate::http2::failure::unavailable("the connection is gone");
+                    let gone = || unavailable("the connection is gone");
                     return Poll::Ready(Err(why.or_else(cause).unwrap_or_else(gone)));
                 }
             }

@@ -138,7 +138,7 @@ impl Driver {
     }
 
     fn next_tick(&mut self) -> Option<std::time::Instant> {
-        if self.idle_at.is_none() && self.has_buffers() {
+        if self.idle_at.is_none() && self.was_active && self.has_buffers() {
             self.idle_at = self.now.checked_add(IDLE);
         }
         let times = [
@@ -164,6 +164,8 @@ impl Driver {
             self.idle_at = due;
             return;
         }
+        // Until something happens again there is nothing more to give.
+        self.was_active = false;
         self.reader.shrink();
         self.rest();
         // The end of a stream may just have been found, and not been told yet.

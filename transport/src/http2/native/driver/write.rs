@@ -34,7 +34,7 @@ impl Driver {
                 }
                 Poll::Ready(written) => bytes += written.map_err(Death::Unwritten)?,
             }
-            self.active_at = self.now;
+            self.is_used();
             if bytes >= MAX_BYTES {
                 self.goes_on = true;
                 break;
