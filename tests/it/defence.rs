@@ -61,6 +61,11 @@ async fn a_client_that_pings_too_often_is_told_so() {
         assert_eq!((code, &*text), (ENHANCE_YOUR_CALM, "too_many_pings"));
         peer.expect_close().await;
     }
+    served
+        .until("both to be counted", |stats| {
+            stats.connections_expelled == 2
+        })
+        .await;
     served.end().await;
 }
 
@@ -142,6 +147,7 @@ async fn a_client_that_reads_nothing_is_given_up() {
             stats.live_connections + stats.live_rpcs == 0
         })
         .await;
+    assert_eq!(served.handle.stats().connections_expelled, 1);
     drop(peer);
     served.end().await;
 }

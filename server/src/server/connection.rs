@@ -192,6 +192,8 @@ impl Watched {
 enum Closed {
     InOrder,
     Lost(Status),
+    /// For what its client did.
+    Expelled,
     /// The stop could not wait for it any longer.
     Cut,
 }
@@ -207,6 +209,11 @@ impl Driver {
         match closed {
             Closed::InOrder => tracing::debug!(%peer, "connection closed"),
             Closed::Lost(status) => tracing::debug!(%peer, %status, "connection lost"),
+            Closed::Expelled => {
+                let reason = self.connection.breach();
+                tracing::info!(%peer, reason, "hung up on a client");
+                shared.counters.connection_expelled();
+            }
             Closed::Cut => tracing::debug!(%peer, "connection cut by the stop of the server"),
         }
         shared.counters.connection_ended(!in_order);
@@ -260,6 +267,8 @@ impl Driver {
     fn lost(&self, status: Status) -> Closed {
         if self.sequence.is_cut() {
             Closed::Cut
+        } else if self.connection.breach().is_some() {
+            Closed::Expelled
         } else if self.sequence.is_running() || self.link.live_rpcs() > 0 {
             Closed::Lost(status)
         } else {

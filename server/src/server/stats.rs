@@ -27,6 +27,9 @@ pub struct ServerStats {
     pub connections_accepted: u64,
     /// Connections closed at once because `max_connections` were open.
     pub connections_refused: u64,
+    /// Connections that this side closed for what their client did: it broke a rule of HTTP/2, or
+    /// cost too much. GOAWAY and the log say which it was.
+    pub connections_expelled: u64,
     /// Connections on which no HTTP/2 was agreed: errors, timeouts, and those that a stop met.
     pub handshakes_failed: u64,
     /// Errors of listeners.
@@ -69,6 +72,7 @@ pub(crate) struct Counters {
     children: AtomicU64,
     accepted: AtomicU64,
     refused: AtomicU64,
+    expelled: AtomicU64,
     handshakes_failed: AtomicU64,
     accept_errors: AtomicU64,
     started: AtomicU64,
@@ -129,6 +133,10 @@ impl Counters {
         self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn connection_expelled(&self) {
+        self.expelled.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn connection_ended(&self, aborted: bool) {
         let counter = if aborted {
             &self.connections_aborted
@@ -171,6 +179,7 @@ impl Counters {
             live_children: get(&self.children),
             connections_accepted: get(&self.accepted),
             connections_refused: get(&self.refused),
+            connections_expelled: get(&self.expelled),
             handshakes_failed: get(&self.handshakes_failed),
             accept_errors: get(&self.accept_errors),
             rpcs_started: started,

@@ -75,6 +75,13 @@ impl ServerConnection {
         by_engine!(&self.0, of => of.has_streams())
     }
 
+    /// Why this side has hung up on its client, if it has: the rule of HTTP/2 that the client broke,
+    /// or the limit that it ran into, as GOAWAY says it.
+    #[must_use]
+    pub fn breach(&self) -> Option<&str> {
+        by_engine!(&self.0, of => of.breach())
+    }
+
     /// The other end.
     #[inline]
     #[must_use]

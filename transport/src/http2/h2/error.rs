@@ -43,6 +43,11 @@ pub(super) fn connection_error(error: &h2::Error, link: &Link, stage: Stage) -> 
     }
 }
 
+/// What the peer did, if this side has closed the connection for it.
+pub(super) fn breach(error: &h2::Error) -> Option<String> {
+    (error.is_go_away() && !error.is_remote()).then(|| error.to_string())
+}
+
 /// The peer asks for less of something, PINGs perhaps.
 pub(super) fn asks_for_calm(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM)

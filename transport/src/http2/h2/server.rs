@@ -16,7 +16,7 @@ use trunkline_core::{CompressorRegistry, Stage, Status};
 use super::alive::{Alive, Liveness};
 use super::body::Body;
 use super::cell::Signal;
-use super::error::connection_error;
+use super::error::{breach, connection_error};
 use super::fields::{self, Fields};
 use super::growth::{Answer, Growth, Pings, Step};
 use super::io::{Coalesced, Flusher, coalesce};
@@ -53,6 +53,8 @@ pub(crate) struct ServerConnection {
     queue: Vec<Arc<Signal>>,
     refusing: bool,
     failed: bool,
+    /// What the client did, if this side has hung up for it.
+    breach: Option<String>,
     alive: Option<Box<Alive>>,
     pings: Pings,
     /// Only where the streams' window may grow.
@@ -109,6 +111,7 @@ impl ServerConnection {
             queue: Vec::new(),
             refusing: false,
             failed: false,
+            breach: None,
             alive,
             pings: Pings::default(),
             growth,
@@ -143,6 +146,7 @@ impl ServerConnection {
                     return self.ended(None, cx);
                 }
                 Poll::Ready(Some(Err(error))) => {
+                    self.breach = breach(&error);
                     let why = connection_error(&error, &self.link, Stage::Request);
                     return self.ended(Some(why), cx);
                 }
@@ -196,6 +200,10 @@ impl ServerConnection {
     #[must_use]
     pub(crate) fn has_streams(&self) -> bool {
         self.connection.has_streams()
+    }
+
+    pub(crate) fn breach(&self) -> Option<&str> {
+        self.breach.as_deref()
     }
 
     #[must_use]

@@ -73,6 +73,11 @@ enum Step {
 impl Driver {
     /// Ends the connection: whoever waits for anything of it learns why.
     pub(super) fn die(&mut self, death: Death) {
+        if let Death::Fatal(fatal) = &death
+            && fatal.text != KEEPALIVE_TIMEOUT
+        {
+            self.breach = Some(fatal.text);
+        }
         let (why, told) = self.explain(&death);
         self.lose_all(why.clone());
         let last_words = match death {

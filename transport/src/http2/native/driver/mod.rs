@@ -102,6 +102,8 @@ struct Driver {
     /// Client: when the peer has had enough time to take the last words.
     goodbye_at: Option<Instant>,
     death: Option<Death>,
+    /// What the peer did, if this side has hung up for it.
+    breach: Option<&'static str>,
     closing: Option<Box<Closing>>,
 }
 
@@ -168,6 +170,7 @@ impl Driver {
             is_let_go: false,
             goodbye_at: None,
             death: None,
+            breach: None,
             closing: None,
         }
     }

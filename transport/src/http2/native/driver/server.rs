@@ -164,6 +164,11 @@ impl ServerDriver {
         self.driver.core.open() > 0
     }
 
+    /// Why this side has hung up on its client, if it has.
+    pub(in super::super) fn breach(&self) -> Option<&str> {
+        self.driver.breach
+    }
+
     pub(in super::super) fn peer(&self) -> &Peer {
         self.driver.link.peer()
     }

@@ -69,6 +69,11 @@ impl ServerConnection {
         self.0.has_streams()
     }
 
+    /// Why this side has hung up on its client, if it has.
+    pub(crate) fn breach(&self) -> Option<&str> {
+        self.0.breach()
+    }
+
     /// The other end.
     pub(crate) fn peer(&self) -> &Peer {
         self.0.peer()
