@@ -126,12 +126,21 @@ impl Timeout {
         }
         let unit = UNITS.iter().find(|(name, _)| name == unit);
         let (_, nanos) = unit.ok_or(TimeoutError::BadUnit)?;
-        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        if digits.is_empty() {
             return Err(TimeoutError::BadDigits);
         }
-        let number = |sum: u32, digit: &u8| sum * 10 + u32::from(digit - b'0');
-        let count = digits.iter().fold(0, number);
-        Ok(Self(Duration::from_nanos(*nanos).saturating_mul(count)))
+        let mut count = 0;
+        for digit in digits {
+            match digit.wrapping_sub(b'0') {
+                value @ 0..=9 => count = count * 10 + u32::from(value),
+                _ => return Err(TimeoutError::BadDigits),
+            }
+        }
+        // Spans that 64 bits do not hold are hundreds of years.
+        Ok(Self(match nanos.checked_mul(u64::from(count)) {
+            Some(nanos) => Duration::from_nanos(nanos),
+            None => Duration::from_nanos(*nanos).saturating_mul(count),
+        }))
     }
 
     /// Writes the field's value.
