@@ -23,6 +23,8 @@ pub(super) struct Leaving {
     /// What our GOAWAYs say.
     text: &'static str,
     refuse_new: bool,
+    /// Client: its numbers are nearly used up.
+    is_exhausted: bool,
     /// Nothing at all happens any more.
     is_closed: bool,
     heard: Option<Box<Goodbye>>,
@@ -64,8 +66,9 @@ impl Core {
 
     /// Nothing more will come of this connection.
     pub(in super::super) fn is_done(&self) -> bool {
-        let has_left = self.leaving.drain.is_said() || self.leaving.heard.is_some();
-        self.leaving.is_closed || (has_left && self.open == 0)
+        let leaving = &self.leaving;
+        let has_left = leaving.drain.is_said() || leaving.heard.is_some() || leaving.is_exhausted;
+        leaving.is_closed || (has_left && self.open == 0)
     }
 
     /// What the peer's GOAWAY said, if there was one.
@@ -93,7 +96,7 @@ impl Core {
         !leaving.is_closed
             && !leaving.drain.is_begun()
             && leaving.heard.is_none()
-            && self.ids.next <= StreamId::MAX.0
+            && !leaving.is_exhausted
     }
 
     fn drain(&mut self, text: &'static str) {
@@ -130,10 +133,16 @@ impl Core {
         write::go_away(last, Reason::NO_ERROR, text, &mut self.control);
     }
 
-    /// So many numbers are used that a fresh connection should take over.
+    /// So many numbers may be used that a fresh connection should take over. A client says nothing
+    /// of it: servers could take a GOAWAY for its last word, and not read what goes out behind it.
     pub(super) fn leave_in_time(&mut self) {
-        if self.ids.last.0.max(self.ids.next) >= MOST_IDS {
+        if self.ids.last.0 >= MOST_IDS {
             self.drain(MAX_STREAM_ID);
+        }
+        if self.ids.next >= MOST_IDS && !self.leaving.is_exhausted {
+            self.leaving.is_exhausted = true;
+            let reason = Reason::NO_ERROR;
+            self.events.push(Event::GoneAway(StreamId::MAX, reason));
         }
     }
 

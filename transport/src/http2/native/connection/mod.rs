@@ -206,6 +206,7 @@ impl Core {
         self.guard.opened();
         let head = OutHead::Request(start.form, start.extra);
         self.heads.push_back((key, head));
+        self.leave_in_time();
         self.wake_keepalive();
         Some(key)
     }

@@ -77,7 +77,8 @@ pub(in super::super) enum Event {
     Limit(u32),
     /// The peer's first SETTINGS have arrived.
     Settled,
-    /// The peer takes no new stream. Its text is kept by the machine.
+    /// The peer takes no new stream, or we have used up the numbers for them. The peer's text is
+    /// kept by the machine.
     GoneAway(StreamId, Reason),
 }
 

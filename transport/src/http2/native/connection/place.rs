@@ -55,7 +55,7 @@ impl Core {
         }
         while out.len() < FULL {
             if let Some((key, head)) = self.heads.pop_front() {
-                self.place_head(key, head, out);
+                self.place_head(key, &head, out);
             } else if let Some(key) = self.ring.pop() {
                 if self.place_turn(key, out) == Turn::Again {
                     self.ring.push(key);
@@ -76,7 +76,7 @@ impl Core {
         }
     }
 
-    fn place_head(&mut self, key: StreamKey, head: OutHead, out: &mut Out) {
+    fn place_head(&mut self, key: StreamKey, head: &OutHead, out: &mut Out) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
@@ -87,7 +87,7 @@ impl Core {
             return self.too_large(key);
         }
         self.block.clear();
-        match &head {
+        match head {
             OutHead::Request(form, extra) => self.encoder.request(form, extra, &mut self.block),
             OutHead::Response(head, extra) => self.encoder.response(head, extra, &mut self.block),
         }
@@ -100,10 +100,8 @@ impl Core {
         self.sent_head();
         if end {
             self.sent_end(key, out);
-        } else if is_ready {
-            if !is_small || self.place_turn(key, out) == Turn::Again {
-                self.ring.push(key);
-            }
+        } else if is_ready && (!is_small || self.place_turn(key, out) == Turn::Again) {
+            self.ring.push(key);
         }
     }
 

@@ -174,7 +174,7 @@ impl Core {
         let is_first = !std::mem::replace(&mut self.remote.is_settled, true);
         if self.role == Role::Client {
             // Without a word there is no limit.
-            let limit = limit.or(is_first.then_some(u32::MAX));
+            let limit = limit.or_else(|| is_first.then_some(u32::MAX));
             if let Some(limit) = limit {
                 self.events.push(Event::Limit(limit));
             }

@@ -126,3 +126,39 @@ fn who_is_told_nothing_is_refused() {
          > DATA 1 5 end",
     );
 }
+
+const LATE: u32 = (1 << 31) / 4 * 3 + 1;
+
+#[test]
+fn a_client_leaves_a_connection_before_its_numbers_are_used_up() {
+    let mut script = client("");
+    script.core.ids.next = LATE - 2;
+    let script = script.run(&format!(
+        "= start end
+         < HEADERS {} request end
+         ! GoneAway 2147483647 NO_ERROR
+         = start end
+         ! Never",
+        LATE - 2
+    ));
+    assert!(!script.core.is_done());
+    let script = script.run(&format!(
+        "> HEADERS {0} response end
+         ! Touched {0} head Clean
+         ! Closed {0}",
+        LATE - 2
+    ));
+    assert!(script.core.is_done());
+}
+
+#[test]
+fn a_server_sends_its_client_away_before_numbers_are_used_up() {
+    server(&format!(
+        "> HEADERS {LATE} request end
+         < GOAWAY 2147483647 NO_ERROR max_stream_id
+         < PING d1
+         ! Accept {LATE}
+         > PING ack d1
+         < GOAWAY {LATE} NO_ERROR max_stream_id"
+    ));
+}
