@@ -9,6 +9,7 @@ use crate::world::{check, join, join_all, wait_for};
 
 pub use crate::channel::models::*;
 pub use crate::http2::h2::models::*;
+pub use crate::http2::native::models::*;
 
 /// The server's signal is raised while two tasks go to sleep for it: both are woken.
 pub fn a_raised_signal_wakes_all() {

@@ -1,6 +1,8 @@
 //! The transport's cells, at the places where they are at home.
 
+pub(crate) mod failure;
 pub(crate) mod h2;
+pub(crate) mod native;
 #[path = "../../../../transport/src/http2/quota.rs"]
 pub(crate) mod quota;
 #[path = "../../../../transport/src/http2/slots.rs"]
@@ -21,6 +23,17 @@ impl ClientConnection {
     pub(crate) const fn try_permit(&self) -> Option<Permit> {
         None
     }
+}
+
+/// What a response begins with: nothing that a model looks at.
+#[derive(Debug)]
+pub(crate) struct ResponseForm;
+
+/// How an RPC ended that nobody could wait for.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    Trailers,
+    Reset,
 }
 
 /// Who is at the other end: nothing that a model looks at.
