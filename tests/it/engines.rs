@@ -2,14 +2,16 @@
 //! environment names.
 
 use std::process::Command;
+use std::time::Duration;
 
 use trunkline::client::ChannelBuilder;
 use trunkline::server::ServerBuilder;
 use trunkline::transport::http2::{ClientConfig, Engine, ServerConfig};
-use trunkline_test_protos::echo::Note;
+use trunkline_test_protos::echo::{EchoClient, Note};
 
 use crate::handlers::{note, number, plain};
 use crate::log::Log;
+use crate::support::{Event, RawServer, channel_closes, headers};
 use crate::world::World;
 
 const VARIABLE: &str = "TRUNKLINE_HTTP2_ENGINE";
@@ -71,6 +73,33 @@ async fn a_client_on_the_native_engine_speaks_to_a_server_on_h2() {
 async fn each_engine_speaks_to_itself() {
     calls_of_all_kinds_work(Engine::H2, Engine::H2).await;
     calls_of_all_kinds_work(Engine::Native, Engine::Native).await;
+}
+
+/// Some servers know no other end of a request.
+#[tokio::test(start_paused = true)]
+async fn a_request_without_messages_ends_in_empty_data_on_either_engine() {
+    for engine in [Engine::H2, Engine::Native] {
+        let (mut server, builder) = RawServer::builder("empty");
+        let echo = EchoClient::new(call_on(builder, engine).build().unwrap());
+        let script = async {
+            let mut peer = server.accept().await;
+            let heard = peer.listen(Duration::from_millis(50)).await;
+            let [Event::Headers(1, _, false), Event::Data(1, data, true)] = &heard[..] else {
+                panic!("{engine}: {heard:?}");
+            };
+            assert_eq!(data.len(), 0);
+            let answer = headers(1).status(200).grpc().field("grpc-status", "0");
+            peer.send(answer.end()).await;
+            peer
+        };
+        let call = async {
+            let (sender, mut receiver) = echo.chat().await.unwrap();
+            sender.finish();
+            assert_eq!(receiver.recv().await.unwrap(), None);
+        };
+        let (peer, ()) = tokio::join!(script, call);
+        channel_closes(echo, peer).await;
+    }
 }
 
 /// What a process of its own gets with this word in the variable: the engine, and whether it was

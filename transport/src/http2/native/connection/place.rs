@@ -91,7 +91,11 @@ impl Core {
             OutHead::Request(form, extra) => self.encoder.request(form, extra, &mut self.block),
             OutHead::Response(head, extra) => self.encoder.response(head, extra, &mut self.block),
         }
-        let end = stream.queue.is_empty() && matches!(stream.fin, Fin::EndStream);
+        // The end of a request is said by DATA, if it be empty (gRPC over HTTP/2, "Requests"): there
+        // are servers that wait for it.
+        let is_answer = matches!(head, OutHead::Response(..));
+        let is_ended = stream.queue.is_empty() && matches!(stream.fin, Fin::EndStream);
+        let end = is_answer && is_ended;
         let most = self.remote.max_frame();
         write::headers(stream.id, &self.block, end, most, out.small());
         stream.head_offset = Some(out.placed());

@@ -30,7 +30,8 @@ fn a_body_is_as_long_as_content_length_says() {
     );
     client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          > HEADERS 1 response content-length=5
          ! Touched 1 head
          > HEADERS 1 trailers end
@@ -38,7 +39,8 @@ fn a_body_is_as_long_as_content_length_says() {
          ! Touched 1 Fault PROTOCOL_ERROR
          ! Closed 1
          = start end
-         < HEADERS 3 request end
+         < HEADERS 3 request
+         < DATA 3 0 end
          > HEADERS 3 response content-length=5 end
          < RST 3 PROTOCOL_ERROR
          ! Touched 3 Fault PROTOCOL_ERROR
@@ -51,12 +53,14 @@ fn some_answers_have_no_body_whatever_their_length_is_called() {
     for status in [204, 304] {
         client(&format!(
             "= start end
-             < HEADERS 1 request end
+             < HEADERS 1 request
+             < DATA 1 0 end
              > HEADERS 1 :status={status} content-length=5 end
              ! Touched 1 head Clean
              ! Closed 1
              = start end
-             < HEADERS 3 request end
+             < HEADERS 3 request
+             < DATA 3 0 end
              > HEADERS 3 :status={status}
              ! Touched 3 head
              > DATA 3 1
@@ -131,7 +135,8 @@ fn a_client_ends_its_half_with_the_answer() {
 fn a_reset_before_the_trailers_is_a_reset() {
     client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          > HEADERS 1 response
          ! Touched 1 head
          > DATA 1 5

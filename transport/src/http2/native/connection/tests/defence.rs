@@ -327,7 +327,8 @@ fn cancels_that_cross_their_answers_are_lawful() {
     let data = "\n> DATA # 10".repeat(20);
     let round = format!(
         "= start end
-         < HEADERS # request end
+         < HEADERS # request
+         < DATA # 0 end
          = reset # CANCEL
          < RST # CANCEL
          ! Closed #
@@ -351,14 +352,15 @@ fn ten_goodbyes_are_plenty() {
 
 #[test]
 fn interim_responses_are_bounded_per_call_and_per_connection() {
-    let start = "= start end\n< HEADERS # request end\n";
+    let start = "= start end\n< HEADERS # request\n< DATA # 0 end\n";
     let interim = "> HEADERS # :status=103\n";
     let end = "= reset # CANCEL\n< RST # CANCEL\n! Closed #";
     let many = format!(
         "{start}{interim}> HEADERS # :status=103\n< RST # CANCEL\n! Touched # Fault CANCEL\n! Closed #"
     );
     let one_more = many.replacen(interim, &interim.repeat(100), 1);
-    rounds(client(), streams(5), &one_more).run("= start end\n< HEADERS 11 request end");
+    rounds(client(), streams(5), &one_more)
+        .run("= start end\n< HEADERS 11 request\n< DATA 11 0 end");
     let hundred = format!("{start}{}{end}", interim.repeat(100));
     let script = rounds(client(), streams(10), &hundred);
     let script = rounds(script, std::iter::once(21), start);

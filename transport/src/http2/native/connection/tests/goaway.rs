@@ -33,7 +33,8 @@ fn a_server_drains_in_two_steps() {
 fn a_client_that_leaves_opens_nothing_more() {
     let script = client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          = drain
          < GOAWAY 0 NO_ERROR test
          = start end
@@ -48,9 +49,11 @@ fn a_client_that_leaves_opens_nothing_more() {
 fn a_goaway_leaves_out_what_is_above_its_last() {
     let script = client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          = start end
-         < HEADERS 3 request end
+         < HEADERS 3 request
+         < DATA 3 0 end
          = start
          < HEADERS 5 request
          > GOAWAY 2147483647 NO_ERROR soon
@@ -135,11 +138,12 @@ fn a_client_leaves_a_connection_before_its_numbers_are_used_up() {
     script.core.ids.next = LATE - 2;
     let script = script.run(&format!(
         "= start end
-         < HEADERS {} request end
+         < HEADERS {last} request
+         < DATA {last} 0 end
          ! GoneAway 2147483647 NO_ERROR
          = start end
          ! Never",
-        LATE - 2
+        last = LATE - 2
     ));
     assert!(!script.core.is_done());
     let script = script.run(&format!(

@@ -36,7 +36,8 @@ fn malformed_heads_end_their_stream() {
     script.run("> HEADERS 99 request\n! Accept 99");
     client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          > HEADERS 1 :status=20
          < RST 1 PROTOCOL_ERROR
          ! Touched 1 Fault PROTOCOL_ERROR
@@ -80,7 +81,8 @@ fn a_list_over_the_limit_ends_its_stream_alone() {
     );
     client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          > HEADERS 1 response large
          < RST 1 ENHANCE_YOUR_CALM
          ! Touched 1 Fault ENHANCE_YOUR_CALM
@@ -92,7 +94,7 @@ fn a_list_over_the_limit_ends_its_stream_alone() {
 #[test]
 fn interim_responses_are_skipped_up_to_a_few() {
     let few = "> HEADERS 1 :status=103\n".repeat(100);
-    let begin = "= start end\n< HEADERS 1 request end\n";
+    let begin = "= start end\n< HEADERS 1 request\n< DATA 1 0 end\n";
     client(&format!(
         "{begin}{few}> HEADERS 1 response
          ! Touched 1 head"
@@ -117,7 +119,8 @@ fn interim_responses_are_skipped_up_to_a_few() {
 fn data_before_a_head_is_no_answer() {
     client(
         "= start end
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          > DATA 1 5
          < RST 1 PROTOCOL_ERROR
          ! Touched 1 Fault PROTOCOL_ERROR

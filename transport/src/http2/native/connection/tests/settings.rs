@@ -91,7 +91,8 @@ fn lists_that_the_peer_does_not_take_are_not_sent() {
          > SETTINGS LIST=10000
          < SETTINGS ack
          = start end
-         < HEADERS 3 request end",
+         < HEADERS 3 request
+         < DATA 3 0 end",
     );
     server(
         "> SETTINGS LIST=1000

@@ -35,7 +35,8 @@ fn a_unary_call_on_a_client() {
          ! Touched 1 trailers Clean
          ! Closed 1
          = start end
-         < HEADERS 3 request end",
+         < HEADERS 3 request
+         < DATA 3 0 end",
     );
 }
 
@@ -115,7 +116,8 @@ fn what_both_have_ended_is_closed() {
         let frame = frame.replace("request", "trailers");
         client(&format!(
             "= start end
-             < HEADERS 1 request end
+             < HEADERS 1 request
+             < DATA 1 0 end
              > HEADERS 1 response end
              ! Touched 1 head Clean
              ! Closed 1
@@ -227,12 +229,12 @@ fn a_call_that_is_reset_before_it_is_written_never_reaches_the_wire() {
         .core
         .order(key, super::super::Order::Reset(reason), script.now);
     script.settle();
-    script.run("! Closed 1\n= start end\n< HEADERS 3 request end");
+    script.run("! Closed 1\n= start end\n< HEADERS 3 request\n< DATA 3 0 end");
 }
 
 #[test]
 fn nothing_is_kept_of_what_is_said_after_the_end() {
-    let mut script = client("= start end\n< HEADERS 1 request end");
+    let mut script = client("= start end\n< HEADERS 1 request\n< DATA 1 0 end");
     for order in ["data 1 1000", "trailers 1", "finish 1", "data 1 1000"] {
         script = script.run(&format!("= {order}"));
     }

@@ -27,7 +27,8 @@ fn a_silent_server_is_asked_only_while_calls_are_open() {
          + 500s
          = start end
          < PING k1
-         < HEADERS 1 request end
+         < HEADERS 1 request
+         < DATA 1 0 end
          > PING ack k1
          + 29s
          > DATA 99 5
