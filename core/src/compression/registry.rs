@@ -63,6 +63,11 @@ impl CompressorRegistry {
         Self::of(encodings)
     }
 
+    /// Whether both are clones of one value.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The encoding of this name, in any case.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Encoding> {

@@ -16,7 +16,8 @@ use crate::compression::{CompressorRegistry, Encoding};
 pub use self::content_type::{ContentType, Subtype};
 pub use self::field::Field;
 pub use self::request::{
-    Reject, RequestFields, read_request, write_request, write_request_form, write_timeout,
+    Reject, RequestFields, RequestReader, read_request, write_request, write_request_form,
+    write_timeout,
 };
 pub use self::response::{
     NotGrpc, ResponseHead, read_response_head, write_response_form, write_response_head,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::{
-    Reject, RequestFields, read_request, write_request, write_request_form, write_timeout,
+    Reject, RequestFields, RequestReader, read_request, write_request, write_request_form,
+    write_timeout,
 };
 use crate::code::Code;
 use crate::compression::CompressorRegistry;
@@ -101,6 +102,32 @@ fn what_calls_share_and_what_is_their_own_make_the_head() {
             "tenant"
         ]
     );
+}
+
+#[test]
+fn a_reader_goes_on_from_where_another_stands() {
+    let known = CompressorRegistry::empty();
+    let mut first = RequestReader::new(&known);
+    assert!(first.knows(&known) && !first.knows(&CompressorRegistry::empty()));
+    for field in fields(&[GRPC, ("user-agent", "x"), ("tenant", "a")]) {
+        first.take(field);
+    }
+    for timeout in ["1S", "2S"] {
+        let mut reader = first.clone();
+        for field in fields(&[("grpc-timeout", timeout), ("tenant", "b")]) {
+            reader.take(field);
+        }
+        let list = [
+            GRPC,
+            ("user-agent", "x"),
+            ("tenant", "a"),
+            ("grpc-timeout", timeout),
+            ("tenant", "b"),
+        ];
+        let (got, whole) = (reader.finish("POST").unwrap(), read(&list).unwrap());
+        assert_eq!(format!("{got:?}"), format!("{whole:?}"));
+    }
+    assert!(matches!(first.finish("GET"), Err(Reject::NotPost)));
 }
 
 #[test]

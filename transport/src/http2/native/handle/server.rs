@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{HeaderName, HeaderValue};
-use trunkline_core::protocol::{Reject, RequestFields, read_request};
+use trunkline_core::protocol::{Reject, RequestFields};
 use trunkline_core::{CompressorRegistry, Status};
 
 use super::{RequestBody, Responder};
@@ -134,8 +134,7 @@ impl ServerStream {
         &mut self,
         known: &CompressorRegistry,
     ) -> Result<RequestFields, Reject> {
-        let mut fields = std::mem::take(&mut self.head.fields);
-        read_request(self.head.method(), fields.lend(), known)
+        self.head.read(known)
     }
 
     /// Answers a request that reaches no handler.

@@ -170,7 +170,7 @@ impl HeadBuilder {
             Kind::Request => self.request().map(Head::Request),
             Kind::Response => self.response().map(Head::Response),
             Kind::Trailers => {
-                let text = self.text.split().freeze();
+                let text = self.split_text();
                 return match self.list(&text) {
                     Ok(fields) if is_large => Outcome::CutTrailers(fields),
                     Ok(fields) => Outcome::Trailers(fields),
@@ -211,13 +211,13 @@ impl HeadBuilder {
             return Ok(None);
         }
         let (kind, size, status) = (self.kind, self.size, self.status);
-        let text = self.text.split().freeze();
+        let text = self.split_text();
         let target = match kind {
             Kind::Request => self.target(&text).map(Some),
             Kind::Response | Kind::Trailers => Ok(None),
         };
         let (target, fields) = (target?, self.list(&text)?.into_own());
-        let shared = Arc::new(Shared { target, fields });
+        let shared = Arc::new(Shared::new(target, fields));
         self.resume(kind, size, status, Arc::clone(&shared));
         Ok(Some(Mark {
             size,
@@ -227,7 +227,7 @@ impl HeadBuilder {
     }
 
     fn request(&mut self) -> Result<Request, Fault> {
-        let text = self.text.split().freeze();
+        let text = self.split_text();
         let aim = match &self.first {
             None => Aim::Own(self.target(&text)?),
             Some(first) => match (self.host.take(), &first.target) {
@@ -259,7 +259,7 @@ impl HeadBuilder {
     }
 
     fn response(&mut self) -> Result<Response, Fault> {
-        let text = self.text.split().freeze();
+        let text = self.split_text();
         Ok(Response {
             status: self.status.ok_or("no :status")?,
             content_length: self.content_length,
@@ -418,6 +418,14 @@ impl HeadBuilder {
             own if own == kind => Ok(()),
             Kind::Request | Kind::Response => Err(UNKNOWN_PSEUDO),
         }
+    }
+
+    /// The text of this block; what follows is another's.
+    fn split_text(&mut self) -> Bytes {
+        if self.text.is_empty() {
+            return Bytes::new();
+        }
+        self.text.split().freeze()
     }
 
     fn store(&mut self, value: &[u8]) -> Range<usize> {

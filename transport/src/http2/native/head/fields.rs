@@ -2,12 +2,13 @@
 //! what is alike.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
-use trunkline_core::protocol::Field;
+use trunkline_core::CompressorRegistry;
+use trunkline_core::protocol::{Field, Reject, RequestFields, RequestReader};
 
 /// A field as it is kept.
 pub(super) type Pair = (HeaderName, HeaderValue);
@@ -28,6 +29,35 @@ pub(super) struct Shared {
     /// Of a request.
     pub(super) target: Option<Target>,
     pub(super) fields: Vec<Pair>,
+    /// What core makes of the fields, once it was asked.
+    read: OnceLock<RequestReader>,
+}
+
+impl Shared {
+    pub(super) const fn new(target: Option<Target>, fields: Vec<Pair>) -> Self {
+        Self {
+            target,
+            fields,
+            read: OnceLock::new(),
+        }
+    }
+
+    /// A reader that has read these.
+    fn reader(&self, known: &CompressorRegistry) -> RequestReader {
+        let read = || {
+            let mut reader = RequestReader::new(known);
+            for (name, value) in &self.fields {
+                reader.take(Lent::Shared(name, value));
+            }
+            reader
+        };
+        let kept = self.read.get_or_init(read);
+        if kept.knows(known) {
+            kept.clone()
+        } else {
+            read()
+        }
+    }
 }
 
 /// The fields of a head or of trailers in their order, without pseudo-header fields.
@@ -182,14 +212,32 @@ impl Request {
 
     /// The `:method`.
     pub(in super::super) fn method(&self) -> &str {
-        let method = self.target().map(|target| &target.method[..]);
-        std::str::from_utf8(method.unwrap_or_default()).unwrap_or_default()
+        match self.target().map(|target| &target.method[..]) {
+            Some(b"POST") => "POST",
+            method => std::str::from_utf8(method.unwrap_or_default()).unwrap_or_default(),
+        }
     }
 
     /// The `:path` as it came: not empty; printable ASCII.
     pub(in super::super) fn path(&self) -> &str {
         let path = self.target().map(|target| &target.path[..]);
         std::str::from_utf8(path.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Takes the fields and reads them; what is shared is read once.
+    pub(in super::super) fn read(
+        &mut self,
+        known: &CompressorRegistry,
+    ) -> Result<RequestFields, Reject> {
+        let FieldList { first, own } = std::mem::take(&mut self.fields);
+        let mut reader = match first {
+            Some(first) => first.reader(known),
+            None => RequestReader::new(known),
+        };
+        for field in own {
+            reader.take(field);
+        }
+        reader.finish(self.method())
     }
 
     /// The `:authority`, or `host` where that is missing.

@@ -5,6 +5,8 @@ use super::*;
 use bytes::BytesMut;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
+use trunkline_core::CompressorRegistry;
+use trunkline_core::protocol::read_request;
 
 const LIMIT: u32 = 700;
 
@@ -77,6 +79,13 @@ fn calls_of_one_method_share_all_but_their_timeouts() {
             let block = call(&mut encoder, path, 1_000 + round);
             let request = twins.request(&block);
             assert_eq!(request.path(), *path);
+            let known = CompressorRegistry::empty();
+            for known in [&known, &CompressorRegistry::empty(), &known] {
+                let lent = request.fields.clone().into_iter();
+                let expected = read_request(request.method(), lent, known).unwrap();
+                let read = request.clone().read(known).unwrap();
+                assert_eq!(format!("{read:?}"), format!("{expected:?}"));
+            }
             let timeout = request.fields.iter().last().unwrap().1.clone();
             assert_eq!(timeout, format!("{}u", 1_000 + round));
             if let Some(first) = first(&request.fields) {
