@@ -16,7 +16,7 @@ use trunkline_test_protos::echo::Note;
 
 use crate::handlers::{Scripted, bytes, note as plain_note, scripted, telling};
 use crate::support::{
-    CANCEL, ENHANCE_YOUR_CALM, Heard, INITIAL_WINDOW_SIZE, Peer, Served, Wire, data, framed,
+    CANCEL, ENHANCE_YOUR_CALM, Event, Heard, INITIAL_WINDOW_SIZE, Peer, Served, Wire, data, framed,
     last_data, note, patient, ping, request, window, within,
 };
 use crate::world::{World, soon};
@@ -119,6 +119,35 @@ async fn a_client_of_ours_asks_less_often_after_it_was_told() {
     }
     drop(echo);
     world.end().await;
+}
+
+/// Whoever reads the log of a client learns whether it was its connection's age or a deployment.
+#[tokio::test(start_paused = true)]
+async fn a_server_says_why_it_leaves() {
+    type Edit = fn(ServerBuilder) -> ServerBuilder;
+    let cases: [(Edit, &str); 3] = [
+        (|server| server.max_connection_age(60 * SECOND), "max_age"),
+        (|server| server.max_connection_idle(60 * SECOND), "max_idle"),
+        (|server| server, "graceful_stop"),
+    ];
+    for (edit, reason) in cases {
+        let served = Served::with(|server| edit(server.http2(native())));
+        let mut peer = served.connect().await;
+        peer.expect_nothing().await;
+        let stop = served.handle.clone();
+        let stopping = tokio::spawn(async move {
+            tokio::time::sleep(90 * SECOND).await;
+            stop.graceful_stop(Duration::ZERO).await
+        });
+        let event = tokio::time::timeout(100 * SECOND, peer.whenever()).await;
+        match event.expect("a GOAWAY") {
+            Event::GoAway(_, 0, text) => assert_eq!(text, reason),
+            other => panic!("{reason}: {other:?}"),
+        }
+        drop(peer);
+        stopping.await.unwrap();
+        served.end().await;
+    }
 }
 
 /// Asks for more than anybody gets.
