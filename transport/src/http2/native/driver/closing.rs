@@ -72,16 +72,16 @@ enum Step {
 
 impl Driver {
     /// Ends the connection: whoever waits for anything of it learns why.
-    pub(super) fn die(&mut self, death: Death) {
-        if let Death::Fatal(fatal) = &death
+    pub(super) fn die(&mut self, death: &Death) {
+        if let Death::Fatal(fatal) = death
             && fatal.text != KEEPALIVE_TIMEOUT
         {
             self.breach = Some(fatal.text);
         }
-        let (why, told) = self.explain(&death);
-        self.lose_all(why.clone());
+        let (why, told) = self.explain(death);
+        self.lose_all(why);
         let last_words = match death {
-            Death::Fatal(fatal) if ![KEEPALIVE_TIMEOUT, WRITE_TIMEOUT].contains(&fatal.text) => {
+            &Death::Fatal(fatal) if ![KEEPALIVE_TIMEOUT, WRITE_TIMEOUT].contains(&fatal.text) => {
                 self.core.fatal(fatal, &mut self.out);
                 true
             }

@@ -38,8 +38,10 @@ impl World {
     async fn of((near, far): (Engine, Engine)) -> Self {
         let (near_io, far_io) = memory::pipe();
         let (sender, streams) = mpsc::unbounded_channel();
-        let mut config = ServerConfig::default();
-        config.engine = far;
+        let config = ServerConfig {
+            engine: far,
+            ..ServerConfig::default()
+        };
         let server = tokio::spawn(async move {
             let mut connection = ServerConnection::handshake(far_io, peer(), &config).await?;
             while let Some(stream) = poll_fn(|cx| connection.poll_next(cx)).await {
@@ -47,8 +49,10 @@ impl World {
             }
             Ok(())
         });
-        let mut config = ClientConfig::default();
-        config.engine = near;
+        let config = ClientConfig {
+            engine: near,
+            ..ClientConfig::default()
+        };
         let freed = Arc::new(Notify::new());
         let client = ClientConnection::handshake(near_io, peer(), &config, freed);
         Self {

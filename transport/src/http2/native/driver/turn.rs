@@ -105,7 +105,7 @@ impl Driver {
     /// The end of a turn: the end of the connection, another round, or sleep.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(death) = self.death.take() {
-            self.die(death);
+            self.die(&death);
             return Poll::Ready(());
         }
         if self.is_let_go && self.core.open() == 0 && !self.core.is_done() {

@@ -88,10 +88,6 @@ impl Responder {
     }
 
     /// Makes the stream one whose halves may be in different tasks.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the stream has one receiving half"
-    )]
     pub(crate) fn share(mut self, _body: RequestBody, form: ResponseForm) -> SharedStream {
         self.is_answered = true;
         self.cell.share(form);

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use loom::thread;
 use trunkline_core::Status;
 
-use super::{KEY, drive, link, opening, push, why};
+use super::{KEY, drive, ended, link, opening, push, why};
 use crate::http2::native::cell::StreamCell;
-use crate::http2::native::connection::{End, Inbound};
+use crate::http2::native::connection::End;
 use crate::http2::native::frame::Reason;
 use crate::http2::native::link::{Mail, wake};
 use crate::world::{block_on, check, join};
@@ -94,8 +94,7 @@ pub fn a_restarted_call_is_sent_once_where_it_went() {
                 drop(cell.collect(&first));
             })
         };
-        let mut inbound = Inbound::default();
-        inbound.end = Some(End::Reset(Reason::REFUSED_STREAM));
+        let mut inbound = ended(End::Reset(Reason::REFUSED_STREAM));
         cell.deliver(&first, KEY, &mut inbound, &mut wakers);
         let (data, end) = cell.restart(&second).expect("it may");
         assert!(!end);

@@ -5,8 +5,8 @@ use std::task::Poll;
 
 use loom::thread;
 
-use super::{KEY, StreamKey, chunk, drive, link, push, served};
-use crate::http2::native::connection::{End, Inbound};
+use super::{KEY, StreamKey, chunk, drive, ended, link, push, served};
+use crate::http2::native::connection::End;
 use crate::http2::native::frame::Reason;
 use crate::world::{block_on, check, join, join_all, wait_for};
 
@@ -63,9 +63,7 @@ pub fn a_reader_hears_of_what_came() {
                 assert!(last.expect("no failure").is_none());
             })
         };
-        let mut end = Inbound::default();
-        end.end = Some(End::Clean);
-        for mut inbound in [chunk(), end] {
+        for mut inbound in [chunk(), ended(End::Clean)] {
             let mut wakers = Vec::new();
             cell.deliver(&link, KEY, &mut inbound, &mut wakers);
             wakers.into_iter().for_each(std::task::Waker::wake);
@@ -91,8 +89,7 @@ pub fn three_tasks_of_a_stream_are_all_woken() {
                 wait_for(std::future::poll_fn(|cx| cell.poll_reset(cx)));
             })
         };
-        let mut inbound = Inbound::default();
-        inbound.end = Some(End::Reset(Reason::CANCEL));
+        let mut inbound = ended(End::Reset(Reason::CANCEL));
         let mut wakers = Vec::new();
         cell.deliver(&link, KEY, &mut inbound, &mut wakers);
         wakers.into_iter().for_each(std::task::Waker::wake);

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use trunkline_core::Status;
 
 use super::cell::{Begun, StreamCell};
-use super::connection::{Inbound, Order, Start, StreamKey};
+use super::connection::{End, Inbound, Order, Start, StreamKey};
 use super::head::RequestForm;
 use super::hpack::Fields;
 use super::link::{Link, Mail, Opening};
@@ -69,6 +69,13 @@ fn chunk() -> Inbound {
     let mut inbound = Inbound::default();
     inbound.chunks.push_back(Bytes::from_static(b"chunk"));
     inbound
+}
+
+fn ended(end: End) -> Inbound {
+    Inbound {
+        end: Some(end),
+        ..Inbound::default()
+    }
 }
 
 /// What a driver has seen.
