@@ -7,6 +7,8 @@
 
 mod driver;
 #[cfg(not(test))]
+mod engines;
+#[cfg(not(test))]
 mod http2;
 mod run;
 mod source;
@@ -31,6 +33,8 @@ mod echo {
 }
 
 pub use driver::{Outcome, Settings, drive, minimised, mutate};
+#[cfg(not(test))]
+pub use engines::{compare_clients, compare_servers, lawful_differences};
 pub use run::{Failure, run};
 pub use source::Source;
 pub use targets::{TARGETS, Target, find};

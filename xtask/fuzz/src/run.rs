@@ -10,10 +10,23 @@ use crate::Target;
 /// What went wrong with an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Where the panic was: file and line. Two failures of one place are taken for the same.
+    /// Where the panic was: file and line. Two failures of one place are taken for the same, unless
+    /// they begin with different words in brackets.
     pub place: String,
     /// What it said.
     pub message: String,
+}
+
+impl Failure {
+    /// Whether both are taken for the same.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.place == other.place && self.word() == other.word()
+    }
+
+    fn word(&self) -> Option<&str> {
+        let (word, _) = self.message.strip_prefix('[')?.split_once(']')?;
+        Some(word)
+    }
 }
 
 impl fmt::Display for Failure {
@@ -96,7 +109,7 @@ fn panics() -> std::sync::MutexGuard<'static, Vec<Failure>> {
 
 #[cfg(test)]
 mod tests {
-    use super::run;
+    use super::{Failure, run};
     use crate::Target;
 
     fn target(run: fn(&[u8]), catches_panics: bool) -> Target {
@@ -118,6 +131,17 @@ mod tests {
         let failure = failure.expect_err("it panicked");
         assert_eq!(failure.message, "of bytes");
         assert!(failure.place.contains("run.rs:"), "{failure}");
+    }
+
+    #[test]
+    fn failures_of_one_place_may_differ_by_a_word() {
+        let shown = |text: &str| Failure {
+            place: "here".to_owned(),
+            message: text.to_owned(),
+        };
+        assert!(shown("one").is_like(&shown("other")));
+        assert!(shown("[late] one").is_like(&shown("[late] other")));
+        assert!(!shown("[late] one").is_like(&shown("[early] one")));
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub fn drive(target: &'static Target, settings: &Settings) -> Outcome {
             watch.begins(smaller);
             let again = run(target, smaller);
             watch.ended();
-            again.is_err_and(|other| other.place == failure.place)
+            again.is_err_and(|other| other.is_like(&failure))
         };
         (minimised(input, same), failure.clone())
     });

@@ -225,4 +225,18 @@ pub const TARGETS: &[Target] = &[
         4_096,
         client_connection::run,
     ),
+    #[cfg(not(test))]
+    target(
+        "http2-servers",
+        "whatever a client sends, both HTTP/2 engines do the same, or differ for a reason with a name",
+        4_096,
+        crate::engines::servers,
+    ),
+    #[cfg(not(test))]
+    target(
+        "http2-clients",
+        "whatever a server sends, both HTTP/2 engines do the same, or differ for a reason with a name",
+        4_096,
+        crate::engines::clients,
+    ),
 ];

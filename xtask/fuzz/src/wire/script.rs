@@ -179,7 +179,7 @@ impl Writer {
             }
             10 => {
                 let (kind, stream) = (
-                    source.pick(&[HEADERS, CONTINUATION, 5]),
+                    source.pick(&[HEADERS, CONTINUATION, PUSH_PROMISE]),
                     self.stream(source),
                 );
                 let flags = source.byte() & (END_STREAM | END_HEADERS | PADDED | PRIORITY);

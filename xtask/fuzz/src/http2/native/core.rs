@@ -240,7 +240,7 @@ impl World {
                     },
                 },
                 extra: fields(source.byte()),
-                end: source.byte() % 4 == 0,
+                end: source.byte().is_multiple_of(4),
             },
             2 if self.role == Role::Server => Order::Trailers(fields(source.byte())),
             0..=2 => Order::Finish,
@@ -394,7 +394,9 @@ fn form(choice: u8) -> RequestForm {
     RequestForm {
         https: choice & 1 != 0,
         authority: Authority::from_static(if choice & 2 != 0 { "here" } else { "there" }),
-        path: PATHS[usize::from(choice >> 2) % PATHS.len()],
+        path: PATHS
+            .get(usize::from(choice >> 2) % PATHS.len())
+            .unwrap_or(&"/"),
         subtype: "proto",
         encoding: None,
         accept_encoding: None,

@@ -36,4 +36,5 @@ pub(crate) mod blocks;
 pub(crate) mod core;
 pub(crate) mod heads;
 pub(crate) mod reader;
+pub(crate) mod spoken;
 mod witness;

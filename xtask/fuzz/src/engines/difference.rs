@@ -1,0 +1,246 @@
+//! A step in which the engines differ, as the rules look at it.
+
+use std::collections::BTreeSet;
+
+use super::program::{Said, Step};
+use super::rules::{RULES, Rule};
+use super::seen::Event;
+use crate::wire::{DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM};
+
+/// What is to be done about a difference that a rule knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// One of them has ended the connection, or they have gone apart: nothing later is compared.
+    Stop,
+    /// This stream is not compared any more.
+    Forget(u32),
+}
+
+pub(super) struct Difference<'a> {
+    pub(super) step: Option<&'a Step>,
+    pub(super) before: &'a [Step],
+    /// All that each has shown up to this step and in it.
+    pub(super) h2_all: &'a [Vec<Event>],
+    pub(super) native_all: &'a [Vec<Event>],
+    /// Streams were left out because they had gone apart.
+    pub(super) is_partial: bool,
+    /// What each has shown in this step.
+    pub(super) h2: &'a [Event],
+    pub(super) native: &'a [Event],
+    /// What of that is compared.
+    pub(super) of_h2: &'a [Event],
+    pub(super) of_native: &'a [Event],
+}
+
+impl Difference<'_> {
+    /// The rule that allows it. Where frames came together one of them may be what makes the
+    /// difference, and what was shown of the others before it is a matter of luck.
+    pub(super) fn rule(&self) -> Option<(&'static str, Then)> {
+        let said = self.said();
+        let frames = said.iter().map(Some);
+        let mut frames = frames.chain(said.is_empty().then_some(None));
+        let (name, then) = frames.find_map(|frame| {
+            let applies = |rule: &Rule| {
+                let then = (rule.applies)(self, frame)?;
+                self.explains(then).then_some((rule.name, then))
+            };
+            RULES.iter().find_map(applies)
+        })?;
+        Some((name, if said.len() > 1 { Then::Stop } else { then }))
+    }
+
+    /// What is forgotten is part of the difference.
+    fn explains(&self, then: Then) -> bool {
+        match then {
+            Then::Stop => true,
+            Then::Forget(stream) => self.apart().any(|event| event.stream() == Some(stream)),
+        }
+    }
+
+    /// What kind of difference it is, in short.
+    pub(super) fn kind(&self) -> String {
+        let kinds = |events: &[Event], other: &[Event]| -> String {
+            let own = events.iter().filter(|event| !other.contains(event));
+            own.map(kind).collect::<Vec<_>>().join(" ")
+        };
+        let said: Vec<_> = self.said().iter().map(|said| said.kind).collect();
+        let (h2, native) = (
+            kinds(self.of_h2, self.of_native),
+            kinds(self.of_native, self.of_h2),
+        );
+        format!("{said:?} {h2} | {native}").replace(['[', ']'], "")
+    }
+
+    /// What was said in this step.
+    fn said(&self) -> &[Said] {
+        self.step
+            .map(|step| step.frames.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// What only one of them has shown.
+    pub(super) fn apart(&self) -> impl Iterator<Item = &Event> {
+        let (h2, native) = (self.of_h2, self.of_native);
+        let of_h2 = h2.iter().filter(|event| !native.contains(event));
+        of_h2.chain(native.iter().filter(|event| !h2.contains(event)))
+    }
+
+    fn native_before(&self) -> impl Iterator<Item = &Event> {
+        let before = self.native_all.split_last();
+        before
+            .into_iter()
+            .flat_map(|(_now, before)| before)
+            .flatten()
+    }
+
+    /// How many bytes of DATA each has sent.
+    pub(super) fn payloads(&self) -> (usize, usize) {
+        let payload = |all: &[Vec<Event>]| -> usize {
+            let lengths = all.iter().flatten().map(|event| match event {
+                Event::Payload(_, bytes) => bytes.len(),
+                _ => 0,
+            });
+            lengths.sum()
+        };
+        (payload(self.h2_all), payload(self.native_all))
+    }
+
+    /// How many streams have begun an answer and not ended it before this step, or in it.
+    pub(super) fn sending(&self) -> usize {
+        let begun = self
+            .native_all
+            .iter()
+            .flatten()
+            .filter_map(|event| match event {
+                Event::Head(stream, _) => Some(*stream),
+                _ => None,
+            });
+        let mut open: BTreeSet<u32> = begun.collect();
+        for event in self.native_before() {
+            if let Event::EndStream(stream) | Event::Reset(stream, _) = event {
+                open.remove(stream);
+            }
+        }
+        open.len()
+    }
+
+    /// Ours has shown nothing that h2 has not shown too.
+    pub(super) fn is_only_of_h2(&self) -> bool {
+        let mut native = self.of_native.iter();
+        native.all(|event| self.of_h2.contains(event))
+    }
+
+    /// Client: the server's GOAWAY has left this stream out.
+    pub(super) fn was_left_out(&self, stream: u32) -> bool {
+        let mut goodbyes = self.earlier().filter(|said| said.kind == GOAWAY);
+        goodbyes.any(|said| {
+            let last = said.payload.first_chunk().copied().map(u32::from_be_bytes);
+            last.is_some_and(|last| last & 0x7fff_ffff < stream)
+        })
+    }
+
+    /// Frames came together.
+    pub(super) fn several(&self) -> bool {
+        self.said().len() > 1
+    }
+
+    /// All that was ever said.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &Said> {
+        let before = self.before.iter().flat_map(|step| &step.frames);
+        before.chain(self.said())
+    }
+
+    /// What was said before the last frame, or, in a step of several, may have been.
+    fn earlier(&self) -> impl Iterator<Item = &Said> {
+        let own = match self.said() {
+            [_only] => &[],
+            several => several,
+        };
+        let before = self.before.iter().flat_map(|step| &step.frames);
+        before.chain(own)
+    }
+
+    /// The peer had ended this stream or reset it, or skipped it.
+    pub(super) fn was_ended(&self, stream: u32) -> bool {
+        if stream == 0 {
+            return false;
+        }
+        let mut of = self.earlier().filter(|said| said.stream == stream);
+        let ended = of.any(|said| match said.kind {
+            DATA | HEADERS => said.flags & END_STREAM != 0,
+            kind => kind == RST_STREAM,
+        });
+        let later = |said: &Said| said.kind == HEADERS && said.stream > stream;
+        ended || (self.earlier().any(later) && !self.was_opened(stream))
+    }
+
+    /// The peer had sent a head for this stream.
+    pub(super) fn was_opened(&self, stream: u32) -> bool {
+        let mut earlier = self.earlier();
+        earlier.any(|said| said.kind == HEADERS && said.stream == stream)
+    }
+
+    /// Our engine has reset this stream by now, and nothing else follows.
+    pub(super) fn is_over(&self, stream: u32) -> bool {
+        let mut events = self.native_all.iter().flatten();
+        go_away(self.native).is_none()
+            && events.any(|event| matches!(event, Event::Reset(of, _) if *of == stream))
+    }
+
+    /// Nobody can have opened this stream: a client its even ones, a server any.
+    pub(super) fn is_idle(&self, stream: u32) -> bool {
+        let mut events = self.native_all.iter().flatten();
+        stream.is_multiple_of(2)
+            || !events.any(|event| matches!(event, Event::Head(of, _) if *of == stream))
+    }
+
+    /// Our engine had reset this stream, or given its whole answer.
+    pub(super) fn was_reset(&self, stream: u32) -> bool {
+        let own: &[Event] = if self.several() { self.native } else { &[] };
+        let mut events = self.native_before().chain(own);
+        events.any(|event| match event {
+            Event::Reset(of, _) | Event::EndStream(of) => *of == stream,
+            _ => false,
+        })
+    }
+
+    /// Nothing can be compared any more, of this stream or at all.
+    pub(super) fn end_of(&self, stream: u32) -> Then {
+        match go_away(self.h2).or_else(|| go_away(self.native)) {
+            Some(_) => Then::Stop,
+            None => Then::Forget(stream),
+        }
+    }
+}
+
+/// The code of the GOAWAY among these, if it is that of an error.
+pub(super) fn go_away(events: &[Event]) -> Option<u32> {
+    events.iter().find_map(|event| match event {
+        Event::GoAway(code @ 1..) => Some(*code),
+        _ => None,
+    })
+}
+
+/// The code of this stream's RST_STREAM among these.
+pub(super) fn reset(events: &[Event], of: u32) -> Option<u32> {
+    events.iter().find_map(|event| match event {
+        Event::Reset(stream, code) if *stream == of => Some(*code),
+        _ => None,
+    })
+}
+
+fn kind(event: &Event) -> String {
+    match event {
+        Event::Opened(..) => "opened".to_owned(),
+        Event::Answered(..) => "answered".to_owned(),
+        Event::Received(..) => "received".to_owned(),
+        Event::Ended(_, how) => format!("ended {how}"),
+        Event::Gone(_, how) => format!("gone {how}"),
+        Event::Head(..) => "head".to_owned(),
+        Event::Payload(..) => "payload".to_owned(),
+        Event::Reset(_, code) => format!("reset {code}"),
+        Event::GoAway(code) => format!("goaway {code}"),
+        Event::Closed => "closed".to_owned(),
+        Event::Lost(_) | Event::EndStream(_) | Event::Pong(_) | Event::SettingsAck => String::new(),
+    }
+}

@@ -1,0 +1,170 @@
+//! What a peer says, frame by frame: the same for both engines.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Source;
+use crate::wire;
+
+/// The head of a frame.
+const HEAD: usize = 9;
+
+/// More frames only take time: what they show, fewer show too.
+const MAX_STEPS: usize = 300;
+
+/// One frame, or a few that come together, and then silence until everybody has done what they do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// What is written at once.
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) frames: Vec<Said>,
+}
+
+impl Step {
+    /// What comes before the first frame.
+    pub(crate) fn preface(bytes: Vec<u8>) -> Self {
+        Self {
+            pieces: vec![Piece { bytes, then: None }],
+            frames: Vec::new(),
+        }
+    }
+}
+
+/// Some bytes, and how long nothing follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) then: Option<Duration>,
+}
+
+/// A frame as it was said, whatever it means.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+    /// False for the last one if the conversation ends before it does.
+    pub(crate) whole: bool,
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cut = if self.whole { "" } else { ", cut" };
+        let (kind, flags, stream) = (self.kind, self.flags, self.stream);
+        let length = self.payload.len();
+        let first = self.payload.get(..length.min(60)).unwrap_or_default();
+        let first = first.escape_ascii();
+        write!(
+            f,
+            "{kind} {flags:#x} on {stream}, {length} bytes {first}{cut}"
+        )
+    }
+}
+
+/// How the bytes of a program reach the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Each frame by itself.
+    Frames,
+    /// Each frame in pieces, with time between them.
+    Pieces,
+    /// Some frames at once.
+    Groups,
+}
+
+impl Cut {
+    pub(crate) const ALL: &[Self] = &[Self::Frames, Self::Frames, Self::Pieces, Self::Groups];
+}
+
+/// The script's bytes by frames, cut as the source says.
+pub(crate) fn steps(script: &[wire::Step], cut: Cut, source: &mut Source<'_>) -> Vec<Step> {
+    let (mut bytes, mut waits) = (Vec::new(), Vec::new());
+    for step in script {
+        match step {
+            wire::Step::Send(more) => bytes.extend_from_slice(more),
+            wire::Step::Wait(time) => waits.push((bytes.len(), *time)),
+            wire::Step::Finish => break,
+        }
+    }
+    let mut waits = waits.into_iter().peekable();
+    let mut steps = Vec::<Step>::new();
+    let (mut at, mut room) = (0, 0);
+    while at < bytes.len() && steps.len() < MAX_STEPS {
+        let (said, end) = frame(&bytes, at);
+        let mut pieces = Vec::new();
+        let mut from = at;
+        while let Some((place, time)) = waits.next_if(|(place, _)| *place < end) {
+            let before = bytes.get(from..place).unwrap_or_default();
+            pieces.push(piece(before, Some(time)));
+            from = place;
+        }
+        let rest = bytes.get(from..end).unwrap_or_default();
+        if cut == Cut::Pieces {
+            let (one, other) = rest.split_at(usize::from(source.byte()) % (rest.len() + 1));
+            pieces.push(piece(
+                one,
+                source.flag().then_some(Duration::from_millis(1)),
+            ));
+            pieces.push(piece(other, None));
+        } else {
+            pieces.push(piece(rest, None));
+        }
+        at = end;
+        match steps.last_mut() {
+            Some(step) if room > 0 && pieces.len() == 1 => {
+                room -= 1;
+                step.frames.push(said);
+                let last = step.pieces.last_mut().map(|piece| &mut piece.bytes);
+                last.into_iter()
+                    .for_each(|bytes| bytes.extend_from_slice(rest));
+            }
+            _ => {
+                let frames = vec![said];
+                steps.push(Step { pieces, frames });
+                if cut == Cut::Groups {
+                    room = source.below(5);
+                }
+            }
+        }
+    }
+    for (_, time) in waits {
+        let pieces = vec![piece(&[], Some(time))];
+        steps.push(Step {
+            pieces,
+            frames: Vec::new(),
+        });
+    }
+    steps
+}
+
+fn piece(bytes: &[u8], then: Option<Duration>) -> Piece {
+    let bytes = bytes.to_vec();
+    Piece { bytes, then }
+}
+
+/// The frame that begins here, and where it ends.
+fn frame(bytes: &[u8], at: usize) -> (Said, usize) {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let Some((head, behind)) = rest.split_first_chunk::<HEAD>() else {
+        let said = Said {
+            kind: 0xff,
+            flags: 0,
+            stream: 0,
+            payload: rest.to_vec(),
+            whole: false,
+        };
+        return (said, bytes.len());
+    };
+    let [a, b, c, kind, flags, s, t, u, v] = *head;
+    let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
+    let payload = behind.get(..length);
+    let said = Said {
+        kind,
+        flags,
+        stream: u32::from_be_bytes([s & 0x7f, t, u, v]),
+        payload: payload.unwrap_or(behind).to_vec(),
+        whole: payload.is_some(),
+    };
+    (said, (at + HEAD + length).min(bytes.len()))
+}
