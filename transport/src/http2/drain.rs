@@ -46,11 +46,6 @@ impl Drain {
         self.wake_at().is_some_and(|at| at <= now) && self.acked()
     }
 
-    /// A GOAWAY with the last number was sent for another reason.
-    pub(super) fn over(&mut self) {
-        *self = Self::Said;
-    }
-
     pub(super) fn wake_at(&self) -> Option<Instant> {
         match self {
             Self::Announced { since } => since.checked_add(PATIENCE),
@@ -97,13 +92,5 @@ mod tests {
         assert!(!drain.tick(t0 + 999 * MS));
         assert!(drain.tick(t0 + 1_000 * MS) && drain.is_said());
         assert!(!drain.acked(), "too late");
-    }
-
-    #[test]
-    fn another_goodbye_ends_it() {
-        let (mut drain, t0) = (Drain::default(), Instant::now());
-        drain.begin(t0);
-        drain.over();
-        assert!(!drain.acked() && drain.wake_at().is_none() && drain.is_said());
     }
 }

@@ -8,7 +8,6 @@ mod bdp;
 mod client;
 mod config;
 mod defence;
-#[allow(dead_code, reason = "for the engine that is being built")]
 mod drain;
 mod engine;
 mod failure;
@@ -16,12 +15,6 @@ mod h2;
 mod heard;
 mod held;
 mod keepalive;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    reason = "being built: nothing uses it yet"
-)]
 mod native;
 mod pace;
 mod ping;

@@ -87,10 +87,12 @@ impl Ring {
         }
     }
 
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(super) const fn len(&self) -> usize {
         self.ready
     }
 
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(super) const fn is_empty(&self) -> bool {
         self.ready == 0
     }

@@ -59,10 +59,6 @@ impl Outbox {
         *self = Self::default();
     }
 
-    pub(super) const fn ends_stream(&self) -> bool {
-        matches!(self.last, Some(Last::EndStream))
-    }
-
     pub(in super::super) const fn is_reset(&self) -> bool {
         matches!(self.last, Some(Last::Reset(_)))
     }

@@ -237,6 +237,7 @@ impl Core {
     }
 
     /// Its number.
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(super) fn id(&self, key: StreamKey) -> Option<StreamId> {
         Some(self.streams.get(key)?.id)
     }
@@ -263,6 +264,7 @@ impl Core {
         self.block = BytesMut::new();
         self.decoder.shrink();
         self.encoder.shrink();
+        self.builder.shrink();
         if self.control.is_empty() {
             self.control = BytesMut::new();
         }

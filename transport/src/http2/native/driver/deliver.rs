@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Driver, Slot, Turn};
 use crate::http2::failure::left_out;
 use crate::http2::native::cell::StreamCell;
-use crate::http2::native::connection::{End, Event, StreamKey};
+use crate::http2::native::connection::{Event, StreamKey};
 use crate::http2::native::frame::Reason;
 use crate::http2::native::guard::TOO_MANY_PINGS;
 use crate::http2::native::head::Head;

@@ -113,6 +113,7 @@ struct Slot {
     key: StreamKey,
     cell: Arc<StreamCell>,
     /// Client: given back when the stream is over and all that ends it is in the output.
+    #[allow(dead_code, reason = "its drop is what it is for")]
     permit: Option<Permit>,
     /// Its tasks have reset it.
     is_forsaken: bool,

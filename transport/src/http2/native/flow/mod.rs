@@ -3,7 +3,7 @@
 mod recv;
 mod send;
 
-pub(super) use self::recv::{Exceeded, RecvWindow};
+pub(super) use self::recv::RecvWindow;
 pub(super) use self::send::{Overflow, SendWindow};
 
 /// The largest window there is (RFC 9113 §6.9.1).

@@ -79,6 +79,7 @@ impl RecvWindow {
     }
 
     /// What has arrived and was not credited.
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) const fn held(&self) -> u32 {
         self.held
     }

@@ -9,7 +9,8 @@ pub(in super::super) struct Reason(pub(in super::super) u32);
 macro_rules! reasons {
     ($($name:ident = $code:literal),* $(,)?) => {
         impl Reason {
-            $(pub(in super::super) const $name: Self = Self($code);)*
+            $(#[allow(dead_code, reason = "whether we send it or not")]
+            pub(in super::super) const $name: Self = Self($code);)*
 
             /// The name that RFC 9113 gives it.
             pub(in super::super) const fn name(self) -> Option<&'static str> {

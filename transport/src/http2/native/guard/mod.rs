@@ -37,8 +37,6 @@ const HEADER_LIST_TOO_LARGE: &str = "header_list_too_large";
 pub(super) const WRITE_TIMEOUT: &str = "write_timeout";
 /// A stream had no window for too long.
 pub(super) const STREAM_STALLED: &str = "stream_stalled";
-/// TLS, preface and SETTINGS took too long.
-pub(super) const HANDSHAKE_TIMEOUT: &str = "handshake_timeout";
 /// The numbers of streams are running out.
 pub(super) const MAX_STREAM_ID: &str = "max_stream_id";
 /// PINGs of any kind of excess, as gRFC A8 names it.

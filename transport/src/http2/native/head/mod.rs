@@ -9,7 +9,6 @@ mod names;
 mod rules;
 pub(super) mod write;
 
-use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::Authority;
 use trunkline_core::Encoding;

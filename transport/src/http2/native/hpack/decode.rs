@@ -72,6 +72,7 @@ impl Decoder {
     }
 
     /// The peer has acknowledged another SETTINGS_HEADER_TABLE_SIZE.
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) fn set_limit(&mut self, bytes: u32) {
         self.limit = size(bytes);
         if self.limit < self.required.unwrap_or_else(|| self.table.max()) {
@@ -80,6 +81,7 @@ impl Decoder {
     }
 
     /// Octets of memory that it holds.
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) fn memory(&self) -> usize {
         self.table.memory() + self.name.capacity() + self.value.capacity()
     }

@@ -66,6 +66,7 @@ impl Lead {
 }
 
 impl Fields {
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) fn is_empty(&self) -> bool {
         self.lead == Lead::None && self.block.is_empty()
     }

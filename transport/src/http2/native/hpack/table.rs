@@ -58,6 +58,7 @@ impl Table {
     }
 
     /// Octets of memory.
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(super) fn memory(&self) -> usize {
         self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
     }

@@ -40,6 +40,7 @@ impl Chunks {
         self.first.is_none()
     }
 
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.more.len()
     }
@@ -56,6 +57,7 @@ impl Chunks {
         self.more.append(&mut other.more);
     }
 
+    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) fn iter(&self) -> impl Iterator<Item = &Bytes> {
         self.first.iter().chain(&self.more)
     }
