@@ -5,6 +5,7 @@ use super::*;
 const S: Duration = Duration::from_secs(1);
 
 type Event = fn(&mut Guard, Instant) -> Verdict;
+type Earning = (fn(&mut Guard), u32);
 
 struct Row {
     text: &'static str,
@@ -12,7 +13,7 @@ struct Row {
     cap: u32,
     per_second: u32,
     /// Useful events, and how many each gives back.
-    earns: &'static [(fn(&mut Guard), u32)],
+    earns: &'static [Earning],
 }
 
 const ROWS: &[Row] = &[

@@ -93,7 +93,7 @@ fn the_field_of_most_calls_takes_no_memory() {
     let timeout = || ("grpc-timeout", HeaderValue::from_static("99999999n"));
     let other = || ("x", HeaderValue::from_static("y"));
     for (lead, size) in [(ok(), 11 + 1 + 32), (timeout(), 12 + 9 + 32)] {
-        let fields = written(&[lead.clone()]);
+        let fields = written(std::slice::from_ref(&lead));
         assert!(!fields.is_empty());
         assert_eq!((fields.block.capacity(), fields.list_size()), (0, size));
         let more = written(&[lead.clone(), other()]);
