@@ -1,5 +1,6 @@
 //! Which handler answers which path.
 
+mod hash;
 mod service;
 mod table;
 mod unknown;

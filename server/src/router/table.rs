@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::hash::BuildPathHasher;
 use crate::handler::{FirstPoll, Handler, MethodHandler, Serve};
 use crate::interceptor::{BoxInterceptor, Chain};
 use crate::rpc::OnCancel;
@@ -15,7 +16,7 @@ use crate::server::MethodLimits;
 /// path matches: there is nothing to normalise, so nothing to get around.
 #[derive(Default)]
 pub struct MethodTable {
-    routes: HashMap<&'static str, Route>,
+    routes: HashMap<&'static str, Route, BuildPathHasher>,
     duplicate: Option<&'static str>,
     unknown: Option<&'static str>,
 }
