@@ -161,8 +161,9 @@ pub(super) const RULES: &[Rule] = &[
         // RFC 9113 §3.4: SETTINGS are the first frame; h2 does not look.
         name: "first frame",
         applies: |difference, frame| {
+            let first = difference.frames().next();
             let is_settings = |said: &Said| said.kind == SETTINGS && said.flags & ACK == 0;
-            let is_first = !difference.frames().any(is_settings);
+            let is_first = !first.is_some_and(is_settings);
             let refused = go_away(difference.native) == Some(PROTOCOL_ERROR);
             (is_first && refused && frame.is_some()).then_some(Then::Stop)
         },
@@ -181,12 +182,12 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // Frames that come together with one that ends the connection may be lost with it.
+        // Frames that come together with one that ends the connection may be lost with it, and where
+        // two of them would end it, it may be either.
         name: "company of the last frame",
         applies: |difference, _| {
-            let (h2, native) = (go_away(difference.h2)?, go_away(difference.native)?);
-            let is_late = [h2, native] == [PROTOCOL_ERROR, STREAM_CLOSED];
-            (difference.several() && (h2 == native || is_late)).then_some(Then::Stop)
+            let (h2, native) = (go_away(difference.h2), go_away(difference.native));
+            (difference.several() && h2.is_some() && native.is_some()).then_some(Then::Stop)
         },
     },
     Rule {
@@ -352,6 +353,28 @@ pub(super) const RULES: &[Rule] = &[
                 && reset(difference.native, frame.stream) == Some(FLOW_CONTROL_ERROR)
                 && reset(difference.h2, frame.stream).is_none())
             .then_some(Then::Forget(frame.stream))
+        },
+    },
+    Rule {
+        // A connection that takes no more streams ends with its last one: where that is left out,
+        // because the engines had gone apart over it, so is the end.
+        name: "end with a stream that is left out",
+        applies: |difference, _| {
+            let is_end = |event: &Event| matches!(event, Event::GoAway(NO_ERROR) | Event::Closed);
+            (difference.is_partial && difference.apart().all(is_end)).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 7541 §4.2: a block begins with the smallest and the last of the table's sizes, so with
+        // two updates at most; h2 takes any number, and some behind a field.
+        name: "updates of the table's size",
+        applies: |difference, frame| {
+            let updates = |octet: &&u8| matches!(octet, 0x20..=0x3f);
+            let updates = frame?.payload.iter().filter(updates).count();
+            (updates > 0
+                && go_away(difference.native) == Some(COMPRESSION_ERROR)
+                && go_away(difference.h2) != Some(COMPRESSION_ERROR))
+            .then_some(Then::Stop)
         },
     },
 ];
