@@ -48,6 +48,11 @@ impl Pace {
         Poll::Ready(())
     }
 
+    /// Whether a driver ever steps back here.
+    pub(super) const fn steps_back(&self) -> bool {
+        self.multi_thread
+    }
+
     /// True between the turn that was given and the next sleep.
     pub(super) const fn is_awake(&self) -> bool {
         self.awake

@@ -55,6 +55,10 @@ impl Outbox {
         self.credit = self.credit.saturating_add(bytes);
     }
 
+    pub(super) const fn has_credit(&self) -> bool {
+        self.credit > 0
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -1,7 +1,7 @@
 //! The receiving half of a cell.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use trunkline_core::{Stage, Status};
@@ -12,15 +12,14 @@ use crate::http2::failure;
 use crate::http2::native::connection::End;
 use crate::http2::native::frame::Reason;
 use crate::http2::native::head::{FieldList, Head, Response};
-use crate::sync::Mutex;
 
 impl StreamCell {
     /// Client: the response's head; true with it if it is all there is.
     pub(in super::super) fn poll_head(
-        &self,
+        self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(Response, bool), Status>> {
-        poll(&self.state, cx, |state| {
+        self.poll(cx, |state| {
             let Some(Head::Response(head)) = state.inbound.head.take() else {
                 return state.response_end(None);
             };
@@ -33,22 +32,18 @@ impl StreamCell {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Status>> {
-        let chunk = ready!(poll(&self.state, cx, |state| {
-            match state.take_chunk() {
-                Some(chunk) => Some(Ok(Some(chunk))),
-                None => state.response_end(Some(None)),
-            }
-        }));
-        self.took(&chunk);
-        Poll::Ready(chunk)
+        self.poll(cx, |state| match state.take_chunk() {
+            Some(chunk) => Some(Ok(Some(chunk))),
+            None => state.response_end(Some(None)),
+        })
     }
 
     /// Client: the trailers, after the last chunk; `None` if the stream ended without.
     pub(in super::super) fn poll_trailers(
-        &self,
+        self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<FieldList>, Status>> {
-        poll(&self.state, cx, |state| {
+        self.poll(cx, |state| {
             let trailers = state.inbound.trailers.take();
             match trailers {
                 Some(trailers) => Some(Ok(Some(trailers))),
@@ -62,39 +57,47 @@ impl StreamCell {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Status>> {
-        let chunk = ready!(poll(&self.state, cx, State::request_chunk));
-        self.took(&chunk);
-        Poll::Ready(chunk)
+        self.poll(cx, State::request_chunk)
     }
 
-    /// What was taken is given back to the peer as window, in steps: each is an order.
-    fn took(self: &Arc<Self>, chunk: &Result<Option<Bytes>, Status>) {
-        let Ok(Some(chunk)) = chunk else {
-            return;
-        };
-        let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+    /// Looks, and leaves the receiver's waker where there is nothing.
+    fn poll<T>(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        look: impl FnOnce(&mut State) -> Option<T>,
+    ) -> Poll<T> {
         let mut state = self.state.lock();
-        state.freed = state.freed.saturating_add(taken);
-        // A server counts what its handlers leave unread, also of requests that are complete.
-        let is_over = state.is_client && state.inbound.end.is_some();
-        if state.freed < state.link.release_at() || is_over {
-            return;
+        if let Some(found) = look(&mut state) {
+            if state.outbox.has_credit() {
+                let driver = self.queue(&mut state);
+                drop(state);
+                wake(driver);
+            }
+            return Poll::Ready(found);
         }
-        let freed = std::mem::take(&mut state.freed);
-        state.outbox.add_credit(freed);
-        let driver = self.queue(&mut state);
+        let old = set_waker(&mut state.receiver, cx);
         drop(state);
-        wake(driver);
+        drop(old);
+        Poll::Pending
     }
 }
 
 impl State {
+    /// What is taken is given back to the peer as window, in steps: each is an order.
     fn take_chunk(&mut self) -> Option<Bytes> {
-        let chunk = self.inbound.chunks.pop_front();
-        if chunk.is_none() && !self.inbound.tail.is_empty() {
-            return Some(std::mem::take(&mut self.inbound.tail).freeze());
+        let chunk = match self.inbound.chunks.pop_front() {
+            Some(chunk) => chunk,
+            None if self.inbound.tail.is_empty() => return None,
+            None => std::mem::take(&mut self.inbound.tail).freeze(),
+        };
+        let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        self.freed = self.freed.saturating_add(taken);
+        // A server counts what its handlers leave unread, also of requests that are complete.
+        let is_over = self.is_client && self.inbound.end.is_some();
+        if self.freed >= self.link.release_at() && !is_over {
+            self.outbox.add_credit(std::mem::take(&mut self.freed));
         }
-        chunk
+        Some(chunk)
     }
 
     fn request_chunk(&mut self) -> Option<Result<Option<Bytes>, Status>> {
@@ -133,20 +136,4 @@ impl State {
         }
         end.map(|end| Err(self.status_of(end, Stage::Response)))
     }
-}
-
-/// Looks, and leaves the receiver's waker where there is nothing.
-fn poll<T>(
-    state: &Mutex<State>,
-    cx: &Context<'_>,
-    look: impl FnOnce(&mut State) -> Option<T>,
-) -> Poll<T> {
-    let mut state = state.lock();
-    if let Some(found) = look(&mut state) {
-        return Poll::Ready(found);
-    }
-    let old = set_waker(&mut state.receiver, cx);
-    drop(state);
-    drop(old);
-    Poll::Pending
 }

@@ -31,12 +31,12 @@ impl Driver {
             Event::Accept(key) => return self.accept(key),
             Event::Touched(key) => self.touched(key),
             Event::Sent(key, bytes) => {
-                if let Some(cell) = self.cell(key) {
+                if let Some(cell) = cell(&self.streams, key) {
                     cell.sent(&self.link, key, bytes, &mut self.wakers);
                 }
             }
             Event::Blocked(key, blocked) => {
-                if let Some(cell) = self.cell(key) {
+                if let Some(cell) = cell(&self.streams, key) {
                     cell.set_blocked(&self.link, key, blocked);
                 }
             }
@@ -49,10 +49,6 @@ impl Driver {
             Event::GoneAway(_, reason) => self.peer_goes_away(reason),
         }
         None
-    }
-
-    fn cell(&mut self, key: StreamKey) -> Option<Arc<StreamCell>> {
-        self.slot(key).map(|slot| Arc::clone(&slot.cell))
     }
 
     fn accept(&mut self, key: StreamKey) -> Option<Turn> {
@@ -72,10 +68,8 @@ impl Driver {
     }
 
     fn touched(&mut self, key: StreamKey) {
-        let Some(cell) = self.cell(key) else {
-            return;
-        };
-        if let Some(inbound) = self.core.inbound(key) {
+        let cell = cell(&self.streams, key);
+        if let (Some(cell), Some(inbound)) = (cell, self.core.inbound(key)) {
             cell.deliver(&self.link, key, inbound, &mut self.wakers);
         }
     }
@@ -112,4 +106,11 @@ impl Driver {
         self.link.set_goodbye(said);
         slots.wake_all();
     }
+}
+
+/// Without a clone: the driver's other parts are used beside it.
+fn cell(streams: &[Option<Slot>], key: StreamKey) -> Option<&StreamCell> {
+    let index = usize::try_from(key.slot).ok()?;
+    let slot = streams.get(index)?.as_ref()?;
+    (slot.key == key).then_some(&*slot.cell)
 }

@@ -118,7 +118,7 @@ impl ServerDriver {
             let (driver, recent) = (&self.driver, &mut self.recent);
             let expects_more = || recent.expects_more(driver.running());
             ready!(self.pace.poll_turn(expects_more, cx));
-            if !was_awake {
+            if !was_awake && self.pace.steps_back() {
                 self.recent.begin(self.driver.running());
             }
         }
@@ -136,7 +136,9 @@ impl ServerDriver {
                 Poll::Pending => break,
             }
         }
-        self.recent.end(self.driver.running());
+        if self.pace.steps_back() {
+            self.recent.end(self.driver.running());
+        }
         match std::mem::take(&mut self.started) {
             1 => self.pace.sleep_beside_one(cx),
             _ => self.pace.sleep(),
