@@ -31,6 +31,7 @@ const GATES: &[Gate] = &[
     ("tools", tools::run, &[]),
     ("fuzz --smoke", fuzz::run, &["--smoke"]),
     ("bench --smoke", bench::run, &["--smoke"]),
+    ("bench gate", bench::run, &["gate"]),
 ];
 
 pub(crate) fn run(_: &[String]) -> Outcome {

@@ -28,6 +28,11 @@ impl Counters {
         self.units.fetch_add(units, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
+    pub(crate) fn units(&self) -> u64 {
+        self.units.load(Ordering::Relaxed)
+    }
+
     /// One call's time, or one message's there and back.
     pub(crate) fn record(&self, latency: Duration) {
         if self.measuring.load(Ordering::Relaxed) {

@@ -23,7 +23,8 @@ pub fn run_mirror() -> Result<(), Failure> {
     })
 }
 
-async fn serve(listener: TcpListener, plan: Arc<Plan>) -> Result<(), Failure> {
+/// Serves whoever comes.
+pub(crate) async fn serve(listener: TcpListener, plan: Arc<Plan>) -> Result<(), Failure> {
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;

@@ -186,3 +186,78 @@ fn go_away(payload: &[u8]) -> Result<(), Failure> {
     let text = String::from_utf8_lossy(payload.get(8..).unwrap_or_default());
     Err(format!("GOAWAY, error {code}, {text:?}").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(bytes: &[u8]) -> Input {
+        let mut input = Input::new(false);
+        input.room()[..bytes.len()].copy_from_slice(bytes);
+        input.filled(bytes.len());
+        input
+    }
+
+    fn framed(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let head = Head {
+            length: payload.len(),
+            kind,
+            flags,
+            stream,
+        };
+        head.write(&mut out);
+        out.extend_from_slice(payload);
+        out
+    }
+
+    #[test]
+    fn padding_is_no_data() {
+        let bytes = framed(
+            frame::DATA,
+            frame::PADDED | frame::END_STREAM,
+            3,
+            b"\x02abc\0\0",
+        );
+        let (mut input, mut output) = (with(&bytes), Output::new());
+        let expected = Event::Data {
+            stream: 3,
+            bytes: b"abc",
+            end: true,
+        };
+        assert_eq!(input.next(&mut output).unwrap(), Some(expected));
+        assert_eq!(input.next(&mut output).unwrap(), None);
+    }
+
+    #[test]
+    fn settings_move_the_windows_and_are_acknowledged() {
+        let pair = [&4_u16.to_be_bytes()[..], &100_000_u32.to_be_bytes()].concat();
+        let (mut input, mut output) = (with(&framed(frame::SETTINGS, 0, 0, &pair)), Output::new());
+        let event = input.next(&mut output).unwrap();
+        let window_delta = 100_000 - 65_535;
+        assert_eq!(event, Some(Event::Settings { window_delta }));
+        assert_eq!(output.stream_window(), 100_000);
+        let acknowledged = framed(frame::SETTINGS, frame::ACK, 0, &[]);
+        assert_eq!(output.bytes, acknowledged);
+    }
+
+    #[test]
+    fn a_connection_that_ends_with_an_error_says_which() {
+        let payload = [&[0; 4][..], &11_u32.to_be_bytes(), b"calm down"].concat();
+        let bytes = framed(frame::GOAWAY, 0, 0, &payload);
+        let (mut input, mut output) = (with(&bytes), Output::new());
+        let why = input.next(&mut output).unwrap_err().to_string();
+        assert!(why.contains("11") && why.contains("calm down"), "{why}");
+    }
+
+    #[test]
+    fn half_a_frame_waits() {
+        let bytes = framed(frame::RST_STREAM, 0, 5, &8_u32.to_be_bytes());
+        let (mut input, mut output) = (with(&bytes[..11]), Output::new());
+        assert_eq!(input.next(&mut output).unwrap(), None);
+        input.room()[..2].copy_from_slice(&bytes[11..]);
+        input.filled(2);
+        let reset = Event::Reset { stream: 5, code: 8 };
+        assert_eq!(input.next(&mut output).unwrap(), Some(reset));
+    }
+}
