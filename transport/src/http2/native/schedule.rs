@@ -92,7 +92,6 @@ impl Ring {
         self.ready
     }
 
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(super) const fn is_empty(&self) -> bool {
         self.ready == 0
     }

@@ -84,6 +84,8 @@ pub(super) struct Core {
     /// Heads that wait, in the order in which they were wanted.
     heads: VecDeque<(StreamKey, OutHead)>,
     ring: Ring,
+    /// Bytes that heads have brought since the last turn of the ring.
+    run: usize,
     /// Those that wait for the connection's window, in their order.
     starved: VecDeque<StreamKey>,
     events: Events,
@@ -155,6 +157,7 @@ impl Core {
             control,
             heads: VecDeque::new(),
             ring: Ring::default(),
+            run: 0,
             starved: VecDeque::new(),
             events: Events::new(),
             told: Vec::new(),

@@ -16,6 +16,10 @@ const FULL: usize = 256 * 1024;
 /// Messages that go with their head at once, and the longest DATA frame of a turn.
 const TURN: usize = 16 * 1024;
 
+/// Heads and what goes with them take so much at most before a ready stream has its turn, or those
+/// that open streams without end would hold up all others.
+const RUN: usize = 2 * TURN;
+
 /// A head that waits.
 #[derive(Debug)]
 pub(super) enum OutHead {
@@ -54,9 +58,13 @@ impl Core {
             return;
         }
         while out.len() < FULL {
-            if let Some((key, head)) = self.heads.pop_front() {
+            let may_begin = self.run < RUN || self.ring.is_empty();
+            if let Some((key, head)) = self.heads.pop_front_if(|_| may_begin) {
+                let before = out.len();
                 self.place_head(key, &head, out);
+                self.run += out.len() - before;
             } else if let Some(key) = self.ring.pop() {
+                self.run = 0;
                 if self.place_turn(key, out) == Turn::Again {
                     self.ring.push(key);
                 }

@@ -324,6 +324,12 @@ impl Script {
         text
     }
 
+    /// What the peer reads of what waits to be written.
+    pub(super) fn read(&mut self) -> Vec<String> {
+        self.written();
+        self.wire.drain(..).collect()
+    }
+
     /// The socket takes all, and the peer reads it.
     fn written(&mut self) {
         let mut bytes = BytesMut::new();

@@ -395,3 +395,40 @@ fn a_connection_s_window_never_holds_up_a_single_stream() {
          < WINDOW 0 196608",
     );
 }
+
+/// Calls that begin without end do not hold up a stream that has begun, nor it them.
+#[test]
+fn small_calls_and_a_large_one_share_the_wire() {
+    let mut script = client(
+        "> SETTINGS WINDOW=1000000
+         < SETTINGS ack
+         > WINDOW 0 10000000
+         = start
+         < HEADERS 1 request",
+    );
+    let now = script.now;
+    let start = |data: usize| super::super::Start {
+        form: super::script::form(),
+        extra: Default::default(),
+        data: vec![0; data].into(),
+        end: true,
+        has_deadline: false,
+    };
+    script.core.start(start(100_000), now).unwrap();
+    for _ in 0..20 {
+        script.core.start(start(10_000), now).unwrap();
+    }
+    script.core.fill(&mut script.out, now);
+    let frames = script.read();
+    let mut between = 0;
+    let mut turns = 0;
+    for frame in frames.iter().filter(|frame| frame.starts_with("DATA")) {
+        if frame.starts_with("DATA 3 ") {
+            (between, turns) = (0, turns + 1);
+            continue;
+        }
+        between += 1;
+        assert!(between <= 4, "{frames:?}");
+    }
+    assert!((4..7).contains(&turns), "{frames:?}");
+}
