@@ -176,20 +176,7 @@ impl State {
             from.tail.clear();
             return;
         }
-        let to = &mut self.inbound;
-        if to.chunks.is_empty() && to.tail.is_empty() {
-            std::mem::swap(&mut to.chunks, &mut from.chunks);
-            std::mem::swap(&mut to.tail, &mut from.tail);
-            return;
-        }
-        if !from.chunks.is_empty() {
-            if !to.tail.is_empty() {
-                to.chunks.push_back(std::mem::take(&mut to.tail).freeze());
-            }
-            to.chunks.append(&mut from.chunks);
-        }
-        to.tail.extend_from_slice(&from.tail);
-        from.tail.clear();
+        self.inbound.store_all(from);
     }
 
     /// It was ended from outside.

@@ -98,7 +98,7 @@ impl Core {
         stream.unread = stream.unread.saturating_add(flow - padding);
         self.held = self.held.saturating_add(u64::from(flow - padding));
         if length > 0 {
-            stream.store(payload);
+            stream.inbound.store(payload);
             self.events.touch(key, &mut stream.marks);
         }
         if end {

@@ -4,6 +4,7 @@
 //! [`Core::order`] and [`Core::control`], and time is [`Core::tick`]. What follows from it is in
 //! [`Core::events`] for our side and by [`Core::fill`] for the peer.
 
+mod arrived;
 mod config;
 mod events;
 mod goaway;
@@ -46,10 +47,11 @@ use super::strikes::Strikes;
 use crate::http2::held::Pressure;
 use crate::http2::keepalive::Policy;
 
+pub(super) use self::arrived::Inbound;
 pub(super) use self::config::{Config, Role};
 pub(super) use self::heads::{MAX_INTERIM, TOO_MANY_INTERIM};
 pub(super) use self::held::MEMORY_SHORT;
-pub(super) use self::orders::{Control, End, Event, Inbound, Order, Start, StreamKey};
+pub(super) use self::orders::{Control, End, Event, Order, Start, StreamKey};
 pub(super) use self::tick::KEEPALIVE_TIMEOUT;
 
 /// Control answers that may wait until nothing more is read.

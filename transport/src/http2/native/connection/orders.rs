@@ -1,11 +1,10 @@
 //! What the machine is told, and what it tells.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::super::frame::{Reason, StreamId};
-use super::super::head::{FieldList, Head, RequestForm, ResponseHead};
+use super::super::head::{RequestForm, ResponseHead};
 use super::super::hpack::Fields;
-use super::super::stream::Chunks;
 
 /// A stream as the machine and its driver call it: never used for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,17 +94,4 @@ pub(in super::super) enum End {
     Fault(Reason, &'static str),
     /// The connection is lost.
     Lost,
-}
-
-/// What has arrived for a stream and was not yet taken by its reader.
-#[derive(Debug, Default)]
-pub(in super::super) struct Inbound {
-    pub(in super::super) head: Option<Head>,
-    /// Client: the head had END_STREAM, which is not the same as one in an empty DATA behind it.
-    pub(in super::super) is_all: bool,
-    /// In order; short payloads are joined in `tail`, which comes last.
-    pub(in super::super) chunks: Chunks,
-    pub(in super::super) tail: BytesMut,
-    pub(in super::super) trailers: Option<FieldList>,
-    pub(in super::super) end: Option<End>,
 }

@@ -3,8 +3,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::super::connection::Inbound;
 use super::super::flow::{RecvWindow, SendWindow};
 use super::super::frame::StreamId;
@@ -95,10 +93,6 @@ pub(in super::super) struct Taken {
     pub(in super::super) bytes: u64,
 }
 
-/// Payloads up to this length are joined where something else waits already: a handle per payload
-/// would be larger than what it holds.
-const SHORT: usize = 512;
-
 impl Stream {
     /// Where `interim` stands for a call that ends by its deadline, however many come.
     pub(in super::super) const UNCOUNTED: u8 = u8::MAX;
@@ -158,23 +152,5 @@ impl Stream {
             }
             None => false,
         }
-    }
-
-    /// A payload has come.
-    pub(in super::super) fn store(&mut self, payload: Bytes) {
-        let inbound = &mut self.inbound;
-        if payload.is_empty() {
-            return;
-        }
-        let something_waits = !inbound.chunks.is_empty() || !inbound.tail.is_empty();
-        if payload.len() <= SHORT && something_waits {
-            inbound.tail.extend_from_slice(&payload);
-            return;
-        }
-        if !inbound.tail.is_empty() {
-            let tail = inbound.tail.split().freeze();
-            inbound.chunks.push_back(tail);
-        }
-        inbound.chunks.push_back(payload);
     }
 }
