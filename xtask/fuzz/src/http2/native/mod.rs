@@ -35,6 +35,7 @@ pub(crate) mod beginnings;
 pub(crate) mod blocks;
 pub(crate) mod core;
 pub(crate) mod heads;
+mod made;
 pub(crate) mod reader;
 pub(crate) mod spoken;
 mod witness;
