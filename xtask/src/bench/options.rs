@@ -63,6 +63,15 @@ impl Options {
         self.libraries.is_empty() || self.libraries.iter().any(|wanted| wanted == library)
     }
 
+    /// Whether the cells may be recorded: with every library, and measured for long enough.
+    pub(super) fn is_full(&self) -> bool {
+        let usual = Self::default();
+        !self.is_quick
+            && self.libraries.is_empty()
+            && self.rounds >= usual.rounds
+            && self.seconds >= usual.seconds
+    }
+
     /// The rounds of a cell. What does not depend on time is the same in each.
     pub(super) fn rounds_of(&self, cell: &Cell) -> usize {
         match cell.kind {
@@ -139,6 +148,16 @@ mod tests {
         assert_eq!(names, ["link", "unread"]);
         assert!(options.wants("h2") && !options.wants("trunkline"));
         assert!(parse("--only ping-pong").unwrap().cells.len() >= 2);
+    }
+
+    #[test]
+    fn only_what_is_measured_in_full_may_be_recorded() {
+        for line in ["", "--cell link", "--rounds 9"] {
+            assert!(parse(line).unwrap().is_full(), "{line}");
+        }
+        for line in ["--quick", "--library tonic", "--rounds 2", "--seconds 0.1"] {
+            assert!(!parse(line).unwrap().is_full(), "{line}");
+        }
     }
 
     #[test]

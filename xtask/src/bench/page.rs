@@ -37,7 +37,7 @@ pub(super) fn record() -> Result<(), String> {
     let tuning = saved::last_full(saved::TUNING)?;
     if cells.is_none() && tuning.is_none() {
         return Err(
-            "no full run is saved in target/bench: `cargo xtask bench` makes one, a quick one does not count"
+            "no full run is saved in target/bench: `cargo xtask bench` makes one; a quick one, or one with few libraries, does not count"
                 .to_owned(),
         );
     }

@@ -31,7 +31,7 @@ pub(super) fn save(
     let date = rows.first().map_or("nothing", |row| &row.machine.date);
     let place = folder.join(format!("{date}.json"));
     let document = json!({
-        "quick": options.is_quick,
+        "full": options.is_full(),
         "seconds": options.seconds,
         "cells": record::to_json(rows),
         "rounds": rounds(results),
@@ -66,10 +66,10 @@ pub(super) fn last(kind: &str) -> Result<Option<Saved>, String> {
     newest(kind, |_| true)
 }
 
-/// The newest one that was not a quick one.
+/// The newest one that may be recorded.
 pub(super) fn last_full(kind: &str) -> Result<Option<Saved>, String> {
     newest(kind, |document| {
-        document.get("quick") == Some(&Value::from(false))
+        document.get("full") == Some(&Value::from(true))
     })
 }
 
