@@ -280,6 +280,10 @@ impl Link {
         let _ = self.goodbye.set(text);
     }
 
+    pub(super) fn has_goodbye(&self) -> bool {
+        self.goodbye.get().is_some()
+    }
+
     pub(super) fn goodbye(&self) -> &str {
         self.goodbye.get().map_or("GOAWAY", String::as_str)
     }

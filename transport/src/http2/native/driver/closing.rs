@@ -300,8 +300,12 @@ impl Driver {
     /// two frames.
     fn clean_end(&self) -> Status {
         let peer = self.link.peer();
-        if let Some((&reason, _)) = self.core.goodbye() {
-            let said = self.link.goodbye();
+        if let Some((&reason, text)) = self.core.goodbye() {
+            let said = if text.is_empty() {
+                "no reason given"
+            } else {
+                text
+            };
             return closed_by_peer(reason, said, peer, CallStage::Response).with_unprocessed(true);
         }
         let text = if self.is_let_go || !self.link.is_open() {

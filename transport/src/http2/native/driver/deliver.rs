@@ -80,12 +80,22 @@ impl Driver {
         }
     }
 
-    fn peer_goes_away(&self, reason: Reason) {
-        let text = self.core.goodbye().map_or("", |(_, text)| text);
-        let said = match text {
+    /// What a stream that the peer leaves out is told is there before the stream hears of it.
+    pub(super) fn note_goodbye(&self) {
+        let Some((reason, text)) = self.core.goodbye() else {
+            return;
+        };
+        if self.link.has_goodbye() {
+            return;
+        }
+        self.link.set_goodbye(match text {
             "" => reason.to_string(),
             text => format!("{reason}: {text}"),
-        };
+        });
+    }
+
+    fn peer_goes_away(&self, reason: Reason) {
+        let text = self.core.goodbye().map_or("", |(_, text)| text);
         match reason {
             Reason::NO_ERROR => self.link.set_said_goodbye(),
             Reason::ENHANCE_YOUR_CALM => {
@@ -100,10 +110,9 @@ impl Driver {
         let Some(slots) = &self.slots else {
             return;
         };
-        let peer = self.link.peer();
+        let (peer, said) = (self.link.peer(), self.link.goodbye());
         tracing::debug!(peer = %peer.address(), said, "the server is going away");
-        self.link.drain(left_out(&said, peer, Stage::Request));
-        self.link.set_goodbye(said);
+        self.link.drain(left_out(said, peer, Stage::Request));
         slots.wake_all();
     }
 }

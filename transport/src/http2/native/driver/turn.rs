@@ -42,6 +42,7 @@ impl Driver {
                 Stage::Mail => {
                     self.take_mail();
                     self.core.events(&mut self.events);
+                    self.note_goodbye();
                     self.stage = Stage::Deliver;
                 }
                 Stage::Deliver => {
