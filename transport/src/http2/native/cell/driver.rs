@@ -24,8 +24,11 @@ pub(in super::super) enum Begun {
 
 impl StreamCell {
     /// Client: opens the stream, unless its caller is gone.
+    ///
+    /// A call that has moved here has a sender already: what that has sent before the driver knew
+    /// the stream, and which it could not collect then, is looked at again.
     pub(in super::super) fn begin(
-        &self,
+        self: &Arc<Self>,
         open: impl FnOnce() -> Option<StreamKey>,
         wakers: &mut Vec<Waker>,
     ) -> Begun {
@@ -41,6 +44,9 @@ impl StreamCell {
             return Begun::Refused;
         };
         state.key = Some(key);
+        if !state.outbox.is_empty() {
+            wakers.extend(self.queue(&mut state));
+        }
         Begun::Yes(key)
     }
 

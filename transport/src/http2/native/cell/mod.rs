@@ -10,6 +10,8 @@ mod driver;
 mod outbox;
 mod receive;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

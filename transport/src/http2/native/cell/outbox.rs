@@ -63,6 +63,11 @@ impl Outbox {
         *self = Self::default();
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        let is_open = self.head.is_none() && self.last.is_none();
+        is_open && self.data.len() == 0 && self.credit == 0
+    }
+
     pub(in super::super) const fn is_reset(&self) -> bool {
         matches!(self.last, Some(Last::Reset(_)))
     }

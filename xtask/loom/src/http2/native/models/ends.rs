@@ -7,7 +7,7 @@ use bytes::Bytes;
 use loom::thread;
 use trunkline_core::Status;
 
-use super::{KEY, drive, ended, link, opening, push, why};
+use super::{KEY, Seen, drive, ended, link, look, opening, push, why};
 use crate::http2::native::cell::StreamCell;
 use crate::http2::native::connection::End;
 use crate::http2::native::frame::Reason;
@@ -98,6 +98,10 @@ pub fn a_restarted_call_is_sent_once_where_it_went() {
         cell.deliver(&first, KEY, &mut inbound, &mut wakers);
         let (data, end) = cell.restart(&second).expect("it may");
         assert!(!end);
+        // Its driver may look before it has the stream: the sender has woken it.
+        let mut mail = Mail::default();
+        second.take(&mut mail);
+        look(&second, &mut mail, &mut Seen::default(), &mut wakers);
         let started = second.start(opening(&cell, data));
         wake(started.expect("it lives"));
         let seen = drive(&second, |_, _| {}, |seen| seen.sent == 1);

@@ -1,0 +1,54 @@
+//! What a cell does between its tasks and its driver that no driver shows in a short time.
+
+use super::*;
+use crate::http2::native::connection::Order;
+use crate::http2::native::link::Mail;
+use crate::{Address, Peer};
+
+const KEY: StreamKey = StreamKey {
+    slot: 0,
+    generation: 1,
+};
+
+fn link() -> Arc<Link> {
+    Link::new(Peer::new(Address::Memory("test".into())), 64 * 1024, None)
+}
+
+/// What the driver of a link finds when it looks, in bytes, and whether that was all.
+fn collect(link: &Arc<Link>) -> (usize, bool) {
+    let (mut bytes, mut is_ended) = (0, false);
+    let mut mail = Mail::default();
+    link.take(&mut mail);
+    for cell in mail.streams {
+        if let Some((_, outbox)) = cell.collect(link) {
+            outbox.into_orders(|order| match order {
+                Order::Data(data) => bytes += data.len(),
+                Order::Finish => is_ended = true,
+                _ => {}
+            });
+        }
+    }
+    (bytes, is_ended)
+}
+
+#[test]
+fn what_is_sent_while_a_call_moves_is_not_lost() {
+    let (first, second) = (link(), link());
+    let mut wakers = Vec::new();
+    let cell = StreamCell::client(Arc::clone(&first), 0, false);
+    cell.begin(|| Some(KEY), &mut wakers);
+    let mut refused = Inbound {
+        end: Some(End::Reset(Reason::REFUSED_STREAM)),
+        ..Inbound::default()
+    };
+    cell.deliver(&first, KEY, &mut refused, &mut wakers);
+    let (data, is_all) = cell.restart(&second).unwrap();
+    assert!(data.is_empty() && !is_all);
+    // Its sender goes on, and wakes the driver before that has the stream.
+    cell.push_frame(Bytes::from_static(b"message")).unwrap();
+    cell.half_close();
+    assert_eq!(collect(&second), (0, false));
+    assert_eq!(cell.begin(|| Some(KEY), &mut wakers), Begun::Yes(KEY));
+    assert_eq!(collect(&second), (7, true));
+    assert_eq!(collect(&second), (0, false), "once");
+}
