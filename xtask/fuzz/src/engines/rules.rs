@@ -12,6 +12,9 @@ use crate::wire::{
     WINDOW_UPDATE,
 };
 
+/// The kind of a PRIORITY frame.
+const PRIORITY_FRAME: u8 = 2;
+
 /// The flag of an acknowledgement.
 const ACK: u8 = 1;
 
@@ -374,6 +377,18 @@ pub(super) const RULES: &[Rule] = &[
             (updates > 0
                 && go_away(difference.native) == Some(COMPRESSION_ERROR)
                 && go_away(difference.h2) != Some(COMPRESSION_ERROR))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §6.3: PRIORITY of a wrong length is an error of its stream; h2 ends the
+        // connection.
+        name: "scope of a wrong length",
+        applies: |difference, frame| {
+            let frame = frame?;
+            (frame.kind == PRIORITY_FRAME
+                && go_away(difference.h2) == Some(PROTOCOL_ERROR)
+                && reset(difference.native, frame.stream) == Some(FRAME_SIZE_ERROR))
             .then_some(Then::Stop)
         },
     },
