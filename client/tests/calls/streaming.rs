@@ -317,10 +317,17 @@ async fn an_early_answer_stops_the_upload() {
 async fn an_upload_with_a_message_over_the_limit_fails_and_cancels() {
     let (builder, mut peer) = pair(100);
     let channel = builder.max_send_message_bytes(3).build().unwrap();
+    // The first one has arrived when the second one comes: what is over before it was written may
+    // never be.
+    let (arrived, then) = tokio::sync::oneshot::channel();
     let upload = channel
         .client_streaming::<Up>()
-        .upload([bytes("ok"), bytes("too large")]);
-    let server = async { peer.next().await.reset().await };
+        .upload(ThenTooLarge { then, sent: false });
+    let server = async {
+        let exchange = peer.next().await;
+        arrived.send(()).unwrap();
+        exchange.reset().await
+    };
     let (reply, reason) = tokio::join!(upload, server);
     let status = reply.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
@@ -329,6 +336,24 @@ async fn an_upload_with_a_message_over_the_limit_fails_and_cancels() {
         "{status}"
     );
     assert_eq!(reason, h2::Reason::CANCEL);
+}
+
+/// A message, and one that is too large once it is told that the first one has arrived.
+struct ThenTooLarge {
+    then: tokio::sync::oneshot::Receiver<()>,
+    sent: bool,
+}
+
+impl Stream for ThenTooLarge {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if !std::mem::replace(&mut self.sent, true) {
+            return Poll::Ready(Some(bytes("ok")));
+        }
+        let then = Pin::new(&mut self.then).poll(cx);
+        then.map(|_| Some(bytes("too large")))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
