@@ -43,13 +43,21 @@ impl Interop {
         builder
             .compression(ResponseCompression::prefer([gzip::NAME]))
             .compressors(gzip::compressors())
-            // As often as may be: every case that is silent for a second shows that the client answers.
-            .keepalive(ServerKeepalive::every(Duration::from_secs(1)))
+            .keepalive(keepalive())
             .max_receive_message_bytes(MAX_MESSAGE_BYTES)
             .add_service(TestServiceServer::new(service))
             .add_service(ExtraServiceServer::new(Extra))
             .add_service(OpenRcaServiceServer::new(LoadService(load)))
     }
+}
+
+/// PINGs as often as may be: every case that is silent for a second shows that the client answers.
+/// Clients may send some as they like, so that their keepalive shows in seconds too.
+fn keepalive() -> ServerKeepalive {
+    let mut keepalive = ServerKeepalive::every(Duration::from_secs(1));
+    keepalive.permit_time = Duration::ZERO;
+    keepalive.permit_without_calls = true;
+    keepalive
 }
 
 impl TestService for Interop {
