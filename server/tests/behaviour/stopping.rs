@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use trunkline_core::Code;
+use trunkline_transport::http2::Engine;
 use trunkline_transport::{Address, BoxIo, Connector};
 
 use crate::service::{CALL, CHAT, LIST};
@@ -250,9 +251,15 @@ async fn a_mute_idle_peer_costs_a_second_and_no_more() {
     world.until(|stats| stats.live_connections == 2).await;
     let report = world.handle.graceful_stop(Duration::from_secs(60)).await;
     assert!(report.elapsed < Duration::from_millis(1_400), "{report:?}");
+    // On h2 it is cut off; the native engine says the second GOAWAY after a second without the
+    // answer to its PING, and closes in order.
+    let (closed, aborted) = match Engine::default() {
+        Engine::Native => (2, 0),
+        _ => (1, 1),
+    };
     assert_eq!(
         (report.connections_closed, report.connections_aborted),
-        (1, 1)
+        (closed, aborted)
     );
     while frame(&mut io).await.is_some() {}
     assert_stopped(world).await;
