@@ -392,4 +392,16 @@ pub(super) const RULES: &[Rule] = &[
             .then_some(Then::Stop)
         },
     },
+    Rule {
+        // RFC 9113 §4.3: nothing comes between the frames of a block. h2 does not look any more once
+        // it has reset the stream for the first of them.
+        name: "a block that h2 has given up",
+        applies: |difference, _| {
+            let mut before = difference.before.iter().flat_map(|step| &step.frames);
+            let last = before.next_back()?;
+            let is_open =
+                matches!(last.kind, HEADERS | CONTINUATION) && last.flags & END_HEADERS == 0;
+            (is_open && go_away(difference.native) == Some(PROTOCOL_ERROR)).then_some(Then::Stop)
+        },
+    },
 ];
