@@ -28,6 +28,7 @@ const FRAME_SIZE_ERROR: u32 = 6;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const COMPRESSION_ERROR: u32 = 9;
+const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// The one difference that changes nothing in the sum.
 pub(super) const SHARES: &str = "shares of the connection's window";
@@ -402,6 +403,15 @@ pub(super) const RULES: &[Rule] = &[
             let is_open =
                 matches!(last.kind, HEADERS | CONTINUATION) && last.flags & END_HEADERS == 0;
             (is_open && go_away(difference.native) == Some(PROTOCOL_ERROR)).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // How much of what is useless is too much, each engine decides for itself.
+        name: "budgets",
+        applies: |difference, _| {
+            let calm = [go_away(difference.h2), go_away(difference.native)];
+            calm.contains(&Some(ENHANCE_YOUR_CALM))
+                .then_some(Then::Stop)
         },
     },
 ];
