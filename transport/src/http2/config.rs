@@ -45,13 +45,14 @@ pub struct ClientConfig {
     /// for a bound on memory, or for a peer that must not be sent PINGs: always so many bytes, and
     /// nothing is measured.
     ///
-    /// A client whose window has grown opens fewer streams on that connection: as many as their
-    /// windows fit into 2 GiB, which is at least 255, or what its peer allowed when they grew.
-    /// Further calls go to another connection or wait, as at the peer's limit.
+    /// On the h2 crate a client whose window has grown opens fewer streams on that connection: as
+    /// many as their windows fit into 2 GiB, which is at least 255, or what its peer allowed when
+    /// they grew. Further calls go to another connection or wait, as at the peer's limit.
     pub stream_window_bytes: Option<u32>,
     /// Bytes that all streams together may have unread. Default 64 MiB, and never less than the
     /// streams allowed times the stream window (up to HTTP/2's 2 GiB), so that unread streams
-    /// cannot starve the others.
+    /// cannot starve the others. The native engine gives this window back as soon as bytes arrive:
+    /// there it bounds what is under way, and each stream's own window what of it is unread.
     pub connection_window_bytes: u32,
     /// The largest frame that the peer may send, 16,384 to 16,777,215 bytes. Default 16 KiB.
     pub max_frame_bytes: u32,

@@ -35,7 +35,8 @@ pub struct Defence {
     pub refused_streams: u32,
     /// Heads beyond the limit of a header list, in a row. Default 20. `header_list_too_large`.
     pub large_heads: u32,
-    /// SETTINGS. Default 100, one more per second. `too_many_settings`.
+    /// SETTINGS; 16 values in one count as one more. Default 100, one more per second. Never more
+    /// than 10 at once. `too_many_settings`.
     pub settings: u32,
     /// PINGs since the last HEADERS or DATA that we have sent. Default 100, one more per second.
     /// `too_many_pings`; a server also enforces a pace on them.
@@ -43,8 +44,9 @@ pub struct Defence {
     /// DATA frames without data that end nothing. Default 100, one more per second and per frame
     /// with data. `too_many_empty_frames`.
     pub empty_data: u32,
-    /// WINDOW_UPDATEs. Default 2,000, 100 more per second, two more per stream opened, per DATA
-    /// frame that we have sent and per 4 KiB in it. `too_many_window_updates`.
+    /// WINDOW_UPDATEs. Default 2,000, 100 more per second, two more per stream opened and per DATA
+    /// frame that we have sent, unless a window has cut it short, and one more per 256 bytes in it.
+    /// `too_many_window_updates`.
     pub window_updates: u32,
     /// PRIORITY, unknown frames, frames for closed streams, acknowledgements that nobody asked
     /// for. Default 1,000, 50 more per second, four more per stream opened. DATA that was under way
@@ -53,8 +55,8 @@ pub struct Defence {
     pub useless_frames: u32,
     /// GOAWAYs in the life of a connection. Default 10. `too_many_goaways`.
     pub goaways: u32,
-    /// Interim (1xx) responses. Default 100, one more per second; more than 8 fail their call.
-    /// `too_many_informational`.
+    /// Interim (1xx) responses to calls without a deadline. Default 1,000, one more per second; more
+    /// than 100 to one call fail that call. `too_many_informational`.
     pub informational: u32,
 }
 

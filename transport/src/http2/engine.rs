@@ -9,9 +9,9 @@ const VARIABLE: &str = "TRUNKLINE_HTTP2_ENGINE";
 /// What speaks HTTP/2 on a connection.
 ///
 /// There are two, held to the same suites. Messages, statuses, limits and deadlines are the same
-/// on both, and so is every setting of [`ClientConfig`](super::ClientConfig) and
-/// [`ServerConfig`](super::ServerConfig). Peers cannot tell which one they talk to, and the two
-/// ends of a connection need not agree.
+/// on both, and so are the settings of [`ClientConfig`](super::ClientConfig) and
+/// [`ServerConfig`](super::ServerConfig), but for those that say which of them they are for. Peers
+/// need not know which one they talk to, and the two ends of a connection need not agree.
 ///
 /// [`H2`](Self::H2) is built on the h2 crate, which most of Rust's HTTP/2 runs on: the choice where
 /// what is proven by the widest use counts most. [`Native`](Self::Native) is written for gRPC: a
