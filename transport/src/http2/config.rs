@@ -154,7 +154,8 @@ pub struct ServerConfig {
     /// Bytes that all the server's connections together may hold: requests that no handler has
     /// read yet, and responses that no client takes. Default 256 MiB. Beyond that the connection
     /// that holds most loses its largest stream, which ends with RESOURCE_EXHAUSTED on both sides,
-    /// until the rest is within it. Each connection has 16 KiB besides. The engine on the h2 crate
+    /// until the rest is within it; where all that it holds is on its way to a socket that takes
+    /// nothing, the connection is closed. Each connection has 16 KiB besides. The engine on the h2 crate
     /// bounds each connection by its windows only. Connections from clones of this value share it.
     pub max_held_bytes: u64,
     /// How much of `max_window_growth_bytes` is used.

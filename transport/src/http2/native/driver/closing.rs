@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use trunkline_core::{Stage as CallStage, Status};
 
+use super::held::UNTAKEN;
 use super::turn::Stage;
 use super::{Driver, Turn};
 use crate::http2::failure::{
@@ -81,7 +82,10 @@ impl Driver {
         let (why, told) = self.explain(death);
         self.lose_all(why);
         let last_words = match death {
-            &Death::Fatal(fatal) if ![KEEPALIVE_TIMEOUT, WRITE_TIMEOUT].contains(&fatal.text) => {
+            // A peer that takes nothing is not told.
+            &Death::Fatal(fatal)
+                if ![KEEPALIVE_TIMEOUT, WRITE_TIMEOUT, UNTAKEN].contains(&fatal.text) =>
+            {
                 self.core.fatal(fatal, &mut self.out);
                 true
             }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use http::uri::Authority;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use trunkline_core::protocol::read_request;
 use trunkline_core::{CompressorRegistry, FrameEncoder, Metadata, RawCodec, Status};
 
+use crate::http2::native::frame::{PREFACE, StreamId, write};
 use crate::http2::{
     ClientConfig, ClientConnection, Engine, RequestHead, ResponseForm, ServerConfig,
     ServerConnection, ServerStream, SharedStream,
@@ -253,4 +255,38 @@ async fn a_stream_that_one_side_gives_up_ends_on_both() {
         drop((send, recv));
         world.end().await;
     }
+}
+
+/// What waits for the socket is no stream's any more, so no stream can be let go of for it.
+#[tokio::test]
+async fn memory_that_only_the_output_holds_costs_the_connection() {
+    let (mut near, far) = memory::pipe();
+    let config = ServerConfig {
+        engine: Engine::Native,
+        max_held_bytes: 1,
+        ..ServerConfig::default()
+    };
+    let server = tokio::spawn(async move {
+        let mut connection = ServerConnection::handshake(far, peer(), &config).await?;
+        while let Some(stream) = poll_fn(|cx| connection.poll_next(cx)).await {
+            let (body, responder) = stream?.into_parts();
+            drop(body);
+            let answer = frame(&message(230_000));
+            responder.reply(&form(), &Metadata::new(), answer, &Metadata::new());
+        }
+        Ok::<_, Status>(())
+    });
+    let mut hello = BytesMut::from(&PREFACE[..]);
+    write::settings(&[(4, 1 << 20)], &mut hello);
+    write::window_update(StreamId::ZERO, 1 << 20, &mut hello);
+    // POST, http, a path of one octet.
+    let block = [0x83, 0x86, 0x84];
+    write::headers(StreamId(1), &block, true, 16_384, &mut hello);
+    near.write_all(&hello).await.unwrap();
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.is_finished(), "it is not asked for ever");
+    let why = server.await.unwrap().unwrap_err();
+    assert!(why.message().contains("max_held_bytes"), "{why}");
 }
