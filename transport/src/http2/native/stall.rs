@@ -88,13 +88,13 @@ impl StreamStalls {
         }
     }
 
-    /// Whether the streams are to be looked at now: those that wait since this instant, or longer,
-    /// have waited enough. [`looked`](Self::looked) is to follow.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+    /// Whether the streams are to be looked at now: those that have waited for so long have waited
+    /// enough. [`looked`](Self::looked) is to follow.
+    pub(super) fn due(&self, now: Instant) -> Option<Duration> {
         if self.next? > now {
             return None;
         }
-        now.checked_sub(self.patience()?)
+        self.patience()
     }
 
     /// They were looked at, and some still wait, or none does.
@@ -171,7 +171,7 @@ mod tests {
         let look = t0 + 300 * S / 8;
         assert_eq!(stalls.wake_at(), Some(look));
         assert_eq!(stalls.due(look - S), None);
-        assert_eq!(stalls.due(look), look.checked_sub(300 * S));
+        assert_eq!(stalls.due(look), Some(300 * S));
         stalls.looked(true, look);
         assert_eq!(stalls.wake_at(), Some(look + 300 * S / 8));
         stalls.looked(false, look);
@@ -190,7 +190,7 @@ mod tests {
         stalls.blocked(t0);
         let look = t0 + 60 * S / 8;
         assert_eq!(stalls.wake_at(), Some(look));
-        assert_eq!(stalls.due(look), Some(look - 60 * S));
+        assert_eq!(stalls.due(look), Some(60 * S));
         stalls.set_pressure(false, look);
         assert_eq!(stalls.wake_at(), Some(look + 300 * S / 8));
         let mut short = StreamStalls::new(Some(S));

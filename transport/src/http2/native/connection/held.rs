@@ -48,11 +48,13 @@ impl Core {
 
     /// Streams that have waited for window for long enough.
     pub(super) fn tick_stalls(&mut self) {
-        let Some(since) = self.stalls.due(self.now) else {
+        let Some(patience) = self.stalls.due(self.now) else {
             return;
         };
+        let now = self.now;
+        let waited = |stream: &Stream| now.saturating_duration_since(stream.blocked_at);
         let is_blocked = |stream: &Stream| stream.blocked != Blocked::No;
-        let has_stalled = |stream: &Stream| is_blocked(stream) && stream.blocked_at <= since;
+        let has_stalled = |stream: &Stream| is_blocked(stream) && waited(stream) >= patience;
         let entries = self.streams.entries();
         let stalled: Vec<_> = entries
             .filter(|(_, stream)| has_stalled(stream))
