@@ -383,11 +383,6 @@ impl StreamCell {
         !state.is_blocked || state.stop.is_some()
     }
 
-    /// Server: the receiving side has ended, nothing more will be read from it.
-    pub(super) fn drop_body(&self) {
-        self.state.lock().drop_body();
-    }
-
     /// What a half that outlives its RPC is told.
     fn told(local: &Local) -> Status {
         match local {

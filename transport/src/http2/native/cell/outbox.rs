@@ -18,6 +18,8 @@ pub(in super::super) struct Outbox {
     data: Queue,
     last: Option<Last>,
     credit: u32,
+    /// Nobody reads any more.
+    is_ignored: bool,
 }
 
 /// How this side ends its half of a stream.
@@ -55,6 +57,10 @@ impl Outbox {
         self.credit = self.credit.saturating_add(bytes);
     }
 
+    pub(super) const fn set_ignored(&mut self) {
+        self.is_ignored = true;
+    }
+
     pub(super) const fn has_credit(&self) -> bool {
         self.credit > 0
     }
@@ -65,7 +71,7 @@ impl Outbox {
 
     pub(super) const fn is_empty(&self) -> bool {
         let is_open = self.head.is_none() && self.last.is_none();
-        is_open && self.data.len() == 0 && self.credit == 0
+        is_open && self.data.len() == 0 && self.credit == 0 && !self.is_ignored
     }
 
     pub(in super::super) const fn is_reset(&self) -> bool {
@@ -86,6 +92,9 @@ impl Outbox {
         }
         if self.credit > 0 {
             each(Order::Credit(self.credit));
+        }
+        if self.is_ignored {
+            each(Order::Ignore);
         }
     }
 }

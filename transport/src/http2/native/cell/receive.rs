@@ -60,6 +60,22 @@ impl StreamCell {
         self.poll(cx, State::request_chunk)
     }
 
+    /// Server: the receiving side has ended, nothing more will be read from it. The driver hears of
+    /// it where there is, or may come, something that would be held for nobody.
+    pub(in super::super) fn drop_body(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let inbound = &state.inbound;
+        let waits = !inbound.chunks.is_empty() || !inbound.tail.is_empty();
+        let concerns = !state.is_unread && !state.ended && (waits || inbound.end.is_none());
+        state.drop_body();
+        if concerns {
+            state.outbox.set_ignored();
+            let driver = self.queue(&mut state);
+            drop(state);
+            wake(driver);
+        }
+    }
+
     /// Looks, and leaves the receiver's waker where there is nothing.
     fn poll<T>(
         self: &Arc<Self>,

@@ -95,9 +95,9 @@ impl Core {
         {
             write::window_update(id, by, &mut self.control);
         }
-        stream.unread = stream.unread.saturating_add(flow - padding);
-        self.held = self.held.saturating_add(u64::from(flow - padding));
-        if length > 0 {
+        if length > 0 && !stream.is_ignored {
+            stream.unread = stream.unread.saturating_add(flow - padding);
+            self.held = self.held.saturating_add(u64::from(flow - padding));
             stream.inbound.store(payload);
             self.events.touch(key, &mut stream.marks);
         }

@@ -45,6 +45,8 @@ pub(in super::super) enum Order {
     Reset(Reason),
     /// The reader has taken so many bytes.
     Credit(u32),
+    /// Nobody reads any more: what comes is dropped, and the peer's window stays as it is.
+    Ignore,
 }
 
 /// What is wanted of the whole connection.

@@ -36,9 +36,19 @@ impl Core {
             Order::Data(_) | Order::Trailers(_) | Order::Finish => return,
             Order::Reset(reason) => return self.reset(key, reason),
             Order::Credit(bytes) => return self.credit(key, bytes),
+            Order::Ignore => return self.ignore(key),
         }
         if stream.sending == Sending::Body && stream.is_ready() {
             self.ring.push(key);
+        }
+    }
+
+    /// Its reader is gone, and what had come for it is dropped.
+    fn ignore(&mut self, key: StreamKey) {
+        if let Some(stream) = self.streams.get_mut(key) {
+            stream.is_ignored = true;
+            let dropped = std::mem::take(&mut stream.unread);
+            self.held = self.held.saturating_sub(u64::from(dropped));
         }
     }
 

@@ -73,6 +73,8 @@ pub(in super::super) struct Stream {
     pub(in super::super) recv: RecvWindow,
     /// Payload that has come, and its reader has not told that it took it.
     pub(in super::super) unread: u32,
+    /// Nobody will read any more.
+    pub(in super::super) is_ignored: bool,
     /// What a peer that did not know our window yet has sent beyond it.
     pub(in super::super) beyond: u32,
     /// What is missing to its content-length.
@@ -116,6 +118,7 @@ impl Stream {
             inbound: Inbound::default(),
             recv: RecvWindow::new(recv),
             unread: 0,
+            is_ignored: false,
             beyond: 0,
             length_left: None,
             send: SendWindow::new(send),

@@ -496,3 +496,23 @@ fn all_that_is_held_is_counted_and_the_largest_is_let_go() {
     );
     assert!(!script.core.shed(script.now));
 }
+
+/// What is dropped is held by nobody: it must not cost others their streams.
+#[test]
+fn what_nobody_will_read_is_not_held() {
+    let script = server().run(
+        "> HEADERS 1 request
+         ! Accept 1
+         > DATA 1 16384
+         ! Touched 1 data=16384
+         = ignore 1",
+    );
+    assert_eq!(script.core.held(), 0);
+    let script = script.run(
+        "> DATA 1 16384
+         > DATA 1 100 pad=50
+         > DATA 1 0 end
+         ! Touched 1 Clean",
+    );
+    assert_eq!(script.core.held(), 0);
+}

@@ -525,6 +525,7 @@ fn order(words: &[&str]) -> Order {
         "finish" => Order::Finish,
         "reset" => Order::Reset(reason(words[2])),
         "credit" => Order::Credit(size()),
+        "ignore" => Order::Ignore,
         other => panic!("what is {other}?"),
     }
 }

@@ -130,7 +130,11 @@ fn look(link: &Arc<Link>, mail: &mut Mail, seen: &mut Seen, wakers: &mut Vec<Wak
         outbox.into_orders(|order| match order {
             Order::Data(data) => bytes += u32::try_from(data.len()).expect("a few"),
             Order::Reset(_) => seen.resets += 1,
-            Order::Head { .. } | Order::Trailers(_) | Order::Finish | Order::Credit(_) => {}
+            Order::Head { .. }
+            | Order::Trailers(_)
+            | Order::Finish
+            | Order::Credit(_)
+            | Order::Ignore => {}
         });
         seen.sent += bytes as usize;
         cell.sent(link, key, bytes, wakers);
