@@ -1,9 +1,8 @@
 //! Bytes to messages.
 
-use std::collections::VecDeque;
-
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::pieces::Pieces;
 use super::{Frame, FrameError, PREFIX_BYTES, Payload};
 
 /// Shorter pieces are copied together: a `Bytes` keeps the whole buffer alive that it was read
@@ -33,7 +32,7 @@ pub struct FrameDecoder {
     max_message_bytes: usize,
     /// Bytes in the order `first`, `chunks`, `tail`.
     first: Bytes,
-    chunks: VecDeque<Bytes>,
+    chunks: Pieces,
     tail: BytesMut,
     /// Bytes in all three.
     buffered: usize,
@@ -48,7 +47,7 @@ impl FrameDecoder {
         Self {
             max_message_bytes,
             first: Bytes::new(),
-            chunks: VecDeque::new(),
+            chunks: Pieces::new(),
             tail: BytesMut::new(),
             buffered: 0,
             prefix: None,
@@ -127,6 +126,7 @@ impl FrameDecoder {
         }
         let (compressed, length) = match self.prefix {
             Some(prefix) => prefix,
+            None if self.buffered == 0 => return Ok(None),
             None => match self.read_prefix()? {
                 Some(prefix) => *self.prefix.insert(prefix),
                 None => return Ok(None),
@@ -147,13 +147,13 @@ impl FrameDecoder {
         if self.buffered < PREFIX_BYTES {
             return Ok(None);
         }
-        let mut prefix = self.take(PREFIX_BYTES);
-        let compressed = match prefix.get_u8() {
+        let [flag, length @ ..] = self.take_prefix();
+        let compressed = match flag {
             0 => false,
             1 => true,
             flag => return Err(FrameError::BadFlag(flag)),
         };
-        let size = usize::try_from(prefix.get_u32()).unwrap_or(usize::MAX);
+        let size = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         let limit = self.max_message_bytes;
         if size > limit {
             return Err(FrameError::TooLarge { size, limit });
@@ -161,11 +161,29 @@ impl FrameDecoder {
         Ok(Some((compressed, size)))
     }
 
+    /// The next prefix, which must be there. Where bytes follow it in the same chunk, as they nearly
+    /// always do, that chunk is not shared with anything for it.
+    fn take_prefix(&mut self) -> [u8; PREFIX_BYTES] {
+        let mut prefix = [0; PREFIX_BYTES];
+        match self.first.first_chunk() {
+            Some(there) if self.first.len() > PREFIX_BYTES => {
+                prefix = *there;
+                self.first.advance(PREFIX_BYTES);
+                self.buffered = self.buffered.saturating_sub(PREFIX_BYTES);
+            }
+            _ => self.take(PREFIX_BYTES).copy_to_slice(&mut prefix),
+        }
+        prefix
+    }
+
     /// The next `count` bytes, which must be there.
     fn take(&mut self, count: usize) -> Payload {
         self.buffered = self.buffered.saturating_sub(count);
         if count < self.first.len() {
             return Payload::from(self.first.split_to(count));
+        }
+        if self.buffered == 0 && count == self.first.len() {
+            return Payload::from(std::mem::take(&mut self.first));
         }
         let mut payload = Payload::default();
         let mut wanted = count;

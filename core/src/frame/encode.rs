@@ -30,7 +30,12 @@ impl FrameEncoder {
         let promised = codec.encoded_len(message);
         let prefix = self.prefix(promised)?;
         let start = out.len();
-        out.reserve(PREFIX_BYTES.saturating_add(promised));
+        let room = PREFIX_BYTES.saturating_add(promised);
+        if out.capacity() == 0 {
+            *out = BytesMut::with_capacity(room);
+        } else {
+            out.reserve(room);
+        }
         out.put_slice(&prefix);
         let body = out.len();
         let result = self.encode_body(message, codec, promised, body, out);

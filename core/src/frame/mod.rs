@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod payload;
+mod pieces;
 #[cfg(test)]
 mod tests;
 

@@ -1,9 +1,10 @@
 //! The bytes of one message, in the pieces in which they arrived.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::pieces::Pieces;
 
 /// The bytes of one message; usually one piece, never joined unless somebody asks for it.
 ///
@@ -13,7 +14,7 @@ pub struct Payload {
     /// The piece being read; empty only if nothing is left at all.
     first: Bytes,
     /// Pieces behind it, none of them empty.
-    rest: VecDeque<Bytes>,
+    rest: Pieces,
     rest_bytes: usize,
 }
 
@@ -46,9 +47,20 @@ impl Payload {
         }
     }
 
+    /// Goes on past the end of the first piece, at least up to it.
+    fn advance_over(&mut self, mut count: usize) {
+        while count >= self.first.len() && count > 0 {
+            assert!(!self.first.is_empty(), "advanced past the end of a message");
+            count -= self.first.len();
+            self.first.clear();
+            self.refill();
+        }
+        self.first.advance(count);
+    }
+
     /// Goes on to the next piece once the first is used up.
     fn refill(&mut self) {
-        if self.first.is_empty() {
+        if self.first.is_empty() && self.rest_bytes > 0 {
             self.first = self.rest.pop_front().unwrap_or_default();
             self.rest_bytes = self.rest_bytes.saturating_sub(self.first.len());
         }
@@ -59,23 +71,25 @@ impl From<Bytes> for Payload {
     fn from(bytes: Bytes) -> Self {
         Self {
             first: bytes,
-            rest: VecDeque::new(),
+            rest: Pieces::new(),
             rest_bytes: 0,
         }
     }
 }
 
 impl Buf for Payload {
+    #[inline]
     fn remaining(&self) -> usize {
         self.len()
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
         &self.first
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let pieces = std::iter::once(&self.first).chain(&self.rest);
+        let pieces = std::iter::once(&self.first).chain(self.rest.iter());
         let pieces = pieces.filter(|piece| !piece.is_empty());
         let filled = slices.iter_mut().zip(pieces);
         filled
@@ -83,14 +97,13 @@ impl Buf for Payload {
             .count()
     }
 
-    fn advance(&mut self, mut count: usize) {
-        while count >= self.first.len() && count > 0 {
-            assert!(!self.first.is_empty(), "advanced past the end of a message");
-            count -= self.first.len();
-            self.first.clear();
-            self.refill();
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        if count < self.first.len() {
+            self.first.advance(count);
+        } else {
+            self.advance_over(count);
         }
-        self.first.advance(count);
     }
 
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
