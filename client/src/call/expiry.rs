@@ -102,6 +102,11 @@ impl Expiry {
         Some(deadline.remaining(now()))
     }
 
+    /// What was left when the call began; `None` without a deadline.
+    pub(crate) fn at_first(&self) -> Option<Duration> {
+        self.is_some().then_some(self.span)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.remaining().is_some_and(|left| left.is_zero())
     }

@@ -114,17 +114,22 @@ impl<'a> Opening<'a> {
         cx: &mut Context<'_>,
         mut start: impl FnMut(Start<'_>) -> Result<R, Status>,
     ) -> Poll<Result<R, Status>> {
+        // A call that begins and finds a connection at once reads the clock once.
+        let mut is_first = !self.begun && self.auth.is_none();
         self.begin_once()?;
         loop {
             ready!(self.poll_auth(cx))?;
+            let is_first = std::mem::take(&mut is_first);
             let opened = if let Some(waiting) = &mut self.waiting {
                 let picked = ready!(waiting.as_mut().poll(cx));
                 self.waiting = None;
                 let picked = picked?;
-                Some(self.start(&picked.connection, picked.permit, &mut start))
+                Some(self.start(&picked.connection, picked.permit, false, &mut start))
             } else {
                 let shared = self.channel.shared();
-                shared.try_pick(|connection, permit| self.start(connection, permit, &mut start))
+                shared.try_pick(|connection, permit| {
+                    self.start(connection, permit, is_first, &mut start)
+                })
             };
             match opened {
                 None => {
@@ -218,6 +223,7 @@ impl<'a> Opening<'a> {
         &self,
         connection: &ClientConnection,
         permit: Permit,
+        is_first: bool,
         start: &mut impl FnMut(Start<'_>) -> Result<R, Status>,
     ) -> Started<R> {
         let shared = self.channel.shared();
@@ -230,7 +236,11 @@ impl<'a> Opening<'a> {
             },
         };
         // As late as possible: what the call waited so far is no longer the server's.
-        let timeout = self.expiry.remaining();
+        let timeout = if is_first {
+            self.expiry.at_first()
+        } else {
+            self.expiry.remaining()
+        };
         if timeout.is_some_and(|left| left.is_zero()) {
             let stage = Stage::Request;
             let doing = "the request was not sent any more";
