@@ -152,6 +152,9 @@ impl ResponseStream {
         if !self.is_single {
             self.cell.commit();
         }
+        if head.status == 200 && !is_all && head.fields.is_plain_head() {
+            return Poll::Ready(Ok(Head::Stream(Metadata::new(), None)));
+        }
         let fields = head.fields.lend();
         Poll::Ready(Ok(match self.link.compression() {
             Some(known) => read_response_head(head.status, is_all, fields, known.registry()),
@@ -185,7 +188,12 @@ impl ResponseStream {
             return Poll::Ready(Err(already_ended()));
         }
         let trailers = ready!(self.cell.poll_trailers(cx))?;
-        Poll::Ready(Ok(trailers.map(|mut fields| read_trailers(fields.lend()))))
+        Poll::Ready(Ok(trailers.map(|mut fields| {
+            if fields.is_plain_ok() {
+                return Ok(Metadata::new());
+            }
+            read_trailers(fields.lend())
+        })))
     }
 
     /// The call has ended with the peer's word; a sender that still lives fails with `status`.

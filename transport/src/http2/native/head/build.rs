@@ -217,7 +217,11 @@ impl HeadBuilder {
             Kind::Response | Kind::Trailers => Ok(None),
         };
         let (target, fields) = (target?, self.list(&text)?.into_own());
-        let shared = Arc::new(Shared::new(target, fields));
+        let shared = Arc::new(match kind {
+            Kind::Request => Shared::new(target, fields),
+            Kind::Response => Shared::response(fields),
+            Kind::Trailers => Shared::trailers(fields),
+        });
         self.resume(kind, size, status, Arc::clone(&shared));
         Ok(Some(Mark {
             size,

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use trunkline_core::CompressorRegistry;
-use trunkline_core::protocol::{Field, Reject, RequestFields, RequestReader};
+use trunkline_core::protocol::{
+    Field, Reject, RequestFields, RequestReader, ResponseHead, read_response_head, read_trailers,
+};
 
 /// A field as it is kept.
 pub(super) type Pair = (HeaderName, HeaderValue);
@@ -31,6 +33,19 @@ pub(super) struct Shared {
     pub(super) fields: Vec<Pair>,
     /// What core makes of the fields, once it was asked.
     read: OnceLock<RequestReader>,
+    /// What there is to know of them if they are all.
+    plain: Plain,
+}
+
+/// Fields that say what those of nearly every call say. Their reader was asked once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plain {
+    No,
+    /// The head of a response with `:status` 200: messages follow, with neither metadata nor
+    /// encoding.
+    Head,
+    /// Trailers: the RPC went well, without metadata.
+    Ok,
 }
 
 impl Shared {
@@ -39,7 +54,33 @@ impl Shared {
             target,
             fields,
             read: OnceLock::new(),
+            plain: Plain::No,
         }
+    }
+
+    pub(super) fn response(fields: Vec<Pair>) -> Self {
+        let mut shared = Self::new(None, fields);
+        let none = CompressorRegistry::empty();
+        let read = read_response_head(200, false, shared.lend(), &none);
+        if let ResponseHead::Stream(metadata, None) = read
+            && metadata.is_empty()
+        {
+            shared.plain = Plain::Head;
+        }
+        shared
+    }
+
+    pub(super) fn trailers(fields: Vec<Pair>) -> Self {
+        let mut shared = Self::new(None, fields);
+        if read_trailers(shared.lend()).is_ok_and(|metadata| metadata.is_empty()) {
+            shared.plain = Plain::Ok;
+        }
+        shared
+    }
+
+    fn lend(&self) -> impl Iterator<Item = Lent<'_>> {
+        let fields = self.fields.iter();
+        fields.map(|(name, value)| Lent::Shared(name, value))
     }
 
     /// A reader that has read these.
@@ -95,6 +136,23 @@ impl FieldList {
         let own = std::mem::take(&mut self.own).into_iter();
         let shared = shared.iter().map(|(name, value)| Lent::Shared(name, value));
         shared.chain(own.map(|(name, value)| Lent::Own(name, value)))
+    }
+
+    /// Of a response with `:status` 200: messages follow, and there is nothing else to know.
+    pub(in super::super) fn is_plain_head(&self) -> bool {
+        self.plain() == Plain::Head
+    }
+
+    /// Of trailers: the RPC went well, and there is nothing else to know.
+    pub(in super::super) fn is_plain_ok(&self) -> bool {
+        self.plain() == Plain::Ok
+    }
+
+    fn plain(&self) -> Plain {
+        match &self.first {
+            Some(first) if self.own.is_empty() => first.plain,
+            _ => Plain::No,
+        }
     }
 
     #[cfg(test)]
@@ -269,5 +327,60 @@ impl fmt::Debug for Request {
             .field("content_length", &self.content_length)
             .field("fields", &self.fields)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(fields: &[(&'static str, &'static str)]) -> Vec<Pair> {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        fields.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn only_what_says_nothing_else_is_plain() {
+        const TYPE: (&str, &str) = ("content-type", "application/grpc+proto");
+        for (fields, is_plain) in [
+            (&[TYPE][..], true),
+            (&[TYPE, ("grpc-accept-encoding", "gzip")], true),
+            (&[TYPE, ("grpc-encoding", "identity")], true),
+            (&[TYPE, ("grpc-encoding", "gzip")], false),
+            (&[TYPE, ("tenant", "a")], false),
+            (&[("content-type", "text/html")], false),
+            (&[("grpc-status", "0")], false),
+        ] {
+            let shared = Some(Arc::new(Shared::response(pairs(fields))));
+            let list = FieldList::new(shared.clone(), Vec::new());
+            assert_eq!(list.is_plain_head(), is_plain, "{fields:?}");
+            assert!(!list.is_plain_ok());
+            let more = FieldList::new(shared, pairs(&[("tenant", "a")]));
+            assert!(!more.is_plain_head());
+        }
+        for (fields, is_plain) in [
+            (&[("grpc-status", "0")][..], true),
+            (&[("grpc-status", "0"), ("grpc-message", "fine")], true),
+            (&[("grpc-status", "0"), ("grpc-status", "1")], false),
+            (&[("grpc-status", "0"), ("tenant", "a")], false),
+            (&[("grpc-status", "5")], false),
+            (&[("grpc-message", "")], false),
+        ] {
+            let shared = Some(Arc::new(Shared::trailers(pairs(fields))));
+            let list = FieldList::new(shared.clone(), Vec::new());
+            assert_eq!(list.is_plain_ok(), is_plain, "{fields:?}");
+            assert!(!list.is_plain_head());
+            let more = FieldList::new(shared, pairs(&[("grpc-status", "5")]));
+            assert!(!more.is_plain_ok());
+        }
+        let shared = Shared::new(None, pairs(&[TYPE]));
+        let request = FieldList::new(Some(Arc::new(shared)), Vec::new());
+        assert!(!request.is_plain_head() && !request.is_plain_ok());
+        assert!(!FieldList::default().is_plain_ok());
     }
 }
