@@ -1,5 +1,7 @@
 //! What the machine is told, and what it tells.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::super::frame::{Reason, StreamId};
@@ -16,7 +18,7 @@ pub(in super::super) struct StreamKey {
 /// Client: a new stream. More orders may follow for it; `end` says that none for sending will.
 #[derive(Debug)]
 pub(in super::super) struct Start {
-    pub(in super::super) form: RequestForm,
+    pub(in super::super) form: Arc<RequestForm>,
     /// `grpc-timeout` and the caller's metadata, as literals.
     pub(in super::super) extra: Fields,
     /// Messages with their prefixes; may be empty.

@@ -1,6 +1,7 @@
 //! What goes out, and in which order: answers of the connection, then heads with what fits at once,
 //! then DATA of each stream that is ready, a frame per turn.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::frame::{Reason, write};
@@ -23,7 +24,7 @@ const RUN: usize = 2 * TURN;
 /// A head that waits.
 #[derive(Debug)]
 pub(super) enum OutHead {
-    Request(RequestForm, Fields),
+    Request(Arc<RequestForm>, Fields),
     Response(ResponseHead, Fields),
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use trunkline_core::Status;
 
+use super::forms::KnownForms;
 use super::{RequestStream, ResponseStream};
 use crate::http2::failure::unavailable;
 use crate::http2::native::cell::StreamCell;
@@ -29,6 +30,7 @@ struct Inner {
     link: Arc<Link>,
     slots: Arc<Slots>,
     https: bool,
+    forms: KnownForms,
     opened: AtomicU64,
 }
 
@@ -63,6 +65,7 @@ impl ClientConnection {
             link,
             slots,
             https,
+            forms: KnownForms::default(),
             opened: AtomicU64::new(0),
         })))
     }
@@ -203,7 +206,8 @@ impl ClientConnection {
         end: bool,
         cell: &Arc<StreamCell>,
     ) -> Result<(), Status> {
-        let (form, extra) = write::request(head, self.0.https)?;
+        let form = self.0.forms.form(head, self.0.https)?;
+        let extra = write::request_extra(head);
         let has_deadline = head.timeout.is_some();
         self.0.opened.fetch_add(1, Ordering::Relaxed);
         let opening = Opening {

@@ -1,6 +1,7 @@
 //! What the engine boundary shows: connections and their untyped streams.
 
 mod client;
+mod forms;
 mod request;
 mod response;
 mod server;

@@ -8,14 +8,15 @@ use super::super::hpack::{Fields, FieldsWriter};
 use super::{RequestForm, ResponseHead, rules};
 use crate::http2::{RequestHead, ResponseForm};
 
-/// The head of a request. `https` is true where the connection is encrypted.
+/// What the head of a request has in common with those of other calls. `https` is true where the
+/// connection is encrypted.
 ///
 /// # Errors
 /// INTERNAL if the method's path cannot be a `:path`.
-pub(in super::super) fn request(
+pub(in super::super) fn request_form(
     head: &RequestHead<'_>,
     https: bool,
-) -> Result<(RequestForm, Fields), Status> {
+) -> Result<RequestForm, Status> {
     if !rules::is_path(head.path.as_bytes()) {
         let text = format!(
             "the method path {:?} is not one: it must be printable ASCII without spaces",
@@ -23,7 +24,7 @@ pub(in super::super) fn request(
         );
         return Err(Status::internal(text));
     }
-    let form = RequestForm {
+    Ok(RequestForm {
         https,
         authority: head.authority.clone(),
         path: head.path,
@@ -31,13 +32,17 @@ pub(in super::super) fn request(
         encoding: head.encoding.cloned(),
         accept_encoding: head.accept_encoding.cloned(),
         user_agent: head.user_agent.clone(),
-    };
+    })
+}
+
+/// What the head of a request says beside its form.
+pub(in super::super) fn request_extra(head: &RequestHead<'_>) -> Fields {
     let mut extra = FieldsWriter::new();
     if let Some(timeout) = head.timeout {
         extra.timeout(Timeout::new(timeout));
     }
     push(&mut extra, head.metadata);
-    Ok((form, extra.finish()))
+    extra.finish()
 }
 
 /// The head of a response that messages follow.

@@ -198,7 +198,7 @@ impl World {
             return;
         }
         let start = Start {
-            form: form(source.byte()),
+            form: form(source.byte()).into(),
             extra: fields(source.byte()),
             data: payload(source),
             end: source.flag(),

@@ -156,7 +156,7 @@ impl Chaos {
     fn order(&mut self) {
         if self.role == Role::Client && self.rng.u8(..4) == 0 && self.core.open() < MAX_STREAMS {
             let start = Start {
-                form: form(),
+                form: form().into(),
                 extra: Fields::default(),
                 data: vec![0; self.rng.usize(..50_000)].into(),
                 end: self.rng.bool(),

@@ -168,7 +168,7 @@ fn act(client: &mut Side, server: &mut Side, rng: &mut Rng, now: Instant) {
         0..3 if client.core.open() < 3 => {
             let end = rng.bool();
             let start = Start {
-                form: form(),
+                form: form().into(),
                 extra: Fields::default(),
                 data: vec![b'x'; rng.usize(..10_000)].into(),
                 end,

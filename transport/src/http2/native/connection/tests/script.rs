@@ -241,7 +241,7 @@ impl Script {
         let control = match words[0] {
             "start" => {
                 let start = Start {
-                    form: form(),
+                    form: form().into(),
                     extra: Fields::default(),
                     data: vec![b'x'; number(1).unwrap_or(0) as usize].into(),
                     end: words.contains(&"end"),

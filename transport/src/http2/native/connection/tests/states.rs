@@ -214,7 +214,7 @@ fn a_call_that_is_reset_before_it_is_written_never_reaches_the_wire() {
         .core
         .start(
             super::super::Start {
-                form: super::script::form(),
+                form: super::script::form().into(),
                 extra: Default::default(),
                 data: Default::default(),
                 end: true,

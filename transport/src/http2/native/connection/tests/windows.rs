@@ -408,7 +408,7 @@ fn small_calls_and_a_large_one_share_the_wire() {
     );
     let now = script.now;
     let start = |data: usize| super::super::Start {
-        form: super::script::form(),
+        form: super::script::form().into(),
         extra: Default::default(),
         data: vec![0; data].into(),
         end: true,

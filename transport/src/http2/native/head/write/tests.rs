@@ -128,7 +128,8 @@ fn a_request_says_what_core_writes() {
             subtype,
             ..head(&authority, &agent, metadata)
         };
-        let (form, extra) = request(&head, true).unwrap();
+        let form = request_form(&head, true).unwrap();
+        let extra = request_extra(&head);
         let mut block = BytesMut::new();
         Encoder::new().request(&form, &extra, &mut block);
         let Outcome::Head(Head::Request(got)) = read(Kind::Request, &block) else {
@@ -156,7 +157,7 @@ fn a_path_that_no_target_can_be_is_not_sent() {
             path,
             ..head(&authority, &agent, &none)
         };
-        let status = request(&head, false).unwrap_err();
+        let status = request_form(&head, false).unwrap_err();
         assert_eq!(status.code(), Code::Internal);
         assert!(status.message().contains(&format!("{path:?}")), "{status}");
     }

@@ -56,7 +56,7 @@ fn opening(cell: &Arc<StreamCell>, data: Bytes) -> Opening {
         cell: Arc::clone(cell),
         permit: permit(),
         start: Start {
-            form: RequestForm,
+            form: Arc::new(RequestForm),
             extra: Fields,
             data,
             end: false,
