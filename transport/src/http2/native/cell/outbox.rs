@@ -1,7 +1,5 @@
 //! What a stream's tasks want done with it, until the driver takes it.
 
-use std::collections::VecDeque;
-
 use bytes::{Bytes, BytesMut};
 use trunkline_core::Status;
 
@@ -9,6 +7,7 @@ use crate::http2::native::connection::Order;
 use crate::http2::native::frame::Reason;
 use crate::http2::native::head::ResponseHead;
 use crate::http2::native::hpack::Fields;
+use crate::http2::native::stream::Chunks;
 
 /// In the order in which it goes out.
 #[derive(Debug, Default)]
@@ -102,9 +101,7 @@ impl Outbox {
 /// Messages in their order: small ones in one buffer, large ones as they are.
 #[derive(Debug, Default)]
 pub(in super::super) struct Queue {
-    /// The first chunk, so that a single one costs no list.
-    first: Option<Bytes>,
-    more: VecDeque<Bytes>,
+    chunks: Chunks,
     tail: BytesMut,
     len: usize,
 }
@@ -133,21 +130,13 @@ impl Queue {
     pub(super) fn push(&mut self, chunk: Bytes) {
         self.cut_tail();
         self.len += chunk.len();
-        self.push_chunk(chunk);
-    }
-
-    fn push_chunk(&mut self, chunk: Bytes) {
-        if self.first.is_none() && self.more.is_empty() {
-            self.first = Some(chunk);
-        } else {
-            self.more.push_back(chunk);
-        }
+        self.chunks.push_back(chunk);
     }
 
     fn cut_tail(&mut self) {
         if !self.tail.is_empty() {
             let tail = self.tail.split().freeze();
-            self.push_chunk(tail);
+            self.chunks.push_back(tail);
         }
     }
 
@@ -155,8 +144,7 @@ impl Queue {
     pub(super) fn take(&mut self) -> Self {
         self.cut_tail();
         Self {
-            first: self.first.take(),
-            more: std::mem::take(&mut self.more),
+            chunks: std::mem::take(&mut self.chunks),
             tail: BytesMut::new(),
             len: std::mem::take(&mut self.len),
         }
@@ -164,11 +152,13 @@ impl Queue {
 
     /// The chunks, once everything is in them.
     pub(super) fn chunks(&self) -> impl Iterator<Item = &Bytes> {
-        self.first.iter().chain(&self.more)
+        self.chunks.iter()
     }
 
     fn into_chunks(mut self, mut each: impl FnMut(Bytes)) {
         self.cut_tail();
-        self.first.into_iter().chain(self.more).for_each(&mut each);
+        while let Some(chunk) = self.chunks.pop_front() {
+            each(chunk);
+        }
     }
 }

@@ -197,7 +197,10 @@ impl Core {
         let id = StreamId(self.ids.next);
         self.ids.next = self.ids.next.saturating_add(2);
         let (recv, send) = (self.local.window(), self.remote.window());
-        let mut stream = Stream::new(id, Receiving::Head, recv, send, now);
+        let stream = Stream::new(id, Receiving::Head, recv, send, now);
+        let key = self.streams.insert(id, stream);
+        // Where it lies: it is large.
+        let stream = self.streams.get_mut(key)?;
         self.held = self.held.saturating_add(bytes_of(&start.data));
         stream.queue.push(start.data);
         if start.has_deadline {
@@ -206,7 +209,6 @@ impl Core {
         if start.end {
             stream.fin = Fin::EndStream;
         }
-        let key = self.streams.insert(id, stream);
         self.open += 1;
         self.guard.opened();
         let head = OutHead::Request(start.form, start.extra);

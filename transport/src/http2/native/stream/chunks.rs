@@ -10,8 +10,12 @@ use bytes::Bytes;
 pub(in super::super) struct Chunks {
     /// `None` if there is nothing at all.
     first: Option<Bytes>,
-    more: VecDeque<Bytes>,
+    /// Behind that. Without any there is but a null to move and to drop.
+    more: Option<Box<More>>,
 }
+
+#[derive(Debug, Default)]
+struct More(VecDeque<Bytes>);
 
 impl Chunks {
     #[inline]
@@ -19,15 +23,15 @@ impl Chunks {
         if self.first.is_none() {
             self.first = Some(chunk);
         } else {
-            self.more.push_back(chunk);
+            self.more.get_or_insert_default().0.push_back(chunk);
         }
     }
 
     #[inline]
     pub(in super::super) fn pop_front(&mut self) -> Option<Bytes> {
         let first = self.first.take();
-        if first.is_some() && !self.more.is_empty() {
-            self.first = self.more.pop_front();
+        if let (true, Some(more)) = (first.is_some(), &mut self.more) {
+            self.first = more.0.pop_front();
         }
         first
     }
@@ -42,7 +46,7 @@ impl Chunks {
 
     #[allow(dead_code, reason = "for tests and fuzz targets")]
     pub(in super::super) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.more.len()
+        usize::from(self.first.is_some()) + self.more.as_ref().map_or(0, |more| more.0.len())
     }
 
     pub(in super::super) fn clear(&mut self) {
@@ -54,7 +58,8 @@ impl Chunks {
         reason = "for tests, and the fuzz targets that include this file"
     )]
     pub(in super::super) fn iter(&self) -> impl Iterator<Item = &Bytes> {
-        self.first.iter().chain(&self.more)
+        let more = self.more.iter().flat_map(|more| &more.0);
+        self.first.iter().chain(more)
     }
 }
 

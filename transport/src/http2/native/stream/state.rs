@@ -99,6 +99,7 @@ impl Stream {
     /// Where `interim` stands for a call that ends by its deadline, however many come.
     pub(in super::super) const UNCOUNTED: u8 = u8::MAX;
 
+    #[inline]
     pub(in super::super) fn new(
         id: StreamId,
         receiving: Receiving,

@@ -40,6 +40,7 @@ impl<T> Table<T> {
     }
 
     /// Puts in a stream whose number is not there yet.
+    #[inline]
     pub(in super::super) fn insert(&mut self, id: StreamId, value: T) -> StreamKey {
         debug_assert!(!self.slot_of.contains_key(&id.0), "{id:?} is there");
         let generation = self.inserted;
