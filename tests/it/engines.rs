@@ -45,7 +45,7 @@ async fn calls_of_all_kinds_work(caller: Engine, answerer: Engine) {
     assert_eq!(sum.number, 6);
     // More than a window each way.
     let large = Note {
-        data: vec![7; 1 << 20].into(),
+        data: vec![7; 1 << 20],
         ..Note::default()
     };
     let (mut sender, mut receiver) = echo.chat().await.unwrap();

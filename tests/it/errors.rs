@@ -17,13 +17,13 @@ const ONCE: &str = "/tests.echo.Echo/Once";
 
 /// A port where nothing listens: it was free a moment ago.
 pub(crate) async fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    listener.local_addr().expect("its address")
 }
 
 fn echo_at(address: impl AsRef<str>) -> EchoClient {
     let channel = Channel::builder(address).insecure().no_proxy();
-    EchoClient::new(channel.build().unwrap())
+    EchoClient::new(channel.build().expect("a channel"))
 }
 
 #[track_caller]
