@@ -10,7 +10,14 @@ const VARIABLE: &str = "TRUNKLINE_HTTP2_ENGINE";
 const OPTION: &str = "--engine";
 
 /// The suites that run on the native engine too. A suite comes in when all of it passes there.
-const ON_NATIVE: &[Suite] = &[Suite::Tests, Suite::H2spec, Suite::Negative, Suite::Tools];
+const ON_NATIVE: &[Suite] = &[
+    Suite::Tests,
+    Suite::Connect,
+    Suite::H2spec,
+    Suite::Negative,
+    Suite::Interop,
+    Suite::Tools,
+];
 
 /// What speaks HTTP/2 in our programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
