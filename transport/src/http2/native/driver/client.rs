@@ -67,7 +67,8 @@ impl ClientDriver {
         }
     }
 
-    /// Drives the connection until the peer's SETTINGS have arrived.
+    /// Drives the connection until the peer's SETTINGS have arrived, or it has failed: what is to be said then is said
+    /// by whoever goes on to drive it.
     pub(in super::super) fn poll_settled(
         &mut self,
         cx: &mut Context<'_>,
@@ -80,9 +81,12 @@ impl ClientDriver {
                     let why = self.driver.link.cause().cloned();
                     return Poll::Ready(Err(why.unwrap_or_else(gone)));
                 }
-                // The turn is over: its answer to the SETTINGS is out.
-                Poll::Pending if self.driver.is_settled => break,
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => match self.driver.link.cause() {
+                    Some(why) => return Poll::Ready(Err(why.clone())),
+                    // The turn is over: its answer to the SETTINGS is out.
+                    None if self.driver.is_settled => break,
+                    None => return Poll::Pending,
+                },
             }
         }
         Poll::Ready(Ok(()))

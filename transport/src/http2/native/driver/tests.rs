@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use http::uri::Authority;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use trunkline_core::protocol::read_request;
-use trunkline_core::{CompressorRegistry, FrameEncoder, Metadata, RawCodec, Status};
+use trunkline_core::{Code, CompressorRegistry, FrameEncoder, Metadata, RawCodec, Status};
 
 use crate::http2::native::frame::{PREFACE, StreamId, write};
 use crate::http2::{
@@ -289,4 +289,27 @@ async fn memory_that_only_the_output_holds_costs_the_connection() {
     assert!(server.is_finished(), "it is not asked for ever");
     let why = server.await.unwrap().unwrap_err();
     assert!(why.message().contains("max_held_bytes"), "{why}");
+}
+
+/// A peer that breaks the protocol and keeps its socket open is told why within a bound of its own.
+#[tokio::test(start_paused = true)]
+async fn a_failed_handshake_is_told_before_the_last_words_are_read() {
+    let (near, mut far) = memory::pipe();
+    let config = ClientConfig {
+        engine: Engine::Native,
+        ..ClientConfig::default()
+    };
+    let begin = tokio::time::Instant::now();
+    let mut hello = BytesMut::new();
+    // SETTINGS_MAX_FRAME_SIZE below what it may be.
+    write::settings(&[(5, 1)], &mut hello);
+    far.write_all(&hello).await.unwrap();
+    let failed = ClientConnection::handshake(near, peer(), &config, Arc::new(Notify::new())).await;
+    let why = failed.err().unwrap();
+    assert_eq!(why.code(), Code::Unavailable, "{why}");
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    let mut heard = Vec::new();
+    far.read_to_end(&mut heard).await.unwrap();
+    let goaway = heard.windows(4).any(|four| four == [0, 0, 0, 1]);
+    assert!(goaway, "no GOAWAY with PROTOCOL_ERROR in {heard:?}");
 }

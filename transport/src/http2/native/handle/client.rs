@@ -57,10 +57,10 @@ impl ClientConnection {
         let window = config.window().first();
         let link = Link::new(peer, window, Some(config.compression.clone()));
         let mut driver = ClientDriver::new(io, Arc::clone(&link), Arc::clone(&slots), config);
-        std::future::poll_fn(|cx| driver.poll_settled(cx))
-            .await
-            .map_err(|why| why.with_unprocessed(true))?;
+        let settled = std::future::poll_fn(|cx| driver.poll_settled(cx)).await;
+        // A failure is told at once, the last words to the peer take their time.
         tokio::spawn(driver);
+        settled.map_err(|why| why.with_unprocessed(true))?;
         Ok(Self(Arc::new(Inner {
             link,
             slots,
