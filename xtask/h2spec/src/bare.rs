@@ -1,12 +1,13 @@
 //! h2 alone, with the settings of its own.
 
-use crate::program::ANSWER;
+use crate::program::{ANSWER, PATIENCE};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, client, server};
 use http::{Request, Response};
 use std::error::Error;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// h2's own default is to allow any number; h2spec skips a case then.
 const STREAMS: u32 = 256;
@@ -37,7 +38,7 @@ async fn answer(
 
 pub(crate) async fn ask(stream: TcpStream, authority: &str) -> Result<(), Box<dyn Error>> {
     let (mut send, connection) = client::handshake(stream).await?;
-    let driver = tokio::spawn(connection);
+    let mut driver = tokio::spawn(connection);
     let request = Request::get(format!("http://{authority}/")).body(())?;
     // The request stays open: what comes about its window is of no consequence else.
     let (response, body) = send.send_request(request, false)?;
@@ -47,10 +48,13 @@ pub(crate) async fn ask(stream: TcpStream, authority: &str) -> Result<(), Box<dy
             let length = chunk?.len();
             body.flow_control().release_capacity(length)?;
         }
-        Ok::<_, h2::Error>(())
+        Ok::<_, h2::Error>(body)
     };
-    let _ = answered.await;
-    drop((body, send));
+    let answer = answered.await;
+    if let Ok(ended) = timeout(PATIENCE, &mut driver).await {
+        return Ok(ended??);
+    }
+    drop((body, answer, send));
     driver.await??;
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Our transport. Beneath heads and messages it knows no gRPC either.
 
-use crate::program::ANSWER;
+use crate::program::{ANSWER, PATIENCE};
 use bytes::Bytes;
 use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use trunkline_core::{Metadata, RawCodec};
 
 use trunkline_transport::http2::{
@@ -59,6 +60,9 @@ pub(crate) async fn ask(stream: TcpStream, authority: &str) -> Result<(), Box<dy
     let (request, response) = connection.start_streaming(permit, &head, usize::MAX)?;
     let mut messages = RecvHalf::<Bytes>::client(response, Box::new(RawCodec));
     let _ = messages.recv().await;
+    if timeout(PATIENCE, connection.closed()).await.is_ok() {
+        return Ok(());
+    }
     drop(request);
     connection.close();
     let _ = connection.ended().await;

