@@ -1,6 +1,6 @@
 //! What a connection grants its peer, and when it gives up: safe without being set.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::bdp::{Bdp, MAX_GROWN_WINDOW};
@@ -152,11 +152,21 @@ pub struct ServerConfig {
     /// [`max_held_bytes`](Self::max_held_bytes) are in use, streams wait for a minute at most.
     pub stream_stall_timeout: Option<Duration>,
     /// Bytes that all the server's connections together may hold: requests that no handler has
-    /// read yet, and responses that no client takes. Default 256 MiB. Beyond that the connection
-    /// that holds most loses its largest stream, which ends with RESOURCE_EXHAUSTED on both sides,
-    /// until the rest is within it; where all that it holds is on its way to a socket that takes
-    /// nothing, the connection is closed. Each connection has 16 KiB besides. The engine on the h2 crate
-    /// bounds each connection by its windows only. Connections from clones of this value share it.
+    /// read yet, and responses that no client has taken yet. Default 256 MiB: hundreds of large
+    /// downloads at full speed. Each connection has 16 KiB besides.
+    ///
+    /// From a half of it on each connection gets less output ahead of its socket, down to 8 KiB and
+    /// a message per stream: handlers that send streams wait until their clients have taken what
+    /// was sent, nothing is lost, and there is room for thousands. What cannot wait still adds up:
+    /// single large answers, and requests while handlers are busy. Where that is beyond the limit a
+    /// connection loses its largest stream, which ends with RESOURCE_EXHAUSTED on both sides, until
+    /// the rest is within it: first one that was not rid of a quarter of what it held for 5 s, then
+    /// for 1 s, then any, and each time the one that holds most. If its socket has taken nothing
+    /// for 5 s, or all that it holds is on its way there, the connection is closed.
+    ///
+    /// The engine on the h2 crate does none of this: there each connection is bounded by its
+    /// windows, and each stream by 64 KiB and a message. Connections from clones of this value
+    /// share it.
     pub max_held_bytes: u64,
     /// How much of `max_window_growth_bytes` is used.
     pub(super) quota: Quota,
@@ -181,8 +191,8 @@ impl ServerConfig {
     }
 
     /// What a new connection holds; `tell` is called when it is to let go of something.
-    pub(super) fn holder(&self, tell: impl Fn() + Send + Sync + 'static) -> Holder {
-        self.held.holder(self.max_held_bytes, tell)
+    pub(super) fn holder(&self, now: Instant, tell: impl Fn() + Send + Sync + 'static) -> Holder {
+        self.held.holder(self.max_held_bytes, now, tell)
     }
 
     /// The windows of a new connection.

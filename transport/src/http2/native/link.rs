@@ -41,6 +41,8 @@ pub(super) struct Link {
     pings_too_often: AtomicBool,
     /// The peer has said GOAWAY NO_ERROR.
     said_goodbye: AtomicBool,
+    /// Server: memory is short.
+    is_sparing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +115,7 @@ impl Link {
             goodbye: OnceLock::new(),
             pings_too_often: AtomicBool::new(false),
             said_goodbye: AtomicBool::new(false),
+            is_sparing: AtomicBool::new(false),
         })
     }
 
@@ -167,6 +170,20 @@ impl Link {
     /// Memory is short, and this connection holds most.
     pub(super) fn shed(&self) {
         self.wish(|mail| mail.shed = true);
+    }
+
+    /// Server: memory is short, or not any more: senders wait until nothing of theirs waits.
+    pub(super) fn set_sparing(&self, is_sparing: bool) {
+        self.is_sparing.store(is_sparing, Ordering::Relaxed);
+    }
+
+    /// A stream that may send as long as fewer bytes than this wait: below how many it really may.
+    #[inline]
+    pub(super) fn may_wait_below(&self, bytes: usize) -> usize {
+        if self.is_sparing.load(Ordering::Relaxed) {
+            return bytes.min(1);
+        }
+        bytes
     }
 
     fn wish(&self, put: impl FnOnce(&mut Mail)) {

@@ -48,6 +48,12 @@ impl WriteStall {
         Ok(())
     }
 
+    /// Whether the socket has taken nothing for so long although bytes wait.
+    pub(super) fn has_lasted(&self, time: Duration, now: Instant) -> bool {
+        let since = self.since.map(|since| now.saturating_duration_since(since));
+        since.is_some_and(|since| since >= time)
+    }
+
     #[inline]
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.since?.checked_add(self.timeout?)

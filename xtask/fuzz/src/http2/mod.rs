@@ -12,6 +12,7 @@ mod bdp;
 #[path = "../../../../transport/src/http2/drain.rs"]
 #[allow(dead_code, reason = "the product's, of which targets use a part")]
 mod drain;
+#[rustfmt::skip]
 #[path = "../../../../transport/src/http2/held.rs"]
 #[allow(dead_code, reason = "the product's, of which targets use a part")]
 mod held;

@@ -149,6 +149,7 @@ impl StreamCell {
     ) -> Poll<Result<(), Status>> {
         let mut state = self.state.lock();
         state.check()?;
+        let below = state.link.may_wait_below(below);
         // What a refused call sends is kept: it need not wait for window.
         if state.waiting < below || state.is_undecided() {
             return Poll::Ready(Ok(()));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::super::frame::Reason;
 use super::super::guard::STREAM_STALLED;
 use super::super::stream::{Blocked, Stream};
+use super::place::{FULL, SPARING};
 use super::{Core, End, StreamKey};
 use crate::http2::held::Pressure;
 
@@ -38,8 +39,15 @@ impl Core {
         }
     }
 
-    /// How short memory is: windows grow less, and streams may stall less.
-    pub(in super::super) fn set_pressure(&mut self, pressure: Pressure, now: Instant) {
+    /// Bytes of requests that were ever taken by their readers.
+    pub(in super::super) const fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// How short memory is: windows grow less, streams may stall less, and output stays within this
+    /// share, or what is needed to go on.
+    pub(in super::super) fn set_pressure(&mut self, pressure: Pressure, share: u64, now: Instant) {
+        self.full = usize::try_from(share).map_or(FULL, |share| share.clamp(SPARING, FULL));
         if self.pressure != pressure {
             self.pressure = pressure;
             self.stalls.set_pressure(pressure == Pressure::High, now);

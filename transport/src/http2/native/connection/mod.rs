@@ -104,6 +104,10 @@ pub(super) struct Core {
     held: u64,
     stalls: StreamStalls,
     pressure: Pressure,
+    /// Nothing but control is placed where as much waits.
+    full: usize,
+    /// Bytes of requests that were ever taken by their readers.
+    taken: u64,
     /// SETTINGS whose ACK is not in the output yet.
     settings_owed: u32,
     /// That of the present batch.
@@ -174,6 +178,8 @@ impl Core {
             held: 0,
             stalls: StreamStalls::new(config.stream_stall),
             pressure: Pressure::Low,
+            full: place::FULL,
+            taken: 0,
             settings_owed: 0,
             now,
             local,

@@ -49,6 +49,7 @@ impl Core {
             stream.is_ignored = true;
             let dropped = std::mem::take(&mut stream.unread);
             self.held = self.held.saturating_sub(u64::from(dropped));
+            self.taken = self.taken.saturating_add(u64::from(dropped));
         }
     }
 
@@ -61,6 +62,7 @@ impl Core {
         let taken = bytes.min(stream.unread);
         stream.unread -= taken;
         self.held = self.held.saturating_sub(u64::from(taken));
+        self.taken = self.taken.saturating_add(u64::from(taken));
         if stream.receiving == Receiving::Ended {
             return;
         }

@@ -12,7 +12,10 @@ use super::super::stream::{Blocked, Fin, Receiving, Sending, Stream};
 use super::{Core, End, Event, Role, StreamKey};
 
 /// Nothing but control is placed where as much waits.
-const FULL: usize = 256 * 1024;
+pub(super) const FULL: usize = 256 * 1024;
+
+/// The same however short memory is: a frame goes, and one waits behind it.
+pub(super) const SPARING: usize = 8 * 1024;
 
 /// Messages that go with their head at once, and the longest DATA frame of a turn.
 const TURN: usize = 16 * 1024;
@@ -58,7 +61,7 @@ impl Core {
         if self.leaving.is_closed() {
             return;
         }
-        while out.len() < FULL {
+        while out.len() < self.full {
             let may_begin = self.run < RUN || self.ring.is_empty();
             if let Some((key, head)) = self.heads.pop_front_if(|_| may_begin) {
                 let before = out.len();

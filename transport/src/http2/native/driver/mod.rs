@@ -92,6 +92,8 @@ struct Driver {
     stall: WriteStall,
     /// Server: what all its connections hold for others.
     holder: Option<Holder>,
+    /// Server: senders wait until nothing of theirs waits, because memory is short.
+    is_sparing: bool,
     keepalive_timeout: Duration,
     /// Buffers are looked at then, whether they are used.
     idle_at: Option<Instant>,
@@ -164,6 +166,7 @@ impl Driver {
             is_flushing: false,
             stall: WriteStall::new(parts.write_timeout),
             holder: parts.holder,
+            is_sparing: false,
             keepalive_timeout: parts.keepalive_timeout,
             idle_at: None,
             active_at: now,

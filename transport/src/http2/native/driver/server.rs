@@ -63,17 +63,18 @@ impl ServerDriver {
         reader.expect_preface();
         let link = Link::new(peer, window, None);
         let told = Arc::clone(&link);
-        let driver = Driver::new(Parts {
+        let mut driver = Driver::new(Parts {
             io,
             reader,
             core: Core::new(core, now()),
             link,
-            holder: Some(config.holder(move || told.shed())),
+            holder: Some(config.holder(now(), move || told.shed())),
             role: Role::Server,
             slots: None,
             write_timeout: config.write_timeout,
             keepalive_timeout: config.keepalive.timeout,
         });
+        driver.spare();
         Self {
             driver,
             pace: Pace::new(),

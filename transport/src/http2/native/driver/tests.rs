@@ -1,5 +1,7 @@
 //! The engine against itself and against the one on the h2 crate, both ways.
 
+mod held;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;

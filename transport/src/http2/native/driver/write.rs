@@ -22,6 +22,7 @@ impl Driver {
     /// Writes until the socket is full, or enough.
     pub(super) fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
         let mut bytes = 0;
+        self.hold_ahead();
         loop {
             self.core.fill(&mut self.out, self.now);
             if self.out.is_empty() {

@@ -440,7 +440,9 @@ fn a_stream_that_gets_a_byte_now_and_then_is_not_cut() {
 #[test]
 fn a_stream_waits_for_a_minute_where_memory_is_short() {
     let mut script = Script::agreed(stalling()).run(STALLED);
-    script.core.set_pressure(Pressure::High, script.now);
+    script
+        .core
+        .set_pressure(Pressure::High, u64::MAX, script.now);
     script.run("+ 68s\n< RST 1 CANCEL\n! Touched 1 Fault CANCEL stream_stalled\n! Closed 1");
 }
 
