@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use trunkline_core::{Code, Deadline, Origin, Stage, Status};
+use trunkline_transport::stream::RecvHalf;
 use trunkline_transport::{Timer, now};
 
 use crate::channel::no_runtime;
@@ -124,6 +125,16 @@ impl Expiry {
             return Poll::Ready(());
         }
         self.timer.poll_expired(cx)
+    }
+
+    /// Ready once the deadline has passed, for a task that waits for `half`, which had nothing. Its
+    /// connection may watch the deadline, which spares the timer.
+    pub(crate) fn poll_beside<T>(&mut self, half: &RecvHalf<T>, cx: &mut Context<'_>) -> Poll<()> {
+        match half.has_expired() {
+            Some(true) => Poll::Ready(()),
+            Some(false) => Poll::Pending,
+            None => self.poll(cx),
+        }
     }
 
     /// Awaits `future`, but not beyond the deadline; `None` once that has passed.

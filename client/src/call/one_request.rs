@@ -92,9 +92,13 @@ impl<'a, M: Method, R: Borrow<M::Request>> OneRequest<'a, M, R> {
                     frame
                 }
             };
-            let (connection, permit) = (start.connection, start.permit);
-            let stream =
-                connection.start_single(permit, &start.head, frame, start.max_receive_bytes)?;
+            let stream = start.connection.start_single_until(
+                start.permit,
+                &start.head,
+                frame,
+                start.max_receive_bytes,
+                start.deadline,
+            )?;
             let half = RecvHalf::client(stream, Box::new(codec.clone()));
             let mut half = half.with_timeout(start.head.timeout);
             if let Some(hooks) = start.hooks {

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use trunkline_core::{Attempt, MethodDescriptor, Origin, Stage, Status};
+use trunkline_core::{Attempt, Deadline, MethodDescriptor, Origin, Stage, Status};
 use trunkline_transport::http2::{ClientConnection, Permit, RequestHead};
 use trunkline_transport::stream::{Compress, MessageHooks};
 use trunkline_transport::{Address, Peer};
@@ -46,6 +46,8 @@ pub(crate) struct Start<'s> {
     pub(crate) connection: &'s ClientConnection,
     pub(crate) permit: Permit,
     pub(crate) head: RequestHead<'s>,
+    /// When the call is given up.
+    pub(crate) deadline: Option<Deadline>,
     pub(crate) max_receive_bytes: usize,
     pub(crate) max_send_bytes: usize,
     /// How requests that follow the head are compressed.
@@ -260,6 +262,7 @@ impl<'a> Opening<'a> {
                 user_agent: &config.user_agent,
                 metadata,
             },
+            deadline: self.expiry.deadline(),
             max_receive_bytes: self.options.max_receive(shared),
             max_send_bytes: self.max_send(),
             compress: self.compress(),

@@ -168,7 +168,7 @@ impl<'a, M: Method, R: Borrow<M::Request>> Exchange<'a, M, R> {
                 }
                 Poll::Pending => {
                     let opening = &mut self.request.opening;
-                    if opening.expiry.poll(cx).is_pending() {
+                    if opening.expiry.poll_beside(answer.half(), cx).is_pending() {
                         return Poll::Pending;
                     }
                     let why = answer.expire(&opening.expiry);

@@ -233,7 +233,7 @@ impl<T> Receiver<T> {
             }
             match poll(&mut self.half, cx) {
                 Poll::Pending => {
-                    ready!(self.expiry.poll(cx));
+                    ready!(self.expiry.poll_beside(&self.half, cx));
                     let why = self.expired();
                     self.give_up(why);
                 }

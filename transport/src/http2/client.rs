@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use trunkline_core::Status;
+use trunkline_core::{Deadline, Status};
 
 use super::engine::{ByEngine, by_engine};
 use super::h2::ClientConnection as H2Connection;
@@ -127,13 +127,35 @@ impl ClientConnection {
         frame: Bytes,
         max_receive_bytes: usize,
     ) -> Result<ResponseStream, Status> {
+        self.start_single_until(permit, head, frame, max_receive_bytes, None)
+    }
+
+    /// The same for a call that its caller gives up at `deadline`. A connection that can wakes the
+    /// answer's reader then, which [`RecvHalf::has_expired`](crate::stream::RecvHalf::has_expired)
+    /// tells: it costs less than a timer of the call's own.
+    ///
+    /// # Errors
+    /// As [`start_single`](Self::start_single).
+    #[inline]
+    pub fn start_single_until(
+        &self,
+        permit: Permit,
+        head: &RequestHead<'_>,
+        frame: Bytes,
+        max_receive_bytes: usize,
+        deadline: Option<Deadline>,
+    ) -> Result<ResponseStream, Status> {
         Ok(ResponseStream(match &self.0 {
             ByEngine::H2(of) => {
                 ByEngine::H2(of.start_single(permit, head, frame, max_receive_bytes)?)
             }
-            ByEngine::Native(of) => {
-                ByEngine::Native(of.start_single(permit, head, frame, max_receive_bytes)?)
-            }
+            ByEngine::Native(of) => ByEngine::Native(of.start_single(
+                permit,
+                head,
+                frame,
+                max_receive_bytes,
+                deadline,
+            )?),
         }))
     }
 

@@ -106,6 +106,16 @@ impl ResponseStream {
         by_engine!(&mut self.0, of => of.poll_head(interim, cx))
     }
 
+    /// Whether the deadline has passed that the stream was started with; `None` where its
+    /// connection does not watch that.
+    #[inline]
+    pub(crate) fn has_expired(&self) -> Option<bool> {
+        match &self.0 {
+            ByEngine::H2(_) => None,
+            ByEngine::Native(of) => of.has_expired(),
+        }
+    }
+
     /// What messages in this encoding are decompressed with.
     pub(crate) fn decompress(&self, encoding: Encoding) -> Option<Decompress> {
         by_engine!(&self.0, of => of.decompress(encoding))

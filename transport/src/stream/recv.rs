@@ -299,6 +299,18 @@ impl<T> RecvHalf<T> {
         }
     }
 
+    /// Client: whether the deadline has passed that the stream was started with.
+    ///
+    /// `None` where its connection does not watch that, so that whoever reads needs a timer.
+    /// Otherwise the task that was told `Pending` is woken when this becomes true.
+    #[must_use]
+    pub fn has_expired(&self) -> Option<bool> {
+        match &self.source {
+            Source::Response(stream) => stream.has_expired(),
+            Source::Request(_) | Source::Shared(_) => None,
+        }
+    }
+
     /// True once the stream has ended, cleanly or not.
     #[must_use]
     pub const fn is_ended(&self) -> bool {

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use trunkline_core::Status;
 
@@ -77,6 +78,8 @@ pub(super) struct Opening {
     pub(super) cell: Arc<StreamCell>,
     pub(super) permit: Permit,
     pub(super) start: Start,
+    /// When whoever reads the answer is to be woken.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Mail {

@@ -11,6 +11,7 @@ use super::state::State;
 use crate::http2::native::connection::{End, Inbound, MEMORY_SHORT, StreamKey};
 use crate::http2::native::frame::Reason;
 use crate::http2::native::link::{Link, wake};
+use crate::sync::atomic::Ordering;
 
 /// What becomes of a call that is to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,13 @@ impl StreamCell {
         if state.is_on(link, key) {
             state.is_blocked = blocked;
         }
+    }
+
+    /// Client: its deadline has passed. What becomes of the call is its reader's to say.
+    pub(in super::super) fn expire(&self, wakers: &mut Vec<Waker>) {
+        self.is_late.store(true, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        wakers.extend(state.receiver.take());
     }
 
     /// The connection is gone. `unprocessed`: the peer can have seen nothing of it.

@@ -28,6 +28,7 @@ use super::link::{Link, wake};
 use crate::http2::failure::ended_status;
 use crate::http2::{Finished, ResponseForm};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) use self::driver::Begun;
 
@@ -38,6 +39,8 @@ const LARGE: usize = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct StreamCell {
     state: Mutex<State>,
+    /// Client: the driver has seen its deadline pass.
+    is_late: AtomicBool,
 }
 
 /// Wakers to be called once nothing is locked.
@@ -63,6 +66,7 @@ impl StreamCell {
         state.kept = (!is_all).then(Vec::new);
         Arc::new(Self {
             state: Mutex::new(state),
+            is_late: AtomicBool::new(false),
         })
     }
 
@@ -75,6 +79,7 @@ impl StreamCell {
         state.inbound = inbound;
         Arc::new(Self {
             state: Mutex::new(state),
+            is_late: AtomicBool::new(false),
         })
     }
 
@@ -236,6 +241,12 @@ impl StreamCell {
     /// True once this side has queued its END_STREAM or a reset.
     pub(super) fn has_ended(&self) -> bool {
         self.state.lock().ended
+    }
+
+    /// Client: true once its deadline has passed. The reader, which looks when it has found nothing
+    /// and left its waker, sees that or is woken: the lock around the waker orders the two.
+    pub(super) fn has_expired(&self) -> bool {
+        self.is_late.load(Ordering::Relaxed)
     }
 
     /// Client: true while the call may be started again elsewhere.

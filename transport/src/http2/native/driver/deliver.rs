@@ -63,6 +63,7 @@ impl Driver {
             cell: Arc::clone(&cell),
             permit: None,
             is_forsaken: false,
+            deadline: None,
         });
         Some(Turn::Accepted(cell, head))
     }

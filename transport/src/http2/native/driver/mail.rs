@@ -39,6 +39,7 @@ impl Driver {
             cell,
             permit,
             start,
+            deadline,
         } = opening;
         let (core, now) = (&mut self.core, self.now);
         match cell.begin(|| core.start(start, now), &mut self.wakers) {
@@ -47,6 +48,7 @@ impl Driver {
                 cell,
                 permit: Some(permit),
                 is_forsaken: false,
+                deadline,
             }),
             // The permit comes back.
             Begun::Dropped | Begun::Refused => {}

@@ -7,6 +7,7 @@
 mod alarm;
 mod client;
 mod closing;
+mod deadline;
 mod deliver;
 mod held;
 mod mail;
@@ -68,6 +69,8 @@ struct Driver {
     slots: Option<Arc<Slots>>,
     /// By the slots of the machine's keys.
     streams: Vec<Option<Slot>>,
+    /// Client: none of their deadlines is earlier.
+    soonest: Option<Instant>,
     /// How many of them nobody waits for any more.
     forsaken: usize,
     /// Taken from the mailbox; keeps its room.
@@ -119,6 +122,8 @@ struct Slot {
     permit: Option<Permit>,
     /// Its tasks have reset it.
     is_forsaken: bool,
+    /// Client: when its reader is to be woken, unless it has been.
+    deadline: Option<Instant>,
 }
 
 /// What a driver is made of.
@@ -150,6 +155,7 @@ impl Driver {
             role: parts.role,
             slots: parts.slots,
             streams: Vec::new(),
+            soonest: None,
             forsaken: 0,
             mail: Mail::default(),
             events: Vec::new(),
@@ -208,6 +214,9 @@ impl Driver {
         };
         if self.streams.len() <= index {
             self.streams.resize_with(index + 1, || None);
+        }
+        if let Some(at) = slot.deadline {
+            self.watch_deadline(at);
         }
         if let Some(place) = self.streams.get_mut(index) {
             *place = Some(slot);

@@ -89,6 +89,9 @@ impl Driver {
             self.core.tick(self.now)?;
         }
         self.stall.tick(self.now)?;
+        if self.soonest.is_some_and(|at| at <= self.now) {
+            self.expire_late();
+        }
         if self.idle_at.is_some_and(|at| at <= self.now) {
             self.shrink();
         }
@@ -147,6 +150,7 @@ impl Driver {
             self.stall.wake_at(),
             self.idle_at,
             self.goodbye_at,
+            self.soonest,
         ];
         times.into_iter().flatten().min()
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::runtime::{self, Handle};
 use tokio::sync::Notify;
-use trunkline_core::Status;
+use trunkline_core::{Deadline, Status};
 
 use super::forms::KnownForms;
 use super::{RequestStream, ResponseStream};
@@ -32,6 +33,8 @@ struct Inner {
     https: bool,
     forms: KnownForms,
     opened: AtomicU64,
+    /// Where the driver runs.
+    runtime: runtime::Id,
 }
 
 impl Drop for Inner {
@@ -67,6 +70,7 @@ impl ClientConnection {
             https,
             forms: KnownForms::default(),
             opened: AtomicU64::new(0),
+            runtime: Handle::current().id(),
         })))
     }
 
@@ -145,11 +149,23 @@ impl ClientConnection {
         head: &RequestHead<'_>,
         frame: Bytes,
         max_receive_bytes: usize,
+        deadline: Option<Deadline>,
     ) -> Result<ResponseStream, Status> {
         let cell = StreamCell::client(Arc::clone(&self.0.link), frame.len(), true);
-        self.open(permit, head, frame, true, &cell)?;
+        let deadline = deadline.filter(|_| self.is_driven_here());
+        let opening = self.opening(permit, head, frame, true, &cell)?;
+        self.open(Opening {
+            deadline: deadline.map(Deadline::instant),
+            ..opening
+        })?;
         let link = Arc::clone(&self.0.link);
-        Ok(ResponseStream::new(cell, link, true, max_receive_bytes))
+        let responses = ResponseStream::new(cell, link, true, max_receive_bytes);
+        Ok(responses.timed(deadline.is_some()))
+    }
+
+    /// True on the driver's own runtime. The timers of another may run when the driver does not.
+    fn is_driven_here(&self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.0.runtime)
     }
 
     /// Starts a call whose requests follow one by one: HEADERS.
@@ -163,7 +179,7 @@ impl ClientConnection {
         max_receive_bytes: usize,
     ) -> Result<(RequestStream, ResponseStream), Status> {
         let cell = StreamCell::client(Arc::clone(&self.0.link), 0, false);
-        self.open(permit, head, Bytes::new(), false, &cell)?;
+        self.open(self.opening(permit, head, Bytes::new(), false, &cell)?)?;
         let link = Arc::clone(&self.0.link);
         let requests = RequestStream::new(Arc::clone(&cell));
         let responses = ResponseStream::new(cell, link, false, max_receive_bytes);
@@ -190,7 +206,8 @@ impl ClientConnection {
             return Ok(());
         };
         responses.restarted(&self.0.link);
-        let opened = self.open(permit, head, data, end, &cell);
+        let opening = self.opening(permit, head, data, end, &cell);
+        let opened = opening.and_then(|opening| self.open(opening));
         if let Err(why) = &opened {
             // What was kept is gone: the call fails with why.
             cell.abort(why.clone());
@@ -198,19 +215,18 @@ impl ClientConnection {
         Ok(())
     }
 
-    fn open(
+    fn opening(
         &self,
         permit: Permit,
         head: &RequestHead<'_>,
         data: Bytes,
         end: bool,
         cell: &Arc<StreamCell>,
-    ) -> Result<(), Status> {
+    ) -> Result<Opening, Status> {
         let form = self.0.forms.form(head, self.0.https)?;
         let extra = write::request_extra(head);
         let has_deadline = head.timeout.is_some();
-        self.0.opened.fetch_add(1, Ordering::Relaxed);
-        let opening = Opening {
+        Ok(Opening {
             cell: Arc::clone(cell),
             permit,
             start: Start {
@@ -220,7 +236,12 @@ impl ClientConnection {
                 end,
                 has_deadline,
             },
-        };
+            deadline: None,
+        })
+    }
+
+    fn open(&self, opening: Opening) -> Result<(), Status> {
+        self.0.opened.fetch_add(1, Ordering::Relaxed);
         match self.0.link.start(opening) {
             Ok(driver) => {
                 wake(driver);

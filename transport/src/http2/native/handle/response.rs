@@ -79,6 +79,8 @@ pub(crate) struct ResponseStream {
     /// With one request message nobody sends beside it.
     is_single: bool,
     max_receive_bytes: usize,
+    /// The driver wakes the reader at the call's deadline.
+    is_timed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +103,20 @@ impl ResponseStream {
             state: State::Head,
             is_single,
             max_receive_bytes,
+            is_timed: false,
         }
+    }
+
+    /// The same where the driver wakes the reader at the call's deadline, if it does.
+    pub(super) const fn timed(mut self, is_timed: bool) -> Self {
+        self.is_timed = is_timed;
+        self
+    }
+
+    /// Whether the call's deadline has passed; `None` where the driver does not watch it.
+    #[inline]
+    pub(crate) fn has_expired(&self) -> Option<bool> {
+        self.is_timed.then(|| self.cell.has_expired())
     }
 
     pub(super) const fn cell(&self) -> &Arc<StreamCell> {
