@@ -9,11 +9,19 @@ use super::{Frame, FrameError, PREFIX_BYTES, Payload};
 /// into, so a peer that sends single bytes could otherwise pin kilobytes with each.
 const SMALL_BYTES: usize = 256;
 
+/// Messages from this length on are put together while they arrive: what they were read into is
+/// free again at once, instead of all of it being held and joined in the end.
+const JOINED_BYTES: usize = 128 * 1024;
+
+/// ... as soon as this part of one is there. Until then its length is only claimed.
+const JOINED_PART: usize = 4;
+
 /// Takes a byte stream apart into messages, however it was cut into chunks.
 ///
 /// Push what arrives, pop until `None`, and call [`finish`](Self::finish) at the end of the stream.
-/// A message that lies in one chunk shares its memory. Memory held is what was pushed and not yet
-/// popped; a length that a peer merely claims allocates nothing. Errors are sticky.
+/// A message that lies in one chunk shares its memory; a large one that does not is put together as
+/// it arrives. Memory held is what was pushed and not yet popped; a length that a peer merely claims
+/// allocates nothing, one of which a quarter is there allocates the rest. Errors are sticky.
 /// ```
 /// use bytes::Bytes;
 /// use trunkline_core::FrameDecoder;
@@ -38,6 +46,8 @@ pub struct FrameDecoder {
     buffered: usize,
     /// The prefix of the message being waited for: its flag and its length.
     prefix: Option<(bool, usize)>,
+    /// The message being waited for lies in `tail`, as far as it is there; this much is missing.
+    missing: usize,
     failed: Option<FrameError>,
 }
 
@@ -51,12 +61,16 @@ impl FrameDecoder {
             tail: BytesMut::new(),
             buffered: 0,
             prefix: None,
+            missing: 0,
             failed: None,
         }
     }
 
     /// Takes the next bytes of the stream. After an error they are dropped.
-    pub fn push(&mut self, chunk: Bytes) {
+    pub fn push(&mut self, mut chunk: Bytes) {
+        if self.missing > 0 {
+            self.join_more(&mut chunk);
+        }
         if self.failed.is_some() || chunk.is_empty() {
             return;
         }
@@ -133,6 +147,10 @@ impl FrameDecoder {
             },
         };
         if self.buffered < length {
+            if length >= JOINED_BYTES && self.missing == 0 && self.buffered >= length / JOINED_PART
+            {
+                self.join(length);
+            }
             return Ok(None);
         }
         self.prefix = None;
@@ -202,6 +220,31 @@ impl FrameDecoder {
         payload
     }
 
+    /// Begins to put a message together, of which only a part is there.
+    #[cold]
+    fn join(&mut self, length: usize) {
+        let mut joined = BytesMut::with_capacity(length);
+        joined.extend_from_slice(&std::mem::take(&mut self.first));
+        while let Some(chunk) = self.chunks.pop_front() {
+            joined.extend_from_slice(&chunk);
+        }
+        joined.extend_from_slice(&self.tail);
+        self.missing = length.saturating_sub(joined.len());
+        self.tail = joined;
+    }
+
+    /// Goes on with it. What follows the message stays in the chunk.
+    #[cold]
+    fn join_more(&mut self, chunk: &mut Bytes) {
+        let more = chunk.split_to(chunk.len().min(self.missing));
+        self.tail.extend_from_slice(&more);
+        self.buffered = self.buffered.saturating_add(more.len());
+        self.missing -= more.len();
+        if self.missing == 0 {
+            self.first = std::mem::take(&mut self.tail).freeze();
+        }
+    }
+
     /// Copies a small rest of a large buffer, so that waiting for more does not keep the buffer.
     fn release_small(&mut self) {
         if self.first.is_empty() || self.first.len() >= SMALL_BYTES || !self.chunks.is_empty() {
@@ -228,5 +271,38 @@ mod tests {
         assert!(decoder.pop().unwrap().is_none());
         assert_eq!(decoder.tail.capacity() + decoder.first.len(), 0);
         assert_eq!(decoder.chunks.capacity(), 0);
+    }
+
+    /// Room for a large message is made once a quarter of it is there, and what it came in is free
+    /// from then on.
+    #[test]
+    fn a_large_message_is_put_together_as_it_arrives() {
+        const LENGTH: usize = 1 << 20;
+        let mut decoder = FrameDecoder::new(LENGTH);
+        let mut wire = vec![0];
+        wire.extend_from_slice(&u32::try_from(LENGTH).unwrap().to_be_bytes());
+        wire.extend((0..LENGTH).map(|at| u8::try_from(at % 251).unwrap()));
+        let behind = [0, 0, 0, 0, 1, 7];
+        wire.extend_from_slice(&behind);
+        let mut pushed = 0;
+        for part in wire.chunks(10_000) {
+            let chunk = Bytes::copy_from_slice(part);
+            let is_last = pushed + part.len() == wire.len();
+            decoder.push(chunk.clone());
+            pushed += part.len();
+            let frame = decoder.pop().unwrap();
+            assert_eq!(frame.is_some(), is_last);
+            let room = decoder.tail.capacity();
+            assert!(room <= 4 * pushed, "room for {room} with {pushed} there");
+            assert!(is_last || pushed < LENGTH / 3 || chunk.is_unique());
+            if let Some(frame) = frame {
+                let message = frame.payload.into_bytes();
+                assert_eq!(message, &wire[5..5 + LENGTH]);
+                let next = decoder.pop().unwrap().unwrap();
+                assert_eq!(next.payload.into_bytes(), &behind[5..]);
+            }
+        }
+        assert!(decoder.is_empty());
+        decoder.finish().unwrap();
     }
 }

@@ -14,8 +14,16 @@ const BUFFER: usize = 16 * 1024;
 /// What is read into once a read filled the buffer.
 const LARGE_BUFFER: usize = 64 * 1024;
 
+/// What is read into while long DATA frames come, and how long those are: fewer reads, and fewer
+/// frames that are cut by the end of a buffer and copied into the next one.
+const BULK_BUFFER: usize = 256 * 1024;
+const BULK_FRAME: u32 = 8 * 1024;
+
 /// DATA of up to this length is copied. A slice would pin the buffer, and costs about the same.
 const COPY: usize = 512;
+
+/// The same once there was a bulk buffer, of which a slice pins more.
+const BULK_COPY: usize = 2 * 1024;
 
 /// How many frames a header block may come in, HEADERS among them.
 const BLOCK_FRAMES: u32 = 16;
@@ -43,6 +51,10 @@ pub(in super::super) struct Reader {
     failed: Option<Fatal>,
     /// A read has filled the buffer.
     large: bool,
+    /// What was read last ends within a long DATA frame.
+    bulk: bool,
+    /// The buffer may be one for that.
+    wide: bool,
     /// There was room, and someone read into it.
     reserved: bool,
 }
@@ -93,6 +105,8 @@ impl Reader {
             open: None,
             failed: None,
             large: false,
+            bulk: false,
+            wide: false,
             reserved: false,
         }
     }
@@ -113,9 +127,14 @@ impl Reader {
         let spare = self.buffer.capacity() - length;
         self.large |= self.reserved && spare == 0;
         self.reserved = true;
-        let wanted = if self.large { LARGE_BUFFER } else { BUFFER };
+        let wanted = match (self.large, self.bulk) {
+            (true, true) => BULK_BUFFER,
+            (true, false) => LARGE_BUFFER,
+            (false, _) => BUFFER,
+        };
         let least = wanted / 4;
         if spare < least {
+            self.wide |= wanted == BULK_BUFFER;
             self.buffer
                 .reserve(wanted.saturating_sub(length).max(least));
         }
@@ -173,6 +192,8 @@ impl Reader {
             self.block.shrink_to_fit();
         }
         self.large = false;
+        self.bulk = false;
+        self.wide = false;
         self.reserved = false;
     }
 
@@ -184,6 +205,7 @@ impl Reader {
         loop {
             let unread = self.buffer.get(self.at..).unwrap_or_default();
             let Some((octets, rest)) = unread.split_first_chunk() else {
+                self.bulk &= !unread.is_empty();
                 return Ok(None);
             };
             let head = Head::parse(*octets);
@@ -192,6 +214,7 @@ impl Reader {
                 .ok()
                 .and_then(|n| rest.get(..n))
             else {
+                self.bulk = head.kind == head::DATA && head.length >= BULK_FRAME;
                 return Ok(None);
             };
             let start = self.at + head::LENGTH;
@@ -319,7 +342,8 @@ impl Reader {
     /// slice of the buffer.
     fn payload(&mut self, at: Range<usize>, padding: usize) -> Bytes {
         let length = at.len();
-        if length <= COPY {
+        let copied = if self.wide { BULK_COPY } else { COPY };
+        if length <= copied {
             let payload = self.buffer.get(at).unwrap_or_default();
             return Bytes::copy_from_slice(payload);
         }
