@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::pieces::Pieces;
-use super::{Frame, FrameError, PREFIX_BYTES, Payload};
+use super::{Frame, FrameError, PREFIX_BYTES, Payload, spare};
 
 /// Shorter pieces are copied together: a `Bytes` keeps the whole buffer alive that it was read
 /// into, so a peer that sends single bytes could otherwise pin kilobytes with each.
@@ -223,7 +223,7 @@ impl FrameDecoder {
     /// Begins to put a message together, of which only a part is there.
     #[cold]
     fn join(&mut self, length: usize) {
-        let mut joined = BytesMut::with_capacity(length);
+        let mut joined = spare::buffer(length);
         joined.extend_from_slice(&std::mem::take(&mut self.first));
         while let Some(chunk) = self.chunks.pop_front() {
             joined.extend_from_slice(&chunk);

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{FrameError, PREFIX_BYTES};
+use super::{FrameError, PREFIX_BYTES, spare};
 use crate::codec::{CodecError, Encoder};
 
 /// Puts messages one behind the other into a buffer, each with its prefix.
@@ -32,7 +32,7 @@ impl FrameEncoder {
         let start = out.len();
         let room = PREFIX_BYTES.saturating_add(promised);
         if out.capacity() == 0 {
-            *out = BytesMut::with_capacity(room);
+            *out = spare::buffer(room);
         } else {
             out.reserve(room);
         }

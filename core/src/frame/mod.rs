@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod payload;
 mod pieces;
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::codec::CodecError;
 pub use self::decode::FrameDecoder;
 pub use self::encode::FrameEncoder;
 pub use self::payload::Payload;
+pub use self::spare::release_spare_buffers;
 
 /// Flag and length in front of every message.
 pub(crate) const PREFIX_BYTES: usize = 5;

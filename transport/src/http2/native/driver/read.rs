@@ -51,7 +51,8 @@ impl Driver {
                 self.core.frame(frame, self.now)?;
             }
             bytes += read;
-            if bytes >= MAX_BYTES {
+            // Behind a long one the next would need a buffer of its own, while that one is unread.
+            if bytes >= MAX_BYTES || read >= MAX_BYTES / 2 {
                 break;
             }
         }

@@ -172,6 +172,7 @@ impl Driver {
         // Until something happens again there is nothing more to give.
         self.was_active = false;
         self.reader.shrink();
+        trunkline_core::release_spare_buffers();
         self.rest();
         // The end of a stream may just have been found, and not been told yet.
         if self.core.open() == 0 && self.streams.iter().all(Option::is_none) {

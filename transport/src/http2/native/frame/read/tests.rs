@@ -482,3 +482,41 @@ fn payloads_that_are_kept_pin_no_more_than_a_few_buffers() {
     let needed = 100 * (COPY + 10) / (BUFFER * 3 / 4) + 2;
     assert!(buffers <= needed, "{buffers} > {needed}");
 }
+
+/// Long DATA that fills buffers is read into larger ones, whose slices are longer in return.
+#[test]
+fn bulk_data_is_read_into_larger_buffers() {
+    let mut reader = Reader::new(MAX_FRAME, MAX_BLOCK);
+    let wire = raw(head::DATA, 0, 1, &vec![7; MAX_FRAME as usize]).repeat(100);
+    let (mut rest, mut reads, mut came) = (wire.as_slice(), 0, 0);
+    while !rest.is_empty() {
+        reader.reserve();
+        let room = reader.buffer().capacity() - reader.buffer().len();
+        let (read, behind) = rest.split_at(room.min(rest.len()));
+        reader.buffer().extend_from_slice(read);
+        (rest, reads) = (behind, reads + 1);
+        while let Ok(Some(Frame::Data { payload, .. })) = reader.next() {
+            came += payload.len();
+        }
+        let held = reader.buffer().capacity();
+        assert!(held <= BULK_BUFFER, "{held}");
+    }
+    assert_eq!(came, 100 * MAX_FRAME as usize);
+    assert!(reads <= 10, "{reads} reads");
+
+    for (length, shared) in [(BULK_COPY, false), (BULK_COPY + 1, true)] {
+        reader.reserve();
+        let frame = raw(head::DATA, 0, 1, &vec![7; length]);
+        reader.buffer().extend_from_slice(&frame);
+        let read = reader.buffer().as_ptr_range();
+        let Ok(Some(Frame::Data { payload, .. })) = reader.next() else {
+            panic!("no DATA")
+        };
+        assert_eq!(read.contains(&payload.as_ptr()), shared, "{length}");
+        drop(payload);
+        assert!(matches!(reader.next(), Ok(None)));
+    }
+    reader.shrink();
+    reader.reserve();
+    assert_eq!(reader.buffer().capacity(), BUFFER, "as at first");
+}
