@@ -38,6 +38,19 @@ impl BoxIo {
         Self(Box::new(io))
     }
 
+    /// Octets that the socket has taken, where that is less than what was written: TLS keeps some
+    /// back.
+    pub(crate) fn sent(&self) -> Option<u64> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = (*self.0)
+            .as_any()
+            .downcast_ref::<crate::credentials::tls::TlsIo>()
+        {
+            return Some(tls.sent());
+        }
+        None
+    }
+
     /// Takes a socket off the runtime that it was made on, so that another one can wait for it.
     ///
     /// TCP and Unix sockets of tokio are moved; what else there is goes along as it is, and is

@@ -11,7 +11,7 @@ use trunkline_core::{Origin, Stage, Status};
 
 use super::explain::{Role, Terms, cut, explain, no_h2};
 use super::reload::Current;
-use super::stream::TlsIo;
+use super::stream::{Counted, TlsIo};
 use super::{H2, Identity, Roots, TlsError, info, provider, versions};
 use crate::BoxIo;
 use crate::credentials::{Handshake, Secured, Security, TlsVersion, TransportCredentials};
@@ -113,7 +113,9 @@ impl ClientTls {
             ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
             _ => None,
         };
-        let connected = TlsConnector::from(config).connect(name, io).await;
+        let connected = TlsConnector::from(config)
+            .connect(name, Counted::new(io))
+            .await;
         let stream = connected.map_err(|error| match explain(&error, &terms) {
             Some(text) => failed(text).with_source(error),
             None => failed(cut(&error, &terms)).with_source(error),

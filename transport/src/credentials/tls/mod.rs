@@ -53,6 +53,7 @@ pub use error::TlsError;
 pub use identity::Identity;
 pub use roots::Roots;
 pub use server::{ClientCertificates, ServerTls, ServerTlsBuilder};
+pub(crate) use stream::TlsIo;
 
 /// The one protocol that gRPC is spoken over, as ALPN names it.
 const H2: &[u8] = b"h2";

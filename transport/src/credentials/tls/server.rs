@@ -12,7 +12,7 @@ use trunkline_core::{Origin, Stage, Status};
 
 use super::explain::{Role, Terms, cut, explain, no_h2};
 use super::reload::Current;
-use super::stream::TlsIo;
+use super::stream::{Counted, TlsIo};
 use super::{H2, Identity, Roots, TlsError, info, provider, versions};
 use crate::BoxIo;
 use crate::credentials::{Handshake, Secured, Security, TlsVersion, TransportCredentials};
@@ -131,12 +131,15 @@ impl ServerTls {
 
     async fn handshake(&self, io: BoxIo) -> Result<Secured, Status> {
         let Made { config, terms } = self.current.get().await;
-        let accepted = TlsAcceptor::from(config).accept(io).into_fallible().await;
+        let accepted = TlsAcceptor::from(config)
+            .accept(Counted::new(io))
+            .into_fallible()
+            .await;
         let mut stream = match accepted {
             Ok(stream) => stream,
             Err((error, io)) => match explain(&error, &terms) {
                 Some(text) => {
-                    linger(io).await;
+                    linger(io.into_inner()).await;
                     return Err(failed(text));
                 }
                 None => return Err(failed(cut(&error, &terms)).with_source(error)),

@@ -18,17 +18,23 @@ use crate::BoxIo;
 ///    is over already: its refusal comes out here.
 /// 2. An end without TLS's `close_notify` is an end. HTTP/2 frames its own messages, so that
 ///    nothing can be cut off unnoticed.
-pub(super) struct TlsIo {
-    inner: TlsStream<BoxIo>,
+pub(crate) struct TlsIo {
+    inner: TlsStream<Counted>,
     terms: Arc<Terms>,
 }
 
 impl TlsIo {
-    pub(super) fn new(inner: impl Into<TlsStream<BoxIo>>, terms: Arc<Terms>) -> Self {
+    pub(super) fn new(inner: impl Into<TlsStream<Counted>>, terms: Arc<Terms>) -> Self {
         Self {
             inner: inner.into(),
             terms,
         }
+    }
+
+    /// Octets that the socket beneath has taken. What TLS has taken and it has not is not among
+    /// them.
+    pub(crate) fn sent(&self) -> u64 {
+        self.inner.get_ref().0.sent
     }
 
     fn explained(&self, error: io::Error) -> io::Error {
@@ -49,6 +55,74 @@ impl TlsIo {
             }
             _ => self.explained(error),
         }
+    }
+}
+
+/// The socket beneath TLS, and what it took.
+#[derive(Debug)]
+pub(super) struct Counted {
+    io: BoxIo,
+    sent: u64,
+}
+
+impl Counted {
+    pub(super) const fn new(io: BoxIo) -> Self {
+        Self { io, sent: 0 }
+    }
+
+    pub(super) fn into_inner(self) -> BoxIo {
+        self.io
+    }
+
+    fn count(&mut self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(octets)) = written {
+            let octets = u64::try_from(*octets).unwrap_or(u64::MAX);
+            self.sent = self.sent.saturating_add(octets);
+        }
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.count(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.count(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

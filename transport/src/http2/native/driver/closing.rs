@@ -18,11 +18,13 @@ use crate::http2::native::connection::{Control, KEEPALIVE_TIMEOUT, Role};
 use crate::http2::native::frame::{Fatal, Reason};
 use crate::http2::native::guard::WRITE_TIMEOUT;
 use crate::http2::native::link::Mail;
-use crate::linger::LINGER;
 use crate::now;
 
 /// What a peer that takes nothing any more is granted before the socket is dropped.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The same for all of the last words and what lies before them, as long as it takes some.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What the peer may still be sending while it is told why this side hangs up.
 const LINGER_BYTES: usize = 64 * 1024;
@@ -57,11 +59,39 @@ pub(super) struct Closing {
     why: Option<Status>,
     /// Client: why, to those who wait for the end.
     cause: Option<Status>,
-    until: Instant,
+    patience: Patience,
     step: Step,
     /// The peer may be writing, and is to read why this side hangs up.
     lingers: bool,
     read: usize,
+}
+
+/// How long a peer that is to take the last words is waited for: what lies before them may be much,
+/// and its path slow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) until: Instant,
+    end: Instant,
+    sent: u64,
+}
+
+impl Patience {
+    fn new(sent: u64, now: Instant) -> Self {
+        Self {
+            until: now.checked_add(GOODBYE).unwrap_or(now),
+            end: now.checked_add(LAST_WORDS).unwrap_or(now),
+            sent,
+        }
+    }
+
+    /// So much did the socket ever take.
+    fn took(&mut self, sent: u64, now: Instant) {
+        if sent != self.sent {
+            self.sent = sent;
+            let until = now.checked_add(GOODBYE).unwrap_or(now);
+            self.until = until.min(self.end);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,12 +147,10 @@ impl Driver {
     }
 
     fn close(&mut self, why: Option<Status>, cause: Option<Status>, lingers: bool) {
-        let now = now();
-        let within = if lingers { LINGER } else { GOODBYE };
         self.closing = Some(Box::new(Closing {
             why,
             cause,
-            until: now.checked_add(within).unwrap_or(now),
+            patience: Patience::new(self.sent(), now()),
             step: Step::Write,
             lingers,
             read: 0,
@@ -143,8 +171,13 @@ impl Driver {
             return Poll::Ready(Turn::Ended(None));
         };
         if self.poll_last_words(&mut closing, cx).is_pending() {
-            let is_over = self.alarm.poll(Some(closing.until), cx).is_ready();
-            if !is_over && closing.until > now() {
+            let now = now();
+            closing.patience.took(self.sent(), now);
+            let until = closing.patience.until;
+            if until > now {
+                if self.alarm.poll(Some(until), cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
                 self.closing = Some(closing);
                 return Poll::Pending;
             }
@@ -223,17 +256,15 @@ impl Driver {
     pub(super) fn watch_goodbye(&mut self) {
         let live = self.core.open().saturating_sub(self.forsaken);
         if !self.is_let_go || live > 0 {
-            self.goodbye_at = None;
+            self.goodbye = None;
             return;
         }
-        match self.goodbye_at {
-            None => self.goodbye_at = self.now.checked_add(GOODBYE),
-            Some(at) if at <= self.now => {
-                let text = "closed by this side; the peer did not take the last words";
-                self.death = Some(Death::Forsaken(unavailable(text)));
-                self.goodbye_at = Some(self.now);
-            }
-            Some(_) => {}
+        let (sent, now) = (self.sent(), self.now);
+        let goodbye = self.goodbye.get_or_insert_with(|| Patience::new(sent, now));
+        goodbye.took(sent, now);
+        if goodbye.until <= now {
+            let text = "closed by this side; the peer did not take the last words";
+            self.death = Some(Death::Forsaken(unavailable(text)));
         }
     }
 

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use trunkline_core::Status;
 
 use self::alarm::Alarm;
-use self::closing::{Closing, Death};
+use self::closing::{Closing, Death, Patience};
 use self::turn::Stage;
 use super::cell::StreamCell;
 use super::connection::{Core, Event, Role, StreamKey};
@@ -104,8 +104,8 @@ struct Driver {
     was_active: bool,
     /// Client: nobody will open anything more.
     is_let_go: bool,
-    /// Client: when the peer has had enough time to take the last words.
-    goodbye_at: Option<Instant>,
+    /// Client: until when the peer has time to take the last words.
+    goodbye: Option<Patience>,
     death: Option<Death>,
     /// What the peer did, if this side has hung up for it.
     breach: Option<&'static str>,
@@ -178,7 +178,7 @@ impl Driver {
             active_at: now,
             was_active: true,
             is_let_go: false,
-            goodbye_at: None,
+            goodbye: None,
             death: None,
             breach: None,
             closing: None,

@@ -1,5 +1,6 @@
 //! The engine against itself and against the one on the h2 crate, both ways.
 
+mod closing;
 mod held;
 
 use std::future::poll_fn;

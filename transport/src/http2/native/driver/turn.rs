@@ -149,7 +149,7 @@ impl Driver {
             self.core.next_tick(),
             self.stall.wake_at(),
             self.idle_at,
-            self.goodbye_at,
+            self.goodbye.map(|goodbye| goodbye.until),
             self.soonest,
         ];
         times.into_iter().flatten().min()

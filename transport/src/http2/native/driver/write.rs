@@ -30,7 +30,7 @@ impl Driver {
             }
             match self.write_once(cx) {
                 Poll::Pending => {
-                    self.stall.wrote(self.out.taken(), true, self.now);
+                    self.stall.wrote(self.sent(), true, self.now);
                     return Ok(());
                 }
                 Poll::Ready(written) => bytes += written.map_err(Death::Unwritten)?,
@@ -41,12 +41,22 @@ impl Driver {
                 break;
             }
         }
-        self.stall
-            .wrote(self.out.taken(), !self.out.is_empty(), self.now);
-        match self.flush(cx) {
+        let flushed = self.flush(cx);
+        // TLS has taken all of it, and holds it for the socket perhaps.
+        if self.out.is_empty() && !self.is_flushing {
+            self.stall.wrote(0, false, self.now);
+        } else {
+            self.stall.wrote(self.sent(), true, self.now);
+        }
+        match flushed {
             Poll::Ready(Err(error)) => Err(Death::Unwritten(error)),
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
+    }
+
+    /// All octets that the socket ever took.
+    pub(super) fn sent(&self) -> u64 {
+        self.io.sent().unwrap_or_else(|| self.out.taken())
     }
 
     /// Writes all that was placed.
