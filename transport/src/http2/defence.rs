@@ -24,8 +24,10 @@
 pub struct Defence {
     /// RST_STREAM for streams that were opened less than 50 ms before and have no answer yet, not
     /// even its head; those opened in the same breath count double. Default 500, 200 more per
-    /// second, one more per RPC that completes. Older streams cost nothing: a storm of deadlines is
-    /// no attack. `too_many_resets`.
+    /// second, one more per RPC that completes. Older streams cost nothing, nor does one that is
+    /// reset once its own `grpc-timeout` has passed, from 5 ms on: a storm of deadlines is no
+    /// attack. Where the timeout is shorter than that, or the server was too late to see it pass,
+    /// ten count as one. `too_many_resets`.
     pub resets: u32,
     /// Frames that break a rule of their stream, so that it has to be reset. Default 200, 10 more
     /// per second. `too_many_stream_errors`.
@@ -55,8 +57,8 @@ pub struct Defence {
     pub useless_frames: u32,
     /// GOAWAYs in the life of a connection. Default 10. `too_many_goaways`.
     pub goaways: u32,
-    /// Interim (1xx) responses to calls without a deadline. Default 1,000, one more per second; more
-    /// than 100 to one call fail that call. `too_many_informational`.
+    /// Interim (1xx) responses. Default 1,000, one more per second; more than 100 to one call without
+    /// a deadline fail that call. `too_many_informational`.
     pub informational: u32,
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::super::frame::{Fatal, StreamId};
+use super::super::guard::Reset;
 use super::super::stream::{Receiving, Sending, Stream};
 use super::{Core, Role, StreamKey};
 
@@ -18,8 +19,12 @@ impl Core {
         let now = self.now;
         match self.streams.get(key) {
             Some(stream) if self.role == Role::Server && stream.sending == Sending::Head => {
-                let age = now.saturating_duration_since(stream.opened);
-                self.guard.reset(age, now)
+                let reset = Reset {
+                    age: now.saturating_duration_since(stream.opened),
+                    unseen: now.saturating_duration_since(self.looked),
+                    timeout: stream.timeout,
+                };
+                self.guard.reset(&reset, now)
             }
             _ => Ok(()),
         }
@@ -42,6 +47,7 @@ impl Core {
 
     /// After each batch of reading: whether a header block is begun and not ended.
     pub(in super::super) fn block_unfinished(&mut self, unfinished: bool, now: Instant) {
+        self.looked = now;
         self.guard.block(unfinished, now);
     }
 

@@ -93,6 +93,7 @@ impl Core {
         let (recv, send) = (self.local.window(), self.remote.window());
         let mut stream = Stream::new(id, receiving, recv, send, self.now);
         stream.length_left = request.content_length;
+        stream.timeout = request.short_timeout();
         stream.inbound.head = Some(Head::Request(request));
         stream.inbound.end = end.then_some(End::Clean);
         let key = self.streams.insert(id, stream);
@@ -187,7 +188,7 @@ impl Core {
                 return self.fault(key, Reason::PROTOCOL_ERROR, text);
             }
             if stream.interim == Stream::UNCOUNTED {
-                return Ok(());
+                return self.guard.informational(self.now);
             }
             if stream.interim == MAX_INTERIM {
                 return self.fault(key, Reason::CANCEL, TOO_MANY_INTERIM);

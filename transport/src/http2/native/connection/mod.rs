@@ -108,6 +108,8 @@ pub(super) struct Core {
     full: usize,
     /// Bytes of requests that were ever taken by their readers.
     taken: u64,
+    /// When reading has ended last: what comes now may have waited since.
+    looked: Instant,
     /// SETTINGS whose ACK is not in the output yet.
     settings_owed: u32,
     /// That of the present batch.
@@ -180,6 +182,7 @@ impl Core {
             pressure: Pressure::Low,
             full: place::FULL,
             taken: 0,
+            looked: now,
             settings_owed: 0,
             now,
             local,

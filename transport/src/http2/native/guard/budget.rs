@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// Thousandths: what time gives back is counted in milliseconds.
-const WHOLE: u64 = 1_000;
+pub(super) const WHOLE: u64 = 1_000;
 
 /// An event takes one; time and useful events give back, up to the cap.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,11 @@ impl Budget {
 
     /// So many events; false if that is more than is left.
     pub(super) fn take(&mut self, events: u32, now: Instant) -> bool {
-        let wanted = u64::from(events) * WHOLE;
+        self.take_parts(u64::from(events) * WHOLE, now)
+    }
+
+    /// So many thousandths of an event; false if that is more than is left.
+    pub(super) fn take_parts(&mut self, wanted: u64, now: Instant) -> bool {
         if self.level < wanted {
             self.refill(now);
         }

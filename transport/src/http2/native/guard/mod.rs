@@ -9,13 +9,17 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use self::budget::Budget;
+use self::budget::{Budget, WHOLE};
 use super::frame::{Fatal, Reason};
 
 pub(super) use crate::http2::defence::Defence as Limits;
 
 /// A stream that is reset within this time of its HEADERS was hardly opened for its answer.
 const YOUNG: Duration = Duration::from_millis(50);
+
+/// One whose deadline has passed is old after this: so many of them as may be open at once, and as
+/// many again only then.
+const EXPIRED: Duration = Duration::from_millis(5);
 
 /// How long a header block may stay unfinished.
 const BLOCK_TIME: Duration = Duration::from_secs(10);
@@ -64,6 +68,17 @@ pub(super) struct Guard {
     block: Option<Instant>,
 }
 
+/// A stream that its peer has reset.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reset {
+    /// As we saw it.
+    pub(super) age: Duration,
+    /// How long before that it may have come, while we did not look.
+    pub(super) unseen: Duration,
+    /// What it had from its beginning, if that was said and is short.
+    pub(super) timeout: Option<Duration>,
+}
+
 type Verdict = Result<(), Fatal>;
 
 impl Guard {
@@ -88,15 +103,28 @@ impl Guard {
         }
     }
 
-    /// Server: the peer has reset a stream of this age before it had any answer. One that it
-    /// resets in the same breath in which it opens it was never meant to have one, and counts
-    /// double.
-    pub(super) fn reset(&mut self, age: Duration, now: Instant) -> Verdict {
-        if age >= YOUNG {
-            return Ok(());
-        }
-        let cost = if age.is_zero() { 2 } else { 1 };
-        within(self.resets.take(cost, now), "too_many_resets")
+    /// Server: the peer has reset a stream before it had any answer.
+    ///
+    /// One that it resets in the same breath in which it opens it was never meant to have one, and
+    /// counts double. One whose deadline has passed is what a client does that means well, above all
+    /// where the server is slow, and costs nothing. But a deadline is only said: one that was over
+    /// as soon as it was said costs a tenth.
+    pub(super) fn reset(&mut self, reset: &Reset, now: Instant) -> Verdict {
+        let Reset {
+            age,
+            unseen,
+            timeout,
+        } = *reset;
+        let cost = match timeout {
+            _ if age >= YOUNG => return Ok(()),
+            Some(timeout) if age >= timeout.max(EXPIRED) => return Ok(()),
+            Some(timeout) if age >= timeout && !age.is_zero() => WHOLE / 10,
+            // Both may have waited for us to look, and we were late.
+            Some(timeout) if age.saturating_add(unseen) >= timeout.max(EXPIRED) => WHOLE / 10,
+            _ if age.is_zero() => 2 * WHOLE,
+            _ => WHOLE,
+        };
+        within(self.resets.take_parts(cost, now), "too_many_resets")
     }
 
     /// The peer has broken a rule of one stream, which we reset.

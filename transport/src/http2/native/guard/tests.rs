@@ -16,10 +16,18 @@ struct Row {
     earns: &'static [Earning],
 }
 
+const fn of_age(age: Duration) -> Reset {
+    Reset {
+        age,
+        unseen: Duration::ZERO,
+        timeout: None,
+    }
+}
+
 const ROWS: &[Row] = &[
     Row {
         text: "too_many_resets",
-        event: |guard, now| guard.reset(Duration::from_millis(49), now),
+        event: |guard, now| guard.reset(&of_age(Duration::from_millis(49)), now),
         cap: 500,
         per_second: 200,
         earns: &[(Guard::completed, 1)],
@@ -154,9 +162,9 @@ fn streams_that_are_opened_only_to_be_reset_count_double() {
     let t0 = Instant::now();
     let mut guard = Guard::new(&Limits::default(), t0);
     for _ in 0..250 {
-        guard.reset(Duration::ZERO, t0).unwrap();
+        guard.reset(&of_age(Duration::ZERO), t0).unwrap();
     }
-    guard.reset(Duration::ZERO, t0).unwrap_err();
+    guard.reset(&of_age(Duration::ZERO), t0).unwrap_err();
 }
 
 #[test]
@@ -164,8 +172,61 @@ fn cancels_of_streams_that_had_their_time_cost_nothing() {
     let t0 = Instant::now();
     let mut guard = Guard::new(&Limits::default(), t0);
     for _ in 0..100_000 {
-        guard.reset(YOUNG, t0).unwrap();
+        guard.reset(&of_age(YOUNG), t0).unwrap();
     }
+}
+
+/// How many resets like this, `every` so often, are let through of `many`.
+fn lasts(reset: Reset, many: u32, every: Duration) -> u32 {
+    let t0 = Instant::now();
+    let mut guard = Guard::new(&Limits::default(), t0);
+    let fails = |number: &u32| guard.reset(&reset, t0 + every * *number).is_err();
+    (0..many).find(fails).unwrap_or(many)
+}
+
+#[test]
+fn cancels_after_their_own_deadline_cost_nothing() {
+    const MS: Duration = Duration::from_millis(1);
+    let expired = |timeout: Duration, age| Reset {
+        timeout: Some(timeout),
+        ..of_age(age)
+    };
+    // A client that means well, before a server that is slow.
+    assert_eq!(
+        lasts(expired(20 * MS, 20 * MS), 100_000, Duration::ZERO),
+        100_000
+    );
+    assert_eq!(
+        lasts(expired(5 * MS, 7 * MS), 100_000, Duration::ZERO),
+        100_000
+    );
+    // Before its deadline it is any cancel.
+    assert_eq!(
+        lasts(expired(20 * MS, 19 * MS), 100_000, Duration::ZERO),
+        500
+    );
+    // A deadline that is over as soon as it is said.
+    let said = expired(Duration::from_nanos(1), MS);
+    assert_eq!(lasts(said, 100_000, Duration::ZERO), 5_000);
+    assert_eq!(
+        lasts(expired(Duration::ZERO, MS), 100_000, Duration::ZERO),
+        5_000
+    );
+    let at_once = expired(Duration::from_nanos(1), Duration::ZERO);
+    assert_eq!(
+        lasts(at_once, 100_000, Duration::ZERO),
+        250,
+        "in the same breath"
+    );
+    // Two thousand in a second are borne for ever, ten thousand are not.
+    assert_eq!(lasts(said, 100_000, MS / 2), 100_000);
+    assert!(lasts(said, 100_000, MS / 10) < 10_000);
+    // The server has not looked for so long that both came meanwhile.
+    let mut late = expired(10 * MS, Duration::ZERO);
+    late.unseen = 10 * MS;
+    assert_eq!(lasts(late, 100_000, Duration::ZERO), 5_000);
+    late.unseen = 9 * MS;
+    assert_eq!(lasts(late, 100_000, Duration::ZERO), 250);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::Authority;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     /// Of a request.
     pub(super) target: Option<Target>,
     pub(super) fields: Vec<Pair>,
+    /// What they say of a timeout, if it is short.
+    timeout: Option<Duration>,
     /// What core makes of the fields, once it was asked.
     read: OnceLock<RequestReader>,
     /// What there is to know of them if they are all.
@@ -49,9 +52,10 @@ enum Plain {
 }
 
 impl Shared {
-    pub(super) const fn new(target: Option<Target>, fields: Vec<Pair>) -> Self {
+    pub(super) fn new(target: Option<Target>, fields: Vec<Pair>) -> Self {
         Self {
             target,
+            timeout: short_timeout(&fields),
             fields,
             read: OnceLock::new(),
             plain: Plain::No,
@@ -299,6 +303,13 @@ impl Request {
         reader.finish(self.method())
     }
 
+    /// Its `grpc-timeout`, if it says one below a tenth of a second.
+    pub(in super::super) fn short_timeout(&self) -> Option<Duration> {
+        let fields = &self.fields;
+        let first = fields.first.as_ref().and_then(|first| first.timeout);
+        first.or_else(|| short_timeout(&fields.own))
+    }
+
     /// The `:authority`, or `host` where that is missing.
     pub(in super::super) fn authority(&self) -> Option<&Authority> {
         self.target()?.authority.as_ref()
@@ -310,6 +321,28 @@ impl Request {
             Aim::Shared(shared) => shared.target.as_ref(),
         }
     }
+}
+
+/// What these fields say of a timeout below a tenth of a second. By its length alone most are
+/// longer: eight digits are all that it may have.
+fn short_timeout(fields: &[Pair]) -> Option<Duration> {
+    let is_timeout = |(name, _): &&Pair| name.as_str() == "grpc-timeout";
+    let (_, value) = fields.iter().find(is_timeout)?;
+    let (unit, digits) = value.as_bytes().split_last()?;
+    let (unit, most) = match unit {
+        b'm' => (Duration::from_millis(1), 2),
+        b'u' => (Duration::from_micros(1), 5),
+        b'n' => (Duration::from_nanos(1), 8),
+        _ => return None,
+    };
+    if digits.is_empty() || digits.len() > most {
+        return None;
+    }
+    let number = digits.iter().try_fold(0, |number: u32, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        Some(number * 10 + digit)
+    });
+    number.map(|number| unit * number)
 }
 
 impl PartialEq for Request {

@@ -1,7 +1,7 @@
 //! One stream as the machine keeps it: its two halves (RFC 9113 §5.1), its windows, and what of it
 //! waits at either side.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::connection::Inbound;
 use super::super::flow::{RecvWindow, SendWindow};
@@ -77,6 +77,8 @@ pub(in super::super) struct Stream {
     pub(in super::super) is_ignored: bool,
     /// What a peer that did not know our window yet has sent beyond it.
     pub(in super::super) beyond: u32,
+    /// Server: the time that its client gives it, if that is short.
+    pub(in super::super) timeout: Option<Duration>,
     /// What is missing to its content-length.
     pub(in super::super) length_left: Option<u64>,
     pub(in super::super) send: SendWindow,
@@ -96,7 +98,7 @@ pub(in super::super) struct Taken {
 }
 
 impl Stream {
-    /// Where `interim` stands for a call that ends by its deadline, however many come.
+    /// Where `interim` stands for a call that ends by its deadline: only the connection counts.
     pub(in super::super) const UNCOUNTED: u8 = u8::MAX;
 
     #[inline]
@@ -121,6 +123,7 @@ impl Stream {
             unread: 0,
             is_ignored: false,
             beyond: 0,
+            timeout: None,
             length_left: None,
             send: SendWindow::new(send),
             queue: SendQueue::default(),

@@ -66,6 +66,43 @@ fn old_streams_may_be_reset_without_end() {
     rounds(server(), streams(3_000), &reset).run("> PING 1\n< PING ack 1");
 }
 
+/// The text of the field decides, wherever the head has it from.
+#[test]
+fn streams_whose_deadline_has_passed_may_be_reset_without_end() {
+    let reset = |timeout: &str, wait: &str| {
+        format!(
+            "> HEADERS # request grpc-timeout={timeout}
+             ! Accept #
+             + {wait}
+             > RST # CANCEL
+             ! Touched # Reset CANCEL
+             ! Closed #"
+        )
+    };
+    for (timeout, wait) in [("7m", "7ms"), ("20000u", "20ms"), ("9999999n", "10ms")] {
+        let script = rounds(server(), streams(3_000), &reset(timeout, wait));
+        script.run("> PING 1\n< PING ack 1");
+    }
+    // Nobody has waited for that; and longer ones do not count here.
+    for (timeout, wait) in [
+        ("20m", "1ms"),
+        ("1S", "1ms"),
+        ("100m", "1ms"),
+        ("5x", "1ms"),
+    ] {
+        let script = rounds(server(), streams(625), &reset(timeout, wait));
+        script.run(&format!(
+            "> HEADERS 1251 request grpc-timeout={timeout}
+             ! Accept 1251
+             + {wait}
+             > RST 1251 CANCEL
+             < GOAWAY 1251 ENHANCE_YOUR_CALM too_many_resets
+             ! Touched 1251 Reset CANCEL
+             ! Closed 1251"
+        ));
+    }
+}
+
 #[test]
 fn who_completes_as_many_calls_may_reset_without_end() {
     let round = "> HEADERS # request end
@@ -370,6 +407,11 @@ fn interim_responses_are_bounded_per_call_and_per_connection() {
         streams(200),
         &format!("{start}{interim}{end}\n+ 1s"),
     );
+    // A call with a deadline is not failed for them; the connection is none the less.
+    let bounded = start.replace("start end", "start end deadline");
+    let script = rounds(client(), std::iter::once(1), &bounded)
+        .run(&interim.replace('#', "1").repeat(1_000));
+    script.run("> HEADERS 1 :status=103\n< GOAWAY 0 ENHANCE_YOUR_CALM too_many_informational");
 }
 
 #[test]

@@ -233,6 +233,7 @@ impl Script {
         if let Err(fatal) = self.core.frame(frame, self.now) {
             self.core.fatal(fatal, &mut self.out);
         }
+        self.core.block_unfinished(false, self.now);
     }
 
     fn order(&mut self, words: &[&str]) {
@@ -245,7 +246,7 @@ impl Script {
                     extra: Fields::default(),
                     data: vec![b'x'; number(1).unwrap_or(0) as usize].into(),
                     end: words.contains(&"end"),
-                    has_deadline: false,
+                    has_deadline: words.contains(&"deadline"),
                 };
                 match self.core.start(start, now) {
                     Some(key) => {
