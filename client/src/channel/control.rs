@@ -290,10 +290,9 @@ impl Control {
         tracing::info!(%address, connection = number.0, reason = why.message(), "connection closed");
         let known = self.open.get(&number);
         let goodbye = known.is_some_and(ClientConnection::said_goodbye);
-        if known.is_some_and(ClientConnection::pings_too_often)
-            && let Some(time) = self.settings.http2.keepalive.back_off()
-        {
-            tracing::warn!(%address, ?time, "the server was asked too often by keepalive: less from now on");
+        if known.is_some_and(ClientConnection::pings_too_often) {
+            let keepalive = self.settings.http2.ping_less();
+            tracing::warn!(%address, ?keepalive, "the server had too many PINGs: fewer from now on");
         }
         let mut carried = self.taken.load(Ordering::Relaxed);
         if let Some(connection) = subchannel.connections.remove(number, now) {

@@ -69,8 +69,9 @@ pub struct ClientConfig {
     /// What servers may cost that is of no use to anybody.
     pub defence: Defence,
     /// How long a socket may take nothing of what waits for it until its connection is given up,
-    /// with `write_timeout`. Default 30 s: a peer that lives takes something within that. `None`
-    /// waits for ever. The engine on the h2 crate leaves this to the operating system.
+    /// with `write_timeout`. Default 30 s: a peer that lives takes something within that. What TLS
+    /// holds back waits for the socket too. `None` waits for ever. The engine on the h2 crate leaves
+    /// this to the operating system.
     pub write_timeout: Option<Duration>,
     /// How long a peer may give a stream no window for what waits in it, until it is reset with
     /// CANCEL and `stream_stalled`; it may take an eighth longer. Default 5 min: longer than a
@@ -78,6 +79,8 @@ pub struct ClientConfig {
     pub stream_stall_timeout: Option<Duration>,
     /// What answers are decompressed with: the channel's.
     pub(super) compression: Compression,
+    /// A server had too many PINGs.
+    pub(super) measures_nothing: bool,
 }
 
 impl ClientConfig {
@@ -88,8 +91,18 @@ impl ClientConfig {
         self
     }
 
+    /// Asks less often from now on, because a server had too many PINGs: keepalive half as often, and
+    /// no path is measured any more. Says how often keepalive asks then, if it does.
+    pub fn ping_less(&mut self) -> Option<Duration> {
+        self.measures_nothing = true;
+        self.keepalive.back_off()
+    }
+
     pub(super) const fn window(&self) -> StreamWindow {
-        StreamWindow(self.stream_window_bytes)
+        match self.stream_window_bytes {
+            None if self.measures_nothing => StreamWindow(Some(STREAM_WINDOW)),
+            window => StreamWindow(window),
+        }
     }
 }
 
@@ -107,6 +120,7 @@ impl Default for ClientConfig {
             write_timeout: Some(Duration::from_secs(30)),
             stream_stall_timeout: Some(Duration::from_secs(5 * 60)),
             compression: Compression::default(),
+            measures_nothing: false,
         }
     }
 }

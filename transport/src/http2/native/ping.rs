@@ -39,6 +39,7 @@ pub(super) struct Pings {
     drain: Option<Flight>,
     serial: u32,
     asked_for_life: bool,
+    measured: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,7 @@ impl Pings {
     /// The payload of the PING to send now, if one is needed.
     pub(super) fn ask(&mut self, purpose: Purpose, now: Instant) -> Option<[u8; 8]> {
         self.asked_for_life |= purpose == Purpose::Keepalive;
+        self.measured |= purpose == Purpose::Measure;
         let flight = match purpose {
             Purpose::Drain => &mut self.drain,
             Purpose::Keepalive | Purpose::Measure => &mut self.shared,
@@ -109,6 +111,11 @@ impl Pings {
     /// Whether the peer was ever asked whether it lives.
     pub(super) const fn have_asked_for_life(&self) -> bool {
         self.asked_for_life
+    }
+
+    /// Whether a path was ever measured.
+    pub(super) const fn have_measured(&self) -> bool {
+        self.measured
     }
 
     /// Whether one for keepalive or measurement is under way.

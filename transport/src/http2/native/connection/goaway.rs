@@ -99,6 +99,11 @@ impl Core {
             && !leaving.is_exhausted
     }
 
+    /// Whether what a window should be is still of interest to anybody.
+    pub(super) const fn may_measure(&self) -> bool {
+        !self.leaving.is_closed && self.leaving.heard.is_none()
+    }
+
     fn drain(&mut self, text: &'static str) {
         if self.leaving.is_closed || !self.leaving.drain.begin(self.now) {
             return;

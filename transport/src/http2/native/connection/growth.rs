@@ -109,6 +109,7 @@ impl Growth {
 impl Core {
     /// A stream's reader has taken so many bytes more.
     pub(super) fn took(&mut self, key: StreamKey, bytes: u32) {
+        let may_measure = self.may_measure();
         let Some(growth) = &mut self.growth else {
             return;
         };
@@ -116,6 +117,10 @@ impl Core {
             return;
         };
         if !growth.took(taken, bytes) {
+            return;
+        }
+        // A server that leaves may be leaving for our PINGs.
+        if !may_measure {
             return;
         }
         // Where another one is under way it went out earlier: it would measure another interval.

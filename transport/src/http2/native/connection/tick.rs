@@ -50,6 +50,11 @@ impl Core {
         self.pings.have_asked_for_life()
     }
 
+    /// The same for PINGs that were to find out how large windows have to be.
+    pub(in super::super) const fn has_measured(&self) -> bool {
+        self.pings.have_measured()
+    }
+
     fn tick_keepalive(&mut self) -> Result<(), Fatal> {
         let has_calls = self.open > 0;
         let Some(policy) = &mut self.keepalive else {

@@ -102,7 +102,8 @@ impl Driver {
             Reason::ENHANCE_YOUR_CALM => {
                 // Where it says why, it is known; not all do.
                 let by_pings = matches!(text, "" | TOO_MANY_PINGS);
-                if by_pings && self.core.has_asked_for_life() {
+                let by_measuring = text == TOO_MANY_PINGS && self.core.has_measured();
+                if (by_pings && self.core.has_asked_for_life()) || by_measuring {
                     self.link.set_pings_too_often();
                 }
             }

@@ -11,6 +11,7 @@ use super::super::super::guard::Limits;
 use super::super::super::head::ResponseHead;
 use super::super::super::hpack::Fields;
 use super::super::super::out::Out;
+use super::super::super::strikes::Strikes;
 use super::super::{Config, Core, End, Event, Order, Role, Start, StreamKey};
 use super::script::{config, form};
 use crate::http2::bdp::Bdp;
@@ -244,6 +245,9 @@ fn run(seed: u64, steps: usize) {
             config.initial_stream_window = rng.u32(1_000..70_000);
         }
         config.limits = Limits::unlimited();
+        // A client that measures gives its server no reason to strike (gRFC A8).
+        let hour = Duration::from_secs(3_600);
+        config.strikes = (role == Role::Server).then(|| Strikes::new(hour, false));
         Side::new(config, now)
     });
     let [client, server] = &mut sides;

@@ -347,6 +347,21 @@ fn growth_ends_with_the_quota_of_all_connections() {
 }
 
 #[test]
+fn nobody_measures_a_path_whose_server_leaves() {
+    let script = Script::agreed(growing(Role::Client)).run(
+        "= start end
+         < HEADERS 1 request
+         < DATA 1 0 end
+         > HEADERS 1 response
+         ! Touched 1
+         > GOAWAY 1 ENHANCE_YOUR_CALM too_many_pings
+         ! GoneAway",
+    );
+    let taken = "> DATA 1 16384\n! Touched 1\n= credit 1 16384\n< WINDOW 1 16384\n";
+    script.run(&taken.repeat(5));
+}
+
+#[test]
 fn nothing_is_measured_by_another_one_s_ping() {
     let mut config = growing(Role::Server);
     let now = std::time::Instant::now();
