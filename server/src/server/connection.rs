@@ -29,36 +29,47 @@ use crate::signal::Wait;
 const PATIENCE: u8 = 16;
 
 /// Agrees on HTTP/2 and serves until the connection ends.
-pub(super) async fn run(
+///
+/// No `async fn`, which would hold its arguments twice, and the handshake in a box: the task lives
+/// as long as the connection, and is as large as what is largest in it.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn would hold its arguments twice"
+)]
+pub(super) fn run(
     io: BoxIo,
     from: Address,
     credentials: BoxCredentials,
-    _guard: ConnectionGuard,
+    guard: ConnectionGuard,
     shared: Arc<Shared>,
-) {
-    let agreed = handshake(io, &from, credentials, &shared).await;
-    match agreed {
-        Ok(connection) => {
-            tracing::debug!(peer = %from, "connected");
-            let peer = connection.peer().clone();
-            let measured = Measured::begin(&shared, &from);
-            let id = measured.as_ref().map(|Measured(stats)| stats.id());
-            let limits = shared.limits.lifetime;
-            let driver = Driver {
-                connection,
-                lifetime: Lifetime::new(limits, random_spread(), now()).map(Watched::new),
-                link: Arc::new(Link::new(Arc::clone(&shared), peer, id)),
-                sequence: StopSequence::default(),
-                timer: Timer::new(None),
-                patience: PATIENCE,
-                leaving: "graceful_stop",
-            };
-            driver.run().await;
-        }
-        Err(reason) => {
-            shared.counters.handshake_failed();
-            shared.counters.connection_ended(true);
-            reason.log(&from);
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let _guard = guard;
+        let agreed = Box::pin(handshake(io, &from, credentials, &shared)).await;
+        match agreed {
+            Ok(connection) => {
+                tracing::debug!(peer = %from, "connected");
+                let peer = connection.peer().clone();
+                let measured = Measured::begin(&shared, &from);
+                let id = measured.as_ref().map(|Measured(stats)| stats.id());
+                let limits = shared.limits.lifetime;
+                let mut driver = Driver {
+                    connection,
+                    lifetime: Lifetime::new(limits, random_spread(), now())
+                        .map(|lifetime| Box::new(Watched::new(lifetime))),
+                    link: Arc::new(Link::new(Arc::clone(&shared), peer, id)),
+                    sequence: StopSequence::default(),
+                    timer: Timer::new(None),
+                    patience: PATIENCE,
+                    leaving: "graceful_stop",
+                };
+                driver.run(&shared).await;
+            }
+            Err(reason) => {
+                shared.counters.handshake_failed();
+                shared.counters.connection_ended(true);
+                reason.log(&from);
+            }
         }
     }
 }
@@ -140,7 +151,7 @@ struct Driver {
     sequence: StopSequence,
     timer: Timer,
     /// `None` where nothing limits it.
-    lifetime: Option<Watched>,
+    lifetime: Option<Box<Watched>>,
     patience: u8,
     /// What GOAWAY says.
     leaving: &'static str,
@@ -199,8 +210,7 @@ enum Closed {
 }
 
 impl Driver {
-    async fn run(mut self) {
-        let shared = Arc::clone(&self.link.shared);
+    async fn run(&mut self, shared: &Shared) {
         let mut drain = pin!(shared.drain.wait());
         let mut abort = pin!(shared.abort.wait());
         let closed = poll_fn(|cx| self.poll(drain.as_mut(), abort.as_mut(), cx)).await;

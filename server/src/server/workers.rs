@@ -39,7 +39,7 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    async fn run(self) {
+    fn run(self) -> impl Future<Output = ()> + Send {
         let Self {
             io,
             from,
@@ -47,7 +47,7 @@ impl Accepted {
             guard,
             shared,
         } = self;
-        connection::run(io, from, credentials, guard, shared).await;
+        connection::run(io, from, credentials, guard, shared)
     }
 }
 

@@ -13,8 +13,10 @@ use super::{Engine, RequestBody, Responder, ServerConfig};
 use crate::{BoxIo, Peer};
 
 /// A server's HTTP/2 connection, owned by the one task that drives it.
+///
+/// As large as a pointer: what a task holds that only holds this is not the engines' to say.
 #[derive(Debug)]
-pub struct ServerConnection(ByEngine<H2Connection, NativeConnection>);
+pub struct ServerConnection(ByEngine<Box<H2Connection>, NativeConnection>);
 
 impl ServerConnection {
     /// Agrees on HTTP/2 with a client. Not bounded in time by itself; dropping the future closes
@@ -24,7 +26,10 @@ impl ServerConnection {
     /// UNAVAILABLE with stage `http2`, naming the peer and the cause.
     pub async fn handshake(io: BoxIo, peer: Peer, config: &ServerConfig) -> Result<Self, Status> {
         Ok(Self(match config.engine {
-            Engine::H2 => ByEngine::H2(H2Connection::handshake(io, peer, config).await?),
+            Engine::H2 => {
+                let connection = H2Connection::handshake(io, peer, config).await?;
+                ByEngine::H2(Box::new(connection))
+            }
             Engine::Native => {
                 ByEngine::Native(NativeConnection::handshake(io, peer, config).await?)
             }

@@ -83,6 +83,12 @@ pub(super) struct Opening {
 }
 
 impl Mail {
+    /// What nothing lies in is given back.
+    pub(super) fn shrink(&mut self) {
+        self.starts.shrink_to_fit();
+        self.streams.shrink_to_fit();
+    }
+
     const fn is_empty(&self) -> bool {
         let nothing_else = !self.let_go && !self.shed && self.abort.is_none();
         self.starts.is_empty() && self.streams.is_empty() && nothing_else
@@ -230,9 +236,7 @@ impl Link {
 
     /// The room that a burst of posts has taken is given back.
     pub(super) fn shrink(&self) {
-        let mut mailbox = self.mailbox.lock();
-        mailbox.mail.starts.shrink_to(0);
-        mailbox.mail.streams.shrink_to(0);
+        self.mailbox.lock().mail.shrink();
     }
 
     /// No new stream may be opened, for this reason; open ones go on.

@@ -129,6 +129,11 @@ impl Out {
         }
     }
 
+    /// There is memory that [`shrink`](Self::shrink) would give back.
+    pub(super) fn can_shrink(&self) -> bool {
+        self.is_empty() && self.small.capacity() > 0
+    }
+
     /// Gives back all memory if nothing waits; for a connection that was idle for a while.
     pub(super) fn shrink(&mut self) {
         if self.is_empty() {

@@ -1,8 +1,10 @@
 //! Reading: what is there goes into the machine, frame by frame.
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 
 use super::Driver;
@@ -13,10 +15,23 @@ use super::closing::Death;
 const MAX_BYTES: usize = 256 * 1024;
 const MAX_READS: usize = 16;
 
+thread_local! {
+    /// What is read into. A driver has it for the length of a read, and keeps it only where a part
+    /// of a frame is left in it: connections that are idle need none.
+    static BUFFER: Cell<BytesMut> = Cell::new(BytesMut::new());
+}
+
 impl Driver {
     /// Reads until the socket has nothing more, or enough.
     pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
+        // Where a thread's values are gone already each connection has its own.
+        if let Ok(buffer) = BUFFER.try_with(Cell::take) {
+            self.reader.lend(buffer);
+        }
         let read = self.read_some(cx);
+        if let Some(buffer) = self.reader.give_away() {
+            let _ = BUFFER.try_with(|place| place.set(buffer));
+        }
         let unfinished = self.reader.mid_block();
         self.core.block_unfinished(unfinished, self.now);
         read

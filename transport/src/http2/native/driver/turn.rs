@@ -158,7 +158,7 @@ impl Driver {
     /// Something that may be given back when nobody needs it.
     fn has_buffers(&self) -> bool {
         let leases = self.holder.as_ref().is_some_and(Holder::is_leasing);
-        self.reader.can_shrink() || self.streams.capacity() > 0 || leases
+        self.reader.can_shrink() || self.out.can_shrink() || self.streams.capacity() > 0 || leases
     }
 
     /// Gives back what was not used for a while.
@@ -174,15 +174,14 @@ impl Driver {
         self.reader.shrink();
         trunkline_core::release_spare_buffers();
         self.rest();
-        // The end of a stream may just have been found, and not been told yet.
-        if self.core.open() == 0 && self.streams.iter().all(Option::is_none) {
-            self.core.shrink();
-            self.out.shrink();
-            self.streams = Vec::new();
-            self.events = Vec::new();
-            self.wakers = Vec::new();
-            self.mail = super::Mail::default();
-            self.link.shrink();
-        }
+        self.core.shrink();
+        self.out.shrink();
+        // Those that were told of are gone, and the others stay where they are.
+        while self.streams.pop_if(|slot| slot.is_none()).is_some() {}
+        self.streams.shrink_to_fit();
+        self.events.shrink_to_fit();
+        self.wakers.shrink_to_fit();
+        self.mail.shrink();
+        self.link.shrink();
     }
 }

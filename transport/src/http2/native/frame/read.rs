@@ -140,6 +140,20 @@ impl Reader {
         }
     }
 
+    /// Takes a buffer to be read into, where there is none.
+    pub(in super::super) fn lend(&mut self, buffer: BytesMut) {
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffer;
+            self.reserved = false;
+        }
+    }
+
+    /// Gives the buffer away if nothing is left in it and another connection may read into it.
+    pub(in super::super) fn give_away(&mut self) -> Option<BytesMut> {
+        let is_free = self.buffer.is_empty() && self.buffer.capacity() <= LARGE_BUFFER;
+        is_free.then(|| std::mem::take(&mut self.buffer))
+    }
+
     /// The next frame, if it is there as a whole.
     ///
     /// # Errors
