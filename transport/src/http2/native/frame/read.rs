@@ -160,6 +160,51 @@ impl Reader {
     ///
     /// The peer broke a rule that ends the connection. Seen as early as a frame's head shows it.
     pub(in super::super) fn next(&mut self) -> Result<Option<Frame<'_>>, Fatal> {
+        let Some((head, payload)) = self.plain() else {
+            return self.next_of_any();
+        };
+        self.at = payload.end;
+        let (stream, end) = (head.stream, head.has(head::END_STREAM));
+        Ok(Some(if head.kind == head::DATA {
+            Frame::Data {
+                stream,
+                payload: self.payload(payload, 0),
+                flow: head.length,
+                end,
+            }
+        } else {
+            Frame::Headers {
+                stream,
+                block: self.buffer.get(payload).unwrap_or_default(),
+                end,
+                depends_on: None,
+            }
+        }))
+    }
+
+    /// The head and the place of a frame as most are: DATA, or a header block in one frame, on a
+    /// stream, whole and without padding. What breaks a rule is not among them.
+    #[inline]
+    fn plain(&self) -> Option<(Head, Range<usize>)> {
+        let unread = self.buffer.get(self.at..)?;
+        let (octets, rest) = unread.split_first_chunk()?;
+        let head = Head::parse(*octets);
+        let length = usize::try_from(head.length).ok()?;
+        let flags = head.flags & !head::END_STREAM;
+        let is_plain = match head.kind {
+            head::DATA => flags == 0,
+            head::HEADERS => flags == head::END_HEADERS && length <= self.max_block,
+            _ => false,
+        };
+        let is_lawful = head.length <= self.max_frame && head.stream != StreamId::ZERO;
+        let is_next = self.open.is_none() && !self.preface && self.failed.is_none();
+        let start = self.at + head::LENGTH;
+        (is_plain && is_lawful && is_next && length <= rest.len())
+            .then_some((head, start..start + length))
+    }
+
+    /// The next frame, whichever it is.
+    fn next_of_any(&mut self) -> Result<Option<Frame<'_>>, Fatal> {
         if let Some(fatal) = self.failed {
             return Err(fatal);
         }
