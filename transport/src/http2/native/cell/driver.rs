@@ -11,7 +11,6 @@ use super::state::State;
 use crate::http2::native::connection::{End, Inbound, MEMORY_SHORT, StreamKey};
 use crate::http2::native::frame::Reason;
 use crate::http2::native::link::{Link, wake};
-use crate::sync::atomic::Ordering;
 
 /// What becomes of a call that is to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +93,9 @@ impl StreamCell {
             }
             Some(end) => state.stopped(end, wakers),
         }
-        wakers.extend(state.receiver.take());
+        if let Some(receiver) = state.receiver.take() {
+            wakers.push(receiver);
+        }
     }
 
     /// So many bytes of its data are in the output.
@@ -124,8 +125,8 @@ impl StreamCell {
 
     /// Client: its deadline has passed. What becomes of the call is its reader's to say.
     pub(in super::super) fn expire(&self, wakers: &mut Vec<Waker>) {
-        self.is_late.store(true, Ordering::Relaxed);
         let mut state = self.state.lock();
+        state.is_late = true;
         wakers.extend(state.receiver.take());
     }
 
@@ -179,7 +180,7 @@ impl State {
     /// All but the end.
     fn receive(&mut self, from: &mut Inbound) {
         if from.head.is_some() {
-            self.inbound.head = from.head.take();
+            std::mem::swap(&mut self.inbound.head, &mut from.head);
             self.inbound.is_all = from.is_all;
         }
         if from.trailers.is_some() {
@@ -208,7 +209,6 @@ impl State {
         if end == End::Lost || self.waiting > 0 {
             self.fail();
         }
-        let more = self.take_wakers(None);
-        wakers.extend(more.all.into_iter().flatten());
+        self.wake_all(wakers);
     }
 }

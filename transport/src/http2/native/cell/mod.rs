@@ -28,9 +28,9 @@ use super::link::{Link, wake};
 use crate::http2::failure::ended_status;
 use crate::http2::{Finished, ResponseForm};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) use self::driver::Begun;
+pub(super) use self::receive::Rest;
 
 /// From here on a message is handed over as its own buffer instead of being copied.
 const LARGE: usize = 8 * 1024;
@@ -39,8 +39,6 @@ const LARGE: usize = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct StreamCell {
     state: Mutex<State>,
-    /// Client: the driver has seen its deadline pass.
-    is_late: AtomicBool,
 }
 
 /// Wakers to be called once nothing is locked.
@@ -56,17 +54,11 @@ impl Wakers {
 }
 
 impl StreamCell {
-    /// A client's stream, opened with so many bytes; `is_all` if those are all. What follows them is
-    /// kept until the first answer, so that the call may be started again.
+    /// A client's stream, opened with so many bytes for whose way a sender waits; `is_all` if those are
+    /// all. What follows them is kept until the first answer, so that the call may be started again.
     pub(super) fn client(link: Arc<Link>, waiting: usize, is_all: bool) -> Arc<Self> {
-        let mut state = State::new(link, None);
-        state.is_client = true;
-        state.waiting = waiting;
-        state.ended = is_all;
-        state.kept = (!is_all).then(Vec::new);
         Arc::new(Self {
-            state: Mutex::new(state),
-            is_late: AtomicBool::new(false),
+            state: Mutex::new(State::client(link, waiting, is_all)),
         })
     }
 
@@ -79,7 +71,6 @@ impl StreamCell {
         state.inbound = inbound;
         Arc::new(Self {
             state: Mutex::new(state),
-            is_late: AtomicBool::new(false),
         })
     }
 
@@ -244,9 +235,9 @@ impl StreamCell {
     }
 
     /// Client: true once its deadline has passed. The reader, which looks when it has found nothing
-    /// and left its waker, sees that or is woken: the lock around the waker orders the two.
+    /// and left its waker, sees that or is woken.
     pub(super) fn has_expired(&self) -> bool {
-        self.is_late.load(Ordering::Relaxed)
+        self.state.lock().is_late
     }
 
     /// Client: true while the call may be started again elsewhere.

@@ -14,15 +14,20 @@ use crate::http2::native::frame::Reason;
 use crate::http2::native::head::{FieldList, Head, Response};
 
 impl StreamCell {
-    /// Client: the response's head; true with it if it is all there is.
+    /// Client: the response's head; true with it if it is all there is. What follows it is put into
+    /// `rest` where it is here already.
     pub(in super::super) fn poll_head(
         self: &Arc<Self>,
+        rest: &mut Option<Rest>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(Response, bool), Status>> {
         self.poll(cx, |state| {
-            let Some(Head::Response(head)) = state.inbound.head.take() else {
+            let Some(Head::Response(head)) = &mut state.inbound.head else {
                 return state.response_end(None);
             };
+            let head = std::mem::take(head);
+            state.inbound.head = None;
+            *rest = state.take_rest();
             Some(Ok((head, state.inbound.is_all)))
         })
     }
@@ -98,7 +103,28 @@ impl StreamCell {
     }
 }
 
+/// What follows the head of an answer that has come as a whole, in at most one piece. Nothing more
+/// comes for its stream, and its driver has forgotten it.
+#[derive(Debug)]
+pub(in super::super) struct Rest {
+    pub(in super::super) chunk: Option<Bytes>,
+    pub(in super::super) trailers: Option<FieldList>,
+}
+
 impl State {
+    /// Client: the same as reading it piece by piece. Its window is nobody's any more.
+    fn take_rest(&mut self) -> Option<Rest> {
+        let inbound = &mut self.inbound;
+        let is_whole = inbound.end == Some(End::Clean) && inbound.tail.is_empty();
+        if !is_whole || !self.is_closed || inbound.chunks.has_more() {
+            return None;
+        }
+        Some(Rest {
+            chunk: inbound.chunks.pop_front(),
+            trailers: inbound.trailers.take(),
+        })
+    }
+
     /// What is taken is given back to the peer as window, in steps: each is an order.
     fn take_chunk(&mut self) -> Option<Bytes> {
         let chunk = match self.inbound.chunks.pop_front() {

@@ -52,6 +52,8 @@ pub(super) struct State {
 
     /// How this side ended the RPC; both halves fail with it.
     pub(super) local: Option<Local>,
+    /// Client: its deadline has passed, as its driver has seen.
+    pub(super) is_late: bool,
     /// How it was ended from outside.
     pub(super) stop: Option<End>,
     /// The sender knows, or is about to.
@@ -80,6 +82,7 @@ pub(super) enum Local {
 }
 
 impl State {
+    #[inline]
     pub(super) fn new(link: Arc<Link>, key: Option<StreamKey>) -> Self {
         Self {
             link,
@@ -98,6 +101,7 @@ impl State {
             kept: None,
             kept_bytes: 0,
             local: None,
+            is_late: false,
             stop: None,
             has_failed: false,
             is_unprocessed: false,
@@ -108,6 +112,19 @@ impl State {
             sender: None,
             receiver: None,
             runner: None,
+        }
+    }
+
+    /// A client's, opened with so many bytes that somebody waits for; true with it if those are all.
+    #[inline]
+    pub(super) fn client(link: Arc<Link>, waiting: usize, is_all: bool) -> Self {
+        // Written once, not made and changed: it is large.
+        Self {
+            is_client: true,
+            waiting,
+            ended: is_all,
+            kept: (!is_all).then(Vec::new),
+            ..Self::new(link, None)
         }
     }
 
@@ -295,6 +312,15 @@ impl State {
                 self.runner.take(),
                 more,
             ],
+        }
+    }
+
+    /// The same, for the driver, which wakes them with those of other streams.
+    pub(super) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
+        for place in [&mut self.sender, &mut self.receiver, &mut self.runner] {
+            if let Some(waker) = place.take() {
+                wakers.push(waker);
+            }
         }
     }
 

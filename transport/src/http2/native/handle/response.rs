@@ -8,7 +8,7 @@ use trunkline_core::protocol::{read_response_head, read_trailers};
 use trunkline_core::{CompressorRegistry, Encoding, Metadata, Status};
 
 use crate::http2::failure::already_ended;
-use crate::http2::native::cell::StreamCell;
+use crate::http2::native::cell::{Rest, StreamCell};
 use crate::http2::native::link::Link;
 use crate::http2::{Head, Interim};
 use crate::stream::Decompress;
@@ -76,6 +76,8 @@ pub(crate) struct ResponseStream {
     cell: Arc<StreamCell>,
     link: Arc<Link>,
     state: State,
+    /// What is left of an answer that was taken as a whole.
+    rest: Option<Rest>,
     /// With one request message nobody sends beside it.
     is_single: bool,
     max_receive_bytes: usize,
@@ -101,6 +103,7 @@ impl ResponseStream {
             cell,
             link,
             state: State::Head,
+            rest: None,
             is_single,
             max_receive_bytes,
             is_timed: false,
@@ -162,7 +165,7 @@ impl ResponseStream {
         if self.state != State::Head {
             return Poll::Ready(Err(already_ended()));
         }
-        let (mut head, is_all) = ready!(self.cell.poll_head(cx))?;
+        let (mut head, is_all) = ready!(self.cell.poll_head(&mut self.rest, cx))?;
         self.state = State::Body;
         if !self.is_single {
             self.cell.commit();
@@ -191,7 +194,10 @@ impl ResponseStream {
         if self.state != State::Body {
             return Poll::Ready(Err(already_ended()));
         }
-        self.cell.poll_response(cx)
+        match &mut self.rest {
+            Some(rest) => Poll::Ready(Ok(rest.chunk.take())),
+            None => self.cell.poll_response(cx),
+        }
     }
 
     /// What the trailers say; `None` if the stream ended without.
@@ -202,7 +208,10 @@ impl ResponseStream {
         if self.state != State::Body {
             return Poll::Ready(Err(already_ended()));
         }
-        let trailers = ready!(self.cell.poll_trailers(cx))?;
+        let trailers = match &mut self.rest {
+            Some(rest) => rest.trailers.take(),
+            None => ready!(self.cell.poll_trailers(cx))?,
+        };
         Poll::Ready(Ok(trailers.map(|mut fields| {
             if fields.is_plain_ok() {
                 return Ok(Metadata::new());
@@ -215,7 +224,9 @@ impl ResponseStream {
     pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
         self.state = State::Ended;
         if self.is_single {
-            self.cell.release();
+            if self.rest.is_none() {
+                self.cell.release();
+            }
         } else {
             self.cell.peer_ended(status());
         }

@@ -17,7 +17,7 @@ pub(super) use self::build::{HeadBuilder, Kind, Outcome};
 pub(super) use self::fields::{FieldList, Request};
 
 /// The head of a response.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Response {
     /// Three digits; 1xx included.
     pub(super) status: u16,

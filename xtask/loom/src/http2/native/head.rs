@@ -6,7 +6,7 @@ pub(crate) struct FieldList;
 #[derive(Debug)]
 pub(crate) struct Request;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Response;
 
 #[derive(Debug)]

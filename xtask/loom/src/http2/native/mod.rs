@@ -3,6 +3,7 @@
 #[path = "../../../../../transport/src/http2/native/cell/mod.rs"]
 #[allow(
     dead_code,
+    unused_imports,
     reason = "a cell of the transport, of which the models use a part"
 )]
 pub(crate) mod cell;
