@@ -78,6 +78,8 @@ pub(super) struct Opening {
     pub(super) cell: Arc<StreamCell>,
     pub(super) permit: Permit,
     pub(super) start: Start,
+    /// Somebody waits for the way of what it sends.
+    pub(super) has_sender: bool,
     /// When whoever reads the answer is to be woken.
     pub(super) deadline: Option<Instant>,
 }

@@ -31,8 +31,10 @@ impl Driver {
             Event::Accept(key) => return self.accept(key),
             Event::Touched(key) => self.touched(key),
             Event::Sent(key, bytes) => {
-                if let Some(cell) = cell(&self.streams, key) {
-                    cell.sent(&self.link, key, bytes, &mut self.wakers);
+                if let Some(slot) = slot(&self.streams, key)
+                    && slot.has_sender
+                {
+                    slot.cell.sent(&self.link, key, bytes, &mut self.wakers);
                 }
             }
             Event::Blocked(key, blocked) => {
@@ -63,6 +65,7 @@ impl Driver {
             cell: Arc::clone(&cell),
             permit: None,
             is_forsaken: false,
+            has_sender: true,
             deadline: None,
         });
         Some(Turn::Accepted(cell, head))
@@ -120,8 +123,12 @@ impl Driver {
 }
 
 /// Without a clone: the driver's other parts are used beside it.
-fn cell(streams: &[Option<Slot>], key: StreamKey) -> Option<&StreamCell> {
+fn slot(streams: &[Option<Slot>], key: StreamKey) -> Option<&Slot> {
     let index = usize::try_from(key.slot).ok()?;
     let slot = streams.get(index)?.as_ref()?;
-    (slot.key == key).then_some(&*slot.cell)
+    (slot.key == key).then_some(slot)
+}
+
+fn cell(streams: &[Option<Slot>], key: StreamKey) -> Option<&StreamCell> {
+    slot(streams, key).map(|slot| &*slot.cell)
 }

@@ -39,6 +39,7 @@ impl Driver {
             cell,
             permit,
             start,
+            has_sender,
             deadline,
         } = opening;
         let (core, now) = (&mut self.core, self.now);
@@ -48,6 +49,7 @@ impl Driver {
                 cell,
                 permit: Some(permit),
                 is_forsaken: false,
+                has_sender,
                 deadline,
             }),
             // The permit comes back.

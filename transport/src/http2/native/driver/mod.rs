@@ -123,6 +123,8 @@ struct Slot {
     permit: Option<Permit>,
     /// Its tasks have reset it.
     is_forsaken: bool,
+    /// Somebody waits for the way of what it sends.
+    has_sender: bool,
     /// Client: when its reader is to be woken, unless it has been.
     deadline: Option<Instant>,
 }

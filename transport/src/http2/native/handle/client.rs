@@ -151,13 +151,10 @@ impl ClientConnection {
         max_receive_bytes: usize,
         deadline: Option<Deadline>,
     ) -> Result<ResponseStream, Status> {
-        let cell = StreamCell::client(Arc::clone(&self.0.link), frame.len(), true);
+        // Nobody waits for the way of its one message.
+        let cell = StreamCell::client(Arc::clone(&self.0.link), 0, true);
         let deadline = deadline.filter(|_| self.is_driven_here());
-        let opening = self.opening(permit, head, frame, true, &cell)?;
-        self.open(Opening {
-            deadline: deadline.map(Deadline::instant),
-            ..opening
-        })?;
+        self.open(permit, head, (frame, true), &cell, true, deadline)?;
         let link = Arc::clone(&self.0.link);
         let responses = ResponseStream::new(cell, link, true, max_receive_bytes);
         Ok(responses.timed(deadline.is_some()))
@@ -179,7 +176,7 @@ impl ClientConnection {
         max_receive_bytes: usize,
     ) -> Result<(RequestStream, ResponseStream), Status> {
         let cell = StreamCell::client(Arc::clone(&self.0.link), 0, false);
-        self.open(self.opening(permit, head, Bytes::new(), false, &cell)?)?;
+        self.open(permit, head, (Bytes::new(), false), &cell, false, None)?;
         let link = Arc::clone(&self.0.link);
         let requests = RequestStream::new(Arc::clone(&cell));
         let responses = ResponseStream::new(cell, link, false, max_receive_bytes);
@@ -206,8 +203,7 @@ impl ClientConnection {
             return Ok(());
         };
         responses.restarted(&self.0.link);
-        let opening = self.opening(permit, head, data, end, &cell);
-        let opened = opening.and_then(|opening| self.open(opening));
+        let opened = self.open(permit, head, (data, end), &cell, false, None);
         if let Err(why) = &opened {
             // What was kept is gone: the call fails with why.
             cell.abort(why.clone());
@@ -215,18 +211,20 @@ impl ClientConnection {
         Ok(())
     }
 
-    fn opening(
+    /// Opens a stream with this data; true with it if that is all. Its reader is woken at `deadline`.
+    fn open(
         &self,
         permit: Permit,
         head: &RequestHead<'_>,
-        data: Bytes,
-        end: bool,
+        (data, end): (Bytes, bool),
         cell: &Arc<StreamCell>,
-    ) -> Result<Opening, Status> {
+        is_single: bool,
+        deadline: Option<Deadline>,
+    ) -> Result<(), Status> {
         let form = self.0.forms.form(head, self.0.https)?;
         let extra = write::request_extra(head);
-        let has_deadline = head.timeout.is_some();
-        Ok(Opening {
+        self.0.opened.fetch_add(1, Ordering::Relaxed);
+        let started = self.0.link.start(Opening {
             cell: Arc::clone(cell),
             permit,
             start: Start {
@@ -234,15 +232,12 @@ impl ClientConnection {
                 extra,
                 data,
                 end,
-                has_deadline,
+                has_deadline: head.timeout.is_some(),
             },
-            deadline: None,
-        })
-    }
-
-    fn open(&self, opening: Opening) -> Result<(), Status> {
-        self.0.opened.fetch_add(1, Ordering::Relaxed);
-        match self.0.link.start(opening) {
+            has_sender: !is_single,
+            deadline: deadline.map(Deadline::instant),
+        });
+        match started {
             Ok(driver) => {
                 wake(driver);
                 Ok(())

@@ -62,6 +62,7 @@ fn opening(cell: &Arc<StreamCell>, data: Bytes) -> Opening {
             end: false,
             has_deadline: false,
         },
+        has_sender: true,
         deadline: None,
     }
 }
