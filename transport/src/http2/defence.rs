@@ -57,8 +57,8 @@ pub struct Defence {
     pub useless_frames: u32,
     /// GOAWAYs in the life of a connection. Default 10. `too_many_goaways`.
     pub goaways: u32,
-    /// Interim (1xx) responses. Default 1,000, one more per second; more than 100 to one call without
-    /// a deadline fail that call. `too_many_informational`.
+    /// Interim (1xx) responses to calls without a deadline. Default 1,000, one more per second; more
+    /// than 100 to one call fail that call. `too_many_informational`.
     pub informational: u32,
 }
 

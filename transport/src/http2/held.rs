@@ -22,7 +22,7 @@ use crate::sync::{Mutex, OnceLock};
 const STEP: u64 = 64 * 1024;
 
 /// The same while memory is short.
-const SMALL_STEP: u64 = 8 * 1024;
+const SMALL_STEP: u64 = 32 * 1024;
 
 /// What each connection has without a lease, as its read buffer: many connections that hold a
 /// little neither meet here nor use up what there is.

@@ -188,7 +188,7 @@ impl Core {
                 return self.fault(key, Reason::PROTOCOL_ERROR, text);
             }
             if stream.interim == Stream::UNCOUNTED {
-                return self.guard.informational(self.now);
+                return Ok(());
             }
             if stream.interim == MAX_INTERIM {
                 return self.fault(key, Reason::CANCEL, TOO_MANY_INTERIM);

@@ -98,7 +98,7 @@ pub(in super::super) struct Taken {
 }
 
 impl Stream {
-    /// Where `interim` stands for a call that ends by its deadline: only the connection counts.
+    /// Where `interim` stands for a call that ends by its deadline, however many come.
     pub(in super::super) const UNCOUNTED: u8 = u8::MAX;
 
     #[inline]

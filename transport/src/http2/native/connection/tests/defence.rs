@@ -407,11 +407,6 @@ fn interim_responses_are_bounded_per_call_and_per_connection() {
         streams(200),
         &format!("{start}{interim}{end}\n+ 1s"),
     );
-    // A call with a deadline is not failed for them; the connection is none the less.
-    let bounded = start.replace("start end", "start end deadline");
-    let script = rounds(client(), std::iter::once(1), &bounded)
-        .run(&interim.replace('#', "1").repeat(1_000));
-    script.run("> HEADERS 1 :status=103\n< GOAWAY 0 ENHANCE_YOUR_CALM too_many_informational");
 }
 
 #[test]
