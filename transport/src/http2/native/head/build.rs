@@ -1,5 +1,7 @@
 //! Fields as they are decoded become a head, or the reason why they are none.
 
+mod pseudo;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,13 +11,10 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::super::hpack::Sink;
 use super::cache::{Beginnings, Mark};
-use super::fields::{Aim, Pair, Shared, Target};
-use super::judge::{
-    Fault, MALFORMED_AUTHORITY, MALFORMED_METHOD, MALFORMED_NAME, MALFORMED_PATH, MALFORMED_SCHEME,
-    MALFORMED_STATUS, OTHER_TE, POST, UNKNOWN_PSEUDO, authority, check, checked, host_alone,
-    judged, once,
-};
-use super::known::{Known, Memory};
+use super::fields::{Pair, Shared};
+use super::judge::{Fault, MALFORMED_NAME, OTHER_TE, checked, judged};
+use super::known::Memory;
+use super::request::Aim;
 use super::{FieldList, Head, Request, Response, names, rules};
 
 /// What a header block is, which its stream's state tells.
@@ -245,23 +244,6 @@ impl HeadBuilder {
         Ok(Request::new(aim, self.content_length, fields))
     }
 
-    fn target(&mut self, text: &Bytes) -> Result<Target, Fault> {
-        let method = self.method.take().ok_or("no :method")?;
-        self.https.ok_or("no :scheme")?;
-        let path = self.path.take().ok_or("no :path")?;
-        let authority = match self.authority.take() {
-            Some(Text::At(place)) => Some(authority(text.slice(place), MALFORMED_AUTHORITY)?),
-            Some(Text::Is(authority)) => Some(authority),
-            None => None,
-        };
-        let target = Target {
-            method: method.of(text),
-            path: path.of(text),
-            authority,
-        };
-        target.or_host(self.host.take(), text)
-    }
-
     fn response(&mut self) -> Result<Response, Fault> {
         let text = self.split_text();
         Ok(Response {
@@ -360,70 +342,6 @@ impl HeadBuilder {
         self.fields.push((name, value));
     }
 
-    fn pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), Fault> {
-        match name {
-            b"method" => {
-                check(rules::is_token(value), MALFORMED_METHOD)?;
-                let text = match value {
-                    b"POST" => Text::Is(POST),
-                    other => Text::At(self.store(other)),
-                };
-                self.method(text)
-            }
-            b"scheme" => {
-                check(rules::is_scheme(value), MALFORMED_SCHEME)?;
-                self.scheme(value.eq_ignore_ascii_case(b"https"))
-            }
-            b"path" => {
-                check(rules::is_path(value), MALFORMED_PATH)?;
-                let text = self.store(value);
-                self.path(Text::At(text))
-            }
-            b"authority" => {
-                let text = self.store(value);
-                self.authority(Text::At(text))
-            }
-            b"status" => self.status(rules::status(value).ok_or(MALFORMED_STATUS)?),
-            _ => Err(UNKNOWN_PSEUDO),
-        }
-    }
-
-    fn method(&mut self, text: Text<Bytes>) -> Result<(), Fault> {
-        self.may_come(Kind::Request)?;
-        once(&mut self.method, text, "two :method")
-    }
-
-    fn scheme(&mut self, is_https: bool) -> Result<(), Fault> {
-        self.may_come(Kind::Request)?;
-        once(&mut self.https, is_https, "two :scheme")
-    }
-
-    fn path(&mut self, text: Text<Bytes>) -> Result<(), Fault> {
-        self.may_come(Kind::Request)?;
-        once(&mut self.path, text, "two :path")
-    }
-
-    fn authority(&mut self, text: Text<Authority>) -> Result<(), Fault> {
-        self.may_come(Kind::Request)?;
-        once(&mut self.authority, text, "two :authority")
-    }
-
-    fn status(&mut self, status: u16) -> Result<(), Fault> {
-        self.may_come(Kind::Response)?;
-        once(&mut self.status, status, "two :status")
-    }
-
-    /// Whether a pseudo-header field of this kind of block may stand here.
-    #[inline]
-    fn may_come(&self, kind: Kind) -> Result<(), Fault> {
-        match self.kind {
-            _ if self.is_regular => Err("pseudo-header field after another field"),
-            Kind::Trailers => Err("pseudo-header field in trailers"),
-            own if own == kind => Ok(()),
-            Kind::Request | Kind::Response => Err(UNKNOWN_PSEUDO),
-        }
-    }
-
     /// The text of this block; what follows is another's.
     fn split_text(&mut self) -> Bytes {
         if self.text.is_empty() {
@@ -440,52 +358,6 @@ impl HeadBuilder {
         self.text.extend_from_slice(value);
         start..self.text.len()
     }
-
-    #[inline]
-    fn remembered(&mut self, number: u64) -> Option<Result<(), Fault>> {
-        match number {
-            static_entry::METHOD_POST => return Some(self.method(Text::Is(POST))),
-            static_entry::SCHEME_HTTP => return Some(self.scheme(false)),
-            static_entry::SCHEME_HTTPS => return Some(self.scheme(true)),
-            static_entry::STATUS_200 => return Some(self.status(200)),
-            _ => {}
-        }
-        Some(match self.memory.get(number)? {
-            Known::Field(name, value) => {
-                let (name, value) = (name.clone(), value.clone());
-                self.add(name, value);
-                Ok(())
-            }
-            Known::Method(method) => {
-                let method = method.clone();
-                self.method(Text::Is(method))
-            }
-            Known::Path(path) => {
-                let path = path.clone();
-                self.path(Text::Is(path))
-            }
-            Known::Authority(authority) => {
-                let authority = authority.clone();
-                self.authority(Text::Is(authority))
-            }
-            Known::Scheme(is_https) => {
-                let is_https = *is_https;
-                self.scheme(is_https)
-            }
-            Known::Status(status) => {
-                let status = *status;
-                self.status(status)
-            }
-        })
-    }
-}
-
-/// Entries of the static table by their numbers (RFC 7541 appendix A).
-mod static_entry {
-    pub(super) const METHOD_POST: u64 = 3;
-    pub(super) const SCHEME_HTTP: u64 = 6;
-    pub(super) const SCHEME_HTTPS: u64 = 7;
-    pub(super) const STATUS_200: u64 = 8;
 }
 
 impl Sink for HeadBuilder {
@@ -508,26 +380,6 @@ impl Sink for HeadBuilder {
             self.remembered(number)
         });
         self.wrong = done.unwrap_or_else(|| self.take(name, value, false)).err();
-    }
-}
-
-impl Target {
-    /// The same with the host as its authority, if it has none. Where both are, `:authority` counts
-    /// (RFC 9113 §8.3.1).
-    fn or_host(mut self, host: Option<Range<usize>>, text: &Bytes) -> Result<Self, Fault> {
-        if let (None, Some(host)) = (&self.authority, host) {
-            self.authority = host_alone(text.slice(host))?;
-        }
-        Ok(self)
-    }
-}
-
-impl Text<Bytes> {
-    fn of(self, text: &Bytes) -> Bytes {
-        match self {
-            Self::At(place) => text.slice(place),
-            Self::Is(value) => value,
-        }
     }
 }
 

@@ -10,8 +10,10 @@ use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use trunkline_core::CompressorRegistry;
 use trunkline_core::protocol::{
-    Field, Reject, RequestFields, RequestReader, ResponseHead, read_response_head, read_trailers,
+    Field, RequestReader, ResponseHead, read_response_head, read_trailers,
 };
+
+use super::request::short_timeout;
 
 /// A field as it is kept.
 pub(super) type Pair = (HeaderName, HeaderValue);
@@ -33,7 +35,7 @@ pub(super) struct Shared {
     pub(super) target: Option<Target>,
     pub(super) fields: Vec<Pair>,
     /// What they say of a timeout, if it is short.
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     /// What core makes of the fields, once it was asked.
     read: OnceLock<RequestReader>,
     /// What there is to know of them if they are all.
@@ -88,7 +90,7 @@ impl Shared {
     }
 
     /// A reader that has read these.
-    fn reader(&self, known: &CompressorRegistry) -> RequestReader {
+    pub(super) fn reader(&self, known: &CompressorRegistry) -> RequestReader {
         let read = || {
             let mut reader = RequestReader::new(known);
             for (name, value) in &self.fields {
@@ -110,8 +112,8 @@ impl Shared {
 /// Names that gRPC uses cost nothing; values are slices of one buffer, or shared with other heads.
 #[derive(Clone, Default)]
 pub(in super::super) struct FieldList {
-    first: Option<Arc<Shared>>,
-    own: Vec<Pair>,
+    pub(super) first: Option<Arc<Shared>>,
+    pub(super) own: Vec<Pair>,
 }
 
 impl FieldList {
@@ -245,121 +247,6 @@ impl Field for Lent<'_> {
             Self::Shared(name, value) => (name.clone(), value.clone()),
             Self::Own(name, value) => (name, value),
         }
-    }
-}
-
-/// The target of one request.
-#[derive(Clone)]
-pub(super) enum Aim {
-    Own(Target),
-    /// The target of these.
-    Shared(Arc<Shared>),
-}
-
-/// The head of a request.
-#[derive(Clone)]
-pub(in super::super) struct Request {
-    aim: Aim,
-    pub(in super::super) content_length: Option<u64>,
-    pub(in super::super) fields: FieldList,
-}
-
-impl Request {
-    pub(super) const fn new(aim: Aim, content_length: Option<u64>, fields: FieldList) -> Self {
-        Self {
-            aim,
-            content_length,
-            fields,
-        }
-    }
-
-    /// The `:method`.
-    pub(in super::super) fn method(&self) -> &str {
-        match self.target().map(|target| &target.method[..]) {
-            Some(b"POST") => "POST",
-            method => std::str::from_utf8(method.unwrap_or_default()).unwrap_or_default(),
-        }
-    }
-
-    /// The `:path` as it came: not empty; printable ASCII.
-    pub(in super::super) fn path(&self) -> &str {
-        let path = self.target().map(|target| &target.path[..]);
-        std::str::from_utf8(path.unwrap_or_default()).unwrap_or_default()
-    }
-
-    /// Takes the fields and reads them; what is shared is read once.
-    pub(in super::super) fn read(
-        &mut self,
-        known: &CompressorRegistry,
-    ) -> Result<RequestFields, Reject> {
-        let FieldList { first, own } = std::mem::take(&mut self.fields);
-        let mut reader = match first {
-            Some(first) => first.reader(known),
-            None => RequestReader::new(known),
-        };
-        for field in own {
-            reader.take(field);
-        }
-        reader.finish(self.method())
-    }
-
-    /// Its `grpc-timeout`, if it says one below a tenth of a second.
-    pub(in super::super) fn short_timeout(&self) -> Option<Duration> {
-        let fields = &self.fields;
-        let first = fields.first.as_ref().and_then(|first| first.timeout);
-        first.or_else(|| short_timeout(&fields.own))
-    }
-
-    /// The `:authority`, or `host` where that is missing.
-    pub(in super::super) fn authority(&self) -> Option<&Authority> {
-        self.target()?.authority.as_ref()
-    }
-
-    pub(super) fn target(&self) -> Option<&Target> {
-        match &self.aim {
-            Aim::Own(target) => Some(target),
-            Aim::Shared(shared) => shared.target.as_ref(),
-        }
-    }
-}
-
-/// What these fields say of a timeout below a tenth of a second. By its length alone most are
-/// longer: eight digits are all that it may have.
-fn short_timeout(fields: &[Pair]) -> Option<Duration> {
-    let is_timeout = |(name, _): &&Pair| name.as_str() == "grpc-timeout";
-    let (_, value) = fields.iter().find(is_timeout)?;
-    let (unit, digits) = value.as_bytes().split_last()?;
-    let (unit, most) = match unit {
-        b'm' => (Duration::from_millis(1), 2),
-        b'u' => (Duration::from_micros(1), 5),
-        b'n' => (Duration::from_nanos(1), 8),
-        _ => return None,
-    };
-    if digits.is_empty() || digits.len() > most {
-        return None;
-    }
-    let number = digits.iter().try_fold(0, |number: u32, digit| {
-        let digit = char::from(*digit).to_digit(10)?;
-        Some(number * 10 + digit)
-    });
-    number.map(|number| unit * number)
-}
-
-impl PartialEq for Request {
-    fn eq(&self, other: &Self) -> bool {
-        self.target() == other.target()
-            && self.content_length == other.content_length
-            && self.fields == other.fields
-    }
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("target", &self.target())
-            .field("content_length", &self.content_length)
-            .field("fields", &self.fields)
-            .finish()
     }
 }
 

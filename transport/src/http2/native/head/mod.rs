@@ -6,6 +6,7 @@ mod fields;
 mod judge;
 mod known;
 mod names;
+mod request;
 mod rules;
 pub(super) mod write;
 
@@ -14,7 +15,8 @@ use http::uri::Authority;
 use trunkline_core::Encoding;
 
 pub(super) use self::build::{HeadBuilder, Kind, Outcome};
-pub(super) use self::fields::{FieldList, Request};
+pub(super) use self::fields::FieldList;
+pub(super) use self::request::Request;
 
 /// The head of a response.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use super::super::super::hpack::Decoder;
+use super::pseudo::static_entry;
 use super::*;
 
 const LIMIT: u32 = 16 * 1024;
