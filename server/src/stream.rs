@@ -210,15 +210,16 @@ fn set(
 /// ```
 #[derive(Debug)]
 pub struct Receiver<T> {
-    half: RecvHalf<T>,
+    /// In a box: a handler's future has its arguments twice, as they came and as they are used.
+    half: Box<RecvHalf<T>>,
     /// The error was given out as an item of the `Stream`, which ends with it.
     failed: bool,
 }
 
 impl<T> Receiver<T> {
-    pub(crate) const fn new(half: RecvHalf<T>) -> Self {
+    pub(crate) fn new(half: RecvHalf<T>) -> Self {
         Self {
-            half,
+            half: Box::new(half),
             failed: false,
         }
     }

@@ -36,7 +36,7 @@ const SIZES: &[(&str, usize, usize)] = sizes! {
     Sender<Note>: 152;
     Receiver<Note>: 536;
     server::Sender<Note>: 88;
-    server::Receiver<Note>: 368;
+    server::Receiver<Note>: 16;
     SendHalf<Note>: 88;
     RecvHalf<Note>: 360;
     RequestContext: 128;

@@ -372,3 +372,21 @@ impl Driver {
         stream.reject(reject);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what a function returns, without calling it.
+    const fn output<A, B, C, D, E, F>(_: &impl FnOnce(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// It lives as long as the connection, which may do nothing for hours.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn the_task_of_a_connection_does_not_grow_unseen() {
+        let task = output(&run);
+        assert!(task <= 640, "{task}");
+    }
+}

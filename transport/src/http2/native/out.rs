@@ -18,6 +18,9 @@ pub(super) struct Out {
     pieces_length: usize,
     /// Small bytes that the socket took.
     small_taken: u64,
+    /// How many those were when nothing was held: a buffer of which all was taken does not show that
+    /// it is there.
+    small_shrunk: u64,
     /// All bytes that the socket took.
     taken: u64,
     copy: usize,
@@ -30,6 +33,7 @@ impl Default for Out {
             pieces: VecDeque::new(),
             pieces_length: 0,
             small_taken: 0,
+            small_shrunk: 0,
             taken: 0,
             copy: COPY,
         }
@@ -131,13 +135,14 @@ impl Out {
 
     /// There is memory that [`shrink`](Self::shrink) would give back.
     pub(super) fn can_shrink(&self) -> bool {
-        self.is_empty() && self.small.capacity() > 0
+        self.is_empty() && self.small_taken > self.small_shrunk
     }
 
     /// Gives back all memory if nothing waits; for a connection that was idle for a while.
     pub(super) fn shrink(&mut self) {
         if self.is_empty() {
             self.small = BytesMut::new();
+            self.small_shrunk = self.small_taken;
             self.pieces = VecDeque::new();
         }
     }

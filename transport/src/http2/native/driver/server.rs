@@ -27,7 +27,7 @@ type Next = Result<Option<(Arc<StreamCell>, Request)>, Status>;
 
 /// A server's connection.
 pub(in super::super) struct ServerDriver {
-    driver: Driver,
+    pub(super) driver: Driver,
     pace: Pace,
     recent: Recent,
     /// Streams yielded since the last sleep.

@@ -2,6 +2,7 @@
 
 mod closing;
 mod held;
+mod idle;
 
 use std::future::poll_fn;
 use std::sync::Arc;
