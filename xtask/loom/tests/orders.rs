@@ -23,6 +23,7 @@ models! {
     a_raised_limit_wakes_who_waits
     a_raised_signal_stops_what_runs_until_it
     a_raised_signal_wakes_all
+    a_reader_hears_of_its_deadline
     a_reader_hears_of_what_came
     a_reader_that_catches_up_ends_the_rest
     a_restarted_call_is_sent_once_where_it_went

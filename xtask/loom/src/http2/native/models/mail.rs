@@ -6,6 +6,7 @@ use std::task::Poll;
 use loom::thread;
 
 use super::{KEY, StreamKey, chunk, drive, ended, link, push, served};
+use crate::http2::native::cell::StreamCell;
 use crate::http2::native::connection::End;
 use crate::http2::native::frame::Reason;
 use crate::world::{block_on, check, join, join_all, wait_for};
@@ -68,6 +69,29 @@ pub fn a_reader_hears_of_what_came() {
             cell.deliver(&link, KEY, &mut inbound, &mut wakers);
             wakers.into_iter().for_each(std::task::Waker::wake);
         }
+        join(task);
+    });
+}
+
+/// A call's deadline passes while its reader looks, finds nothing and goes to sleep.
+pub fn a_reader_hears_of_its_deadline() {
+    check(3, || {
+        let link = link();
+        let cell = StreamCell::client(Arc::clone(&link), 0, true);
+        cell.begin(|| Some(KEY), &mut Vec::new());
+        let task = {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || {
+                block_on(|cx| match cell.poll_response(cx) {
+                    Poll::Ready(_) => panic!("nothing comes"),
+                    Poll::Pending if cell.has_expired() => Poll::Ready(()),
+                    Poll::Pending => Poll::Pending,
+                });
+            })
+        };
+        let mut wakers = Vec::new();
+        cell.expire(&mut wakers);
+        wakers.into_iter().for_each(std::task::Waker::wake);
         join(task);
     });
 }

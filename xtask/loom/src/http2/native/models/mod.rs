@@ -8,8 +8,8 @@ pub use ends::{
     a_restarted_call_is_sent_once_where_it_went,
 };
 pub use mail::{
-    a_reader_hears_of_what_came, a_sender_goes_on_when_there_is_room, every_post_is_seen,
-    three_tasks_of_a_stream_are_all_woken,
+    a_reader_hears_of_its_deadline, a_reader_hears_of_what_came,
+    a_sender_goes_on_when_there_is_room, every_post_is_seen, three_tasks_of_a_stream_are_all_woken,
 };
 
 use std::sync::Arc;
