@@ -10,6 +10,7 @@ use trunkline_core::{FileDescriptor, Method, MethodDescriptor, ServiceDescriptor
 use crate::interceptor::Chain;
 use crate::router::{BoxService, MethodTable};
 use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run, run_intercepted};
+use crate::server::Tasks;
 
 /// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`,
 /// which has the methods of [`BoxService`] too.
@@ -82,8 +83,8 @@ pub(crate) trait Handler: Send + Sync {
     /// The method it answers.
     fn descriptor(&self) -> &'static MethodDescriptor;
 
-    /// Starts the RPC's task.
-    fn spawn(&self, rpc: Rpc, chain: Option<&Chain>);
+    /// Runs the RPC in a task of these.
+    fn spawn(&self, rpc: Rpc, chain: Option<&Chain>, tasks: &Tasks);
 
     /// Polls the RPC once where it is called, and starts a task only if it is not over then: one
     /// box instead of a task, or beside it.
@@ -134,18 +135,12 @@ where
         M::DESCRIPTOR
     }
 
-    /// In a box of its own: tokio moves a future several times until it lies in its task, and the
-    /// whole of its place when it is done, which costs a unary call some 1,000 instructions more than the box.
-    fn spawn(&self, rpc: Rpc, chain: Option<&Chain>) {
+    fn spawn(&self, rpc: Rpc, chain: Option<&Chain>, tasks: &Tasks) {
         let service = Arc::clone(&self.service);
-        match chain {
-            None => tokio::spawn(Box::pin(run::<M, S>(service, rpc))),
-            Some(chain) => tokio::spawn(Box::pin(run_intercepted::<M, S>(
-                service,
-                rpc,
-                Arc::clone(chain),
-            ))),
-        };
+        tasks.run(match chain {
+            None => Box::pin(run::<M, S>(service, rpc)),
+            Some(chain) => Box::pin(run_intercepted::<M, S>(service, rpc, Arc::clone(chain))),
+        });
     }
 
     fn start_inline(&self, rpc: Rpc, chain: Option<&Chain>, cx: &mut Context<'_>) {

@@ -24,7 +24,10 @@ use super::{Compressor, Encoding, EncodingNameError};
 /// # Ok::<(), trunkline_core::EncodingNameError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct CompressorRegistry(Arc<Known>);
+pub struct CompressorRegistry(
+    /// `None` if it knows nothing: to make such a one is free.
+    Option<Arc<Known>>,
+);
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -35,8 +38,8 @@ struct Known {
 impl CompressorRegistry {
     /// Understands nothing but uncompressed messages.
     #[must_use]
-    pub fn empty() -> Self {
-        Self::of(Vec::new())
+    pub const fn empty() -> Self {
+        Self(None)
     }
 
     /// Adds a compressor behind the others, or puts it in the place of the one with its name.
@@ -44,7 +47,7 @@ impl CompressorRegistry {
     /// Errors: its name cannot stand in a header.
     pub fn with(self, compressor: impl Compressor) -> Result<Self, EncodingNameError> {
         let encoding = Encoding::new(compressor)?;
-        let mut encodings = self.0.encodings.clone();
+        let mut encodings = self.encodings().to_vec();
         match encodings
             .iter_mut()
             .find(|each| each.name() == encoding.name())
@@ -58,26 +61,29 @@ impl CompressorRegistry {
     /// The same without this one; one that is not there changes nothing.
     #[must_use]
     pub fn without(self, name: &str) -> Self {
-        let mut encodings = self.0.encodings.clone();
+        let mut encodings = self.encodings().to_vec();
         encodings.retain(|each| each.name() != name);
         Self::of(encodings)
     }
 
     /// Whether both are clones of one value.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
     }
 
     /// The encoding of this name, in any case.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Encoding> {
-        let mut all = self.0.encodings.iter();
+        let mut all = self.iter();
         all.find(|each| each.name().eq_ignore_ascii_case(name))
     }
 
     /// All encodings, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Encoding> {
-        self.0.encodings.iter()
+        self.encodings().iter()
     }
 
     /// The names of all.
@@ -89,18 +95,22 @@ impl CompressorRegistry {
     /// allocates nothing.
     #[must_use]
     pub fn accept_encoding(&self) -> Option<&HeaderValue> {
-        self.0.accept.as_ref()
+        self.0.as_ref()?.accept.as_ref()
+    }
+
+    fn encodings(&self) -> &[Encoding] {
+        self.0.as_ref().map_or(&[], |known| &known.encodings)
     }
 
     fn of(encodings: Vec<Encoding>) -> Self {
         let names: Vec<_> = encodings.iter().map(Encoding::name).collect();
         // Names are tokens, so their list is a header value.
         let accept = match names.as_slice() {
-            [] => None,
+            [] => return Self::empty(),
             [one] => Some(HeaderValue::from_static(one)),
             many => HeaderValue::try_from(many.join(",")).ok(),
         };
-        Self(Arc::new(Known { encodings, accept }))
+        Self(Some(Arc::new(Known { encodings, accept })))
     }
 }
 

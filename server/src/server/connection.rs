@@ -19,6 +19,7 @@ use trunkline_transport::{Address, BoxIo, Peer, Timer, now};
 use super::lifetime::{Ending, Lifetime, random_spread};
 use super::shutdown::{Action, StopSequence};
 use super::stats::ConnectionGuard;
+use super::tasks::Tasks;
 use super::{Link, Shared};
 use crate::handler::FirstPoll;
 use crate::router::unknown;
@@ -54,6 +55,8 @@ pub(super) fn run(
                 let id = measured.as_ref().map(|Measured(stats)| stats.id());
                 let limits = shared.limits.lifetime;
                 let mut driver = Driver {
+                    // Where nobody tells when it rests a task for its next RPC would wait for ever.
+                    tasks: Tasks::new(connection.at_rest().is_some()),
                     connection,
                     lifetime: Lifetime::new(limits, random_spread(), now())
                         .map(|lifetime| Box::new(Watched::new(lifetime))),
@@ -147,6 +150,8 @@ impl NoHandshake {
 
 struct Driver {
     connection: ServerConnection,
+    /// Those of its RPCs.
+    tasks: Tasks,
     link: Arc<Link>,
     sequence: StopSequence,
     timer: Timer,
@@ -266,6 +271,9 @@ impl Driver {
                     if let Some(watched) = &mut self.lifetime {
                         watched.sleep(&self.connection, cx);
                     }
+                    if self.connection.at_rest() == Some(true) {
+                        self.tasks.let_go();
+                    }
                     return Poll::Pending;
                 }
             }
@@ -348,7 +356,7 @@ impl Driver {
         let rpc = Rpc::new(route, stream, fields, deadline, link);
         let (handler, chain) = (&route.handler, route.chain.as_ref());
         match route.first_poll {
-            FirstPoll::InTask => handler.spawn(rpc, chain),
+            FirstPoll::InTask => handler.spawn(rpc, chain, &self.tasks),
             FirstPoll::OnConnection => handler.start_inline(rpc, chain, cx),
         }
     }

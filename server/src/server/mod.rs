@@ -7,6 +7,7 @@ mod lifetime;
 mod limits;
 mod shutdown;
 mod stats;
+mod tasks;
 #[cfg(unix)]
 mod unix;
 mod workers;
@@ -28,6 +29,7 @@ pub use self::limits::MethodLimits;
 pub use self::shutdown::{ServerHandle, StopReport};
 pub use self::stats::ServerStats;
 pub(crate) use self::stats::{ChildGuard, Counters, End};
+pub(crate) use self::tasks::Tasks;
 use self::workers::{Place, Threads};
 use crate::compression::ServerCompression;
 use crate::router::Routes;

@@ -80,6 +80,18 @@ impl ServerConnection {
         by_engine!(&self.0, of => of.has_streams())
     }
 
+    /// Whether nothing has passed for a while, so that what is kept for more can be given back;
+    /// `None` with the h2 crate, which does not tell. True for the first time at the end of a
+    /// [`poll_next`](Self::poll_next).
+    #[inline]
+    #[must_use]
+    pub fn at_rest(&self) -> Option<bool> {
+        match &self.0 {
+            ByEngine::H2(_) => None,
+            ByEngine::Native(of) => Some(of.at_rest()),
+        }
+    }
+
     /// Why this side has hung up on its client, if it has: the rule of HTTP/2 that the client broke,
     /// or the limit that it ran into, as GOAWAY says it.
     #[must_use]

@@ -167,6 +167,10 @@ impl ServerDriver {
         self.driver.core.open() > 0
     }
 
+    pub(in super::super) const fn at_rest(&self) -> bool {
+        !self.driver.was_active
+    }
+
     /// Why this side has hung up on its client, if it has.
     pub(in super::super) fn breach(&self) -> Option<&str> {
         self.driver.breach

@@ -69,6 +69,12 @@ impl ServerConnection {
         self.0.has_streams()
     }
 
+    /// True once nothing has passed for a while.
+    #[inline]
+    pub(crate) const fn at_rest(&self) -> bool {
+        self.0.at_rest()
+    }
+
     /// Why this side has hung up on its client, if it has.
     pub(crate) fn breach(&self) -> Option<&str> {
         self.0.breach()

@@ -1,0 +1,319 @@
+//! The tasks of a connection's RPCs: one that is done waits for the next RPC.
+//!
+//! To start a task, and to end it, costs a unary call more than all that its handler does in
+//! between; to wake one that waits costs a tenth of it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+/// As many wait for the next RPC as most connections have at once; more end.
+const MOST: usize = 128;
+
+/// An RPC as its task runs it.
+pub(crate) type BoxRpc = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The tasks of one connection. Each runs one RPC at a time. When this is dropped those that wait
+/// end at once, and the others with their RPCs.
+pub(crate) struct Tasks {
+    rest: Arc<Mutex<Rest>>,
+}
+
+/// Those that wait, and how many may.
+struct Rest {
+    seats: Vec<Arc<Seat>>,
+    most: usize,
+}
+
+/// Where a task that waits is given what comes next.
+#[derive(Default)]
+struct Seat(Mutex<Next>);
+
+#[derive(Default)]
+struct Next {
+    rpc: Option<BoxRpc>,
+    /// Nothing comes any more.
+    is_over: bool,
+    /// The task's own.
+    waker: Option<Waker>,
+}
+
+impl Tasks {
+    /// `keeps`: whether a task that is done waits. Somebody has to [`let_go`](Self::let_go) of it
+    /// then.
+    pub(super) fn new(keeps: bool) -> Self {
+        let most = if keeps { MOST } else { 0 };
+        let seats = Vec::new();
+        Self {
+            rest: Arc::new(Mutex::new(Rest { seats, most })),
+        }
+    }
+
+    /// Runs an RPC in a task of its own.
+    ///
+    /// A panic unwinds through the task and ends it. What cannot run any more, because the runtime
+    /// is about to go away, is dropped.
+    pub(crate) fn run(&self, rpc: BoxRpc) {
+        let seat = lock(&self.rest).seats.pop();
+        match seat {
+            Some(seat) => seat.take_on(rpc),
+            None => drop(tokio::spawn(Runner {
+                rpc: Some(rpc),
+                seat: Arc::default(),
+                rest: Arc::clone(&self.rest),
+            })),
+        }
+    }
+
+    /// Ends the tasks that wait: nothing was to be done for a while.
+    pub(super) fn let_go(&self) {
+        let seats = std::mem::take(&mut lock(&self.rest).seats);
+        seats.iter().for_each(|seat| seat.end());
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        lock(&self.rest).most = 0;
+        self.let_go();
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = lock(&self.rest).seats.len();
+        f.debug_struct("Tasks")
+            .field("waiting", &waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Seat {
+    fn take_on(&self, rpc: BoxRpc) {
+        let mut next = lock(&self.0);
+        next.rpc = Some(rpc);
+        let waker = next.waker.take();
+        drop(next);
+        wake(waker);
+    }
+
+    fn end(&self) {
+        let mut next = lock(&self.0);
+        next.is_over = true;
+        let waker = next.waker.take();
+        drop(next);
+        wake(waker);
+    }
+
+    /// Ready with what is to be run next; `None`: nothing.
+    fn poll_next(&self) -> Poll<Option<BoxRpc>> {
+        let mut next = lock(&self.0);
+        match next.rpc.take() {
+            Some(rpc) => Poll::Ready(Some(rpc)),
+            None if next.is_over => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Rest {
+    /// A task is done; false if it is not needed any more.
+    fn add(rest: &Mutex<Self>, seat: &Arc<Seat>, cx: &Context<'_>) -> bool {
+        // Before anybody can take the seat.
+        lock(&seat.0).waker = Some(cx.waker().clone());
+        let mut rest = lock(rest);
+        let has_room = rest.seats.len() < rest.most;
+        if has_room {
+            // The one that ran last is the one that the caches still know.
+            rest.seats.push(Arc::clone(seat));
+        }
+        has_room
+    }
+}
+
+/// A task: it runs what it began with, then what its seat is given.
+struct Runner {
+    rpc: Option<BoxRpc>,
+    seat: Arc<Seat>,
+    rest: Arc<Mutex<Rest>>,
+}
+
+impl Future for Runner {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let rpc = match &mut this.rpc {
+            Some(rpc) => rpc,
+            // Perhaps woken for an RPC that is over.
+            place => match ready!(this.seat.poll_next()) {
+                Some(rpc) => place.insert(rpc),
+                None => return Poll::Ready(()),
+            },
+        };
+        ready!(rpc.as_mut().poll(cx));
+        // All that it held is gone before the task counts as free.
+        this.rpc = None;
+        if Rest::add(&this.rest, &this.seat, cx) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// No code of anybody else runs under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::runtime::Handle;
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    fn alive() -> usize {
+        Handle::current().metrics().num_alive_tasks()
+    }
+
+    async fn until(reached: impl Fn() -> bool) {
+        for _ in 0..1_000 {
+            if reached() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never came");
+    }
+
+    /// Runs so many at once, and waits until all are done.
+    async fn run(tasks: &Tasks, count: usize) {
+        let (go, done) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..count {
+            let (go, done) = (Arc::clone(&go), Arc::clone(&done));
+            tasks.run(Box::pin(async move {
+                go.notified().await;
+                done.fetch_add(1, Ordering::SeqCst);
+            }));
+        }
+        until(|| {
+            go.notify_waiters();
+            done.load(Ordering::SeqCst) == count
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_done_runs_what_comes_next() {
+        let tasks = Tasks::new(true);
+        for _ in 0..20 {
+            run(&tasks, 3).await;
+            assert_eq!(alive(), 3);
+        }
+        run(&tasks, 5).await;
+        assert_eq!(alive(), 5, "two more");
+        tasks.let_go();
+        until(|| alive() == 0).await;
+        run(&tasks, 2).await;
+        assert_eq!(alive(), 2);
+        drop(tasks);
+        until(|| alive() == 0).await;
+    }
+
+    #[tokio::test]
+    async fn a_burst_leaves_no_more_than_a_few() {
+        let tasks = Tasks::new(true);
+        run(&tasks, MOST + 50).await;
+        until(|| alive() == MOST).await;
+        drop(tasks);
+        until(|| alive() == 0).await;
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_where_nobody_lets_go() {
+        let tasks = Tasks::new(false);
+        run(&tasks, 3).await;
+        until(|| alive() == 0).await;
+    }
+
+    #[tokio::test]
+    async fn a_task_that_runs_ends_with_its_rpc_when_the_connection_is_gone() {
+        let tasks = Tasks::new(true);
+        let (go, gone) = oneshot::channel::<()>();
+        let (done, ended) = oneshot::channel();
+        tasks.run(Box::pin(async move {
+            let _ = gone.await;
+            let _ = done.send(());
+        }));
+        tokio::task::yield_now().await;
+        drop(tasks);
+        tokio::task::yield_now().await;
+        assert_eq!(alive(), 1, "its RPC goes on");
+        drop(go);
+        ended.await.unwrap();
+        until(|| alive() == 0).await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_own_task_only() {
+        let tasks = Tasks::new(true);
+        run(&tasks, 2).await;
+        tasks.run(Box::pin(async { panic!("of a handler") }));
+        until(|| alive() == 1).await;
+        run(&tasks, 2).await;
+        assert_eq!(alive(), 2);
+    }
+
+    #[test]
+    fn what_a_runtime_that_goes_away_cannot_run_is_dropped() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let tasks = Tasks::new(true);
+        runtime.block_on(run(&tasks, 1));
+        drop(runtime);
+        let held = Arc::new(());
+        let kept = Arc::clone(&held);
+        tasks.run(Box::pin(async move { drop(kept) }));
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whatever_the_threads_do_each_rpc_runs_once() {
+        let tasks = Tasks::new(true);
+        let count = Arc::new(AtomicUsize::new(0));
+        for round in 0..2_000 {
+            let count = Arc::clone(&count);
+            tasks.run(Box::pin(async move {
+                if round % 3 == 0 {
+                    tokio::task::yield_now().await;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+            }));
+            match round % 7 {
+                0 => tasks.let_go(),
+                1 => tokio::task::yield_now().await,
+                _ => {}
+            }
+        }
+        let done = Arc::clone(&count);
+        let all = async move {
+            while done.load(Ordering::SeqCst) < 2_000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let bound = std::time::Duration::from_secs(10);
+        tokio::time::timeout(bound, all).await.unwrap();
+    }
+}
