@@ -50,8 +50,12 @@ impl StreamCell {
         Begun::Yes(key)
     }
 
-    /// Takes what is to be done for the stream, if it is on this connection.
-    pub(in super::super) fn collect(&self, link: &Arc<Link>) -> Option<(StreamKey, Outbox)> {
+    /// Takes what is to be done for the stream, if it is on this connection, into an empty place.
+    pub(in super::super) fn collect(
+        &self,
+        link: &Arc<Link>,
+        into: &mut Outbox,
+    ) -> Option<StreamKey> {
         let mut state = self.state.lock();
         if !Arc::ptr_eq(&state.link, link) {
             // It has moved on.
@@ -66,7 +70,8 @@ impl StreamCell {
             return None;
         }
         let key = state.key?;
-        Some((key, state.take_outbox()))
+        state.take_outbox(into);
+        Some(key)
     }
 
     /// Brings what has come.

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use trunkline_core::{Metadata, Status};
 
-use self::state::{Local, State, set_waker};
+use self::state::{Local, Response, State, set_waker};
 use super::connection::{End, Inbound, StreamKey};
 use super::frame::Reason;
 use super::head::{ResponseHead, write};
@@ -30,6 +30,7 @@ use crate::http2::{Finished, ResponseForm};
 use crate::sync::Mutex;
 
 pub(super) use self::driver::Begun;
+pub(super) use self::outbox::Outbox;
 pub(super) use self::receive::Rest;
 
 /// From here on a message is handed over as its own buffer instead of being copied.
@@ -63,12 +64,13 @@ impl StreamCell {
     }
 
     /// A server's stream, with what has come of it so far.
-    pub(super) fn server(link: Arc<Link>, key: StreamKey, inbound: Inbound) -> Arc<Self> {
+    pub(super) fn server(link: Arc<Link>, key: StreamKey, inbound: &mut Inbound) -> Arc<Self> {
         let mut state = State::new(link, Some(key));
-        state.stop = inbound.end.filter(|end| *end != End::Clean);
+        state.inbound.end = inbound.end.take();
+        state.stop = state.inbound.end.filter(|end| *end != End::Clean);
         // Opened and reset at once: its handler hears of it, if it looks.
         state.is_closed = state.stop.is_some();
-        state.inbound = inbound;
+        state.inbound.store_all(inbound);
         Arc::new(Self {
             state: Mutex::new(state),
         })
@@ -78,7 +80,7 @@ impl StreamCell {
     pub(super) fn share(&self, form: ResponseForm) {
         let mut state = self.state.lock();
         if !state.ended {
-            state.form = Some(form);
+            state.response = Some(Box::new(Response::new(form)));
         }
     }
 
@@ -288,22 +290,28 @@ impl StreamCell {
     /// Server: runs `edit` on the response headers, unless they are already sent.
     pub(super) fn with_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         let mut state = self.state.lock();
-        state.form.is_some().then(|| edit(&mut state.headers))
+        let response = state.response.as_mut()?;
+        response.is_unsent().then(|| edit(&mut response.headers))
     }
 
     /// Server: the same for the handler, whose headers are sent as such even if it fails.
     pub(super) fn with_own_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         let mut state = self.state.lock();
-        state.form.as_ref()?;
-        let edited = edit(&mut state.headers);
-        state.own_headers = !state.headers.is_empty();
+        let response = state.response.as_mut();
+        let response = response.filter(|response| response.is_unsent())?;
+        let edited = edit(&mut response.headers);
+        response.has_own_headers = !response.headers.is_empty();
         Some(edited)
     }
 
     /// Server: runs `edit` on the trailers, unless the RPC has ended.
     pub(super) fn with_trailers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         let mut state = self.state.lock();
-        (!state.ended).then(|| edit(&mut state.trailers))
+        if state.ended {
+            return None;
+        }
+        let response = state.response.as_mut()?;
+        Some(edit(&mut response.trailers))
     }
 
     /// Server: sends the response headers now, if they are not yet sent.
@@ -321,8 +329,9 @@ impl StreamCell {
     /// Server: takes one message that is encoded already and ends the RPC with it.
     pub(super) fn reply(self: &Arc<Self>, headers: Metadata, frame: Bytes, trailers: &Metadata) {
         let mut state = self.state.lock();
-        if state.form.is_some() {
-            state.headers.extend(headers);
+        let response = state.response.as_mut();
+        if let Some(response) = response.filter(|response| response.is_unsent()) {
+            response.headers.extend(headers);
         }
         if !state.ended && state.stop.is_none() {
             state.append_large(frame);

@@ -77,22 +77,22 @@ impl Outbox {
         matches!(self.last, Some(Last::Reset(_)))
     }
 
-    /// Turns it into orders.
-    pub(in super::super) fn into_orders(self, mut each: impl FnMut(Order)) {
-        if let Some((head, extra, end)) = self.head {
+    /// Turns it into orders; it is empty then.
+    pub(in super::super) fn drain(&mut self, mut each: impl FnMut(Order)) {
+        if let Some((head, extra, end)) = self.head.take() {
             each(Order::Head { head, extra, end });
         }
-        self.data.into_chunks(|chunk| each(Order::Data(chunk)));
-        match self.last {
+        self.data.drain(|chunk| each(Order::Data(chunk)));
+        match self.last.take() {
             Some(Last::Trailers(trailers)) => each(Order::Trailers(trailers)),
             Some(Last::EndStream) => each(Order::Finish),
             Some(Last::Reset(reason)) => each(Order::Reset(reason)),
             None => {}
         }
         if self.credit > 0 {
-            each(Order::Credit(self.credit));
+            each(Order::Credit(std::mem::take(&mut self.credit)));
         }
-        if self.is_ignored {
+        if std::mem::take(&mut self.is_ignored) {
             each(Order::Ignore);
         }
     }
@@ -155,8 +155,13 @@ impl Queue {
         self.chunks.iter()
     }
 
-    fn into_chunks(mut self, mut each: impl FnMut(Bytes)) {
+    fn drain(&mut self, mut each: impl FnMut(Bytes)) {
         self.cut_tail();
+        if self.tail.capacity() > 0 {
+            // What room is left belongs to the messages before.
+            self.tail = BytesMut::new();
+        }
+        self.len = 0;
         while let Some(chunk) = self.chunks.pop_front() {
             each(chunk);
         }

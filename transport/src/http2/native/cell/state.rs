@@ -61,16 +61,39 @@ pub(super) struct State {
     /// It was lost before the peer can have seen it.
     pub(super) is_unprocessed: bool,
 
-    /// Server: what the response's head will be made of, until it is sent.
-    pub(super) form: Option<ResponseForm>,
-    pub(super) headers: Metadata,
-    pub(super) trailers: Metadata,
-    /// Server: the handler has set response headers of its own.
-    pub(super) own_headers: bool,
+    /// Server: what halves in several tasks put together, until the RPC has ended.
+    pub(super) response: Option<Box<Response>>,
 
     sender: Option<Waker>,
     pub(super) receiver: Option<Waker>,
     pub(super) runner: Option<Waker>,
+}
+
+/// A server's response that is put together piece by piece.
+#[derive(Debug)]
+pub(super) struct Response {
+    /// What its head will be made of, until that is sent.
+    form: Option<ResponseForm>,
+    pub(super) headers: Metadata,
+    pub(super) trailers: Metadata,
+    /// The handler has set response headers of its own.
+    pub(super) has_own_headers: bool,
+}
+
+impl Response {
+    pub(super) fn new(form: ResponseForm) -> Self {
+        Self {
+            form: Some(form),
+            headers: Metadata::new(),
+            trailers: Metadata::new(),
+            has_own_headers: false,
+        }
+    }
+
+    /// Its head was not sent yet.
+    pub(super) const fn is_unsent(&self) -> bool {
+        self.form.is_some()
+    }
 }
 
 /// How this side ended the RPC.
@@ -105,10 +128,7 @@ impl State {
             stop: None,
             has_failed: false,
             is_unprocessed: false,
-            form: None,
-            headers: Metadata::new(),
-            trailers: Metadata::new(),
-            own_headers: false,
+            response: None,
             sender: None,
             receiver: None,
             runner: None,
@@ -209,17 +229,15 @@ impl State {
         }
     }
 
-    /// For the driver. What may have to be sent again is kept.
-    pub(super) fn take_outbox(&mut self) -> Outbox {
+    /// For the driver, into one that is empty. What may have to be sent again is kept.
+    pub(super) fn take_outbox(&mut self, into: &mut Outbox) {
+        std::mem::swap(&mut self.outbox, into);
         if let Some(kept) = &mut self.kept {
-            let data = self.outbox.data().take();
-            let mut outbox = std::mem::take(&mut self.outbox);
-            *outbox.data() = data;
-            self.kept_bytes += outbox.data().len();
-            kept.extend(outbox.data().chunks().cloned());
-            return outbox;
+            let data = into.data().take();
+            *into.data() = data;
+            self.kept_bytes += into.data().len();
+            kept.extend(into.data().chunks().cloned());
         }
-        std::mem::take(&mut self.outbox)
     }
 
     /// Client: all that was sent, for a new stream; and whether that is all there is to send.
@@ -260,10 +278,13 @@ impl State {
 
     /// Server: sends the response headers if they are not yet sent.
     pub(super) fn open(&mut self) -> bool {
-        let Some(form) = self.form.take() else {
+        let Some(response) = &mut self.response else {
             return false;
         };
-        let headers = std::mem::take(&mut self.headers);
+        let Some(form) = response.form.take() else {
+            return false;
+        };
+        let headers = std::mem::take(&mut response.headers);
         self.outbox
             .set_head(write::response(&form, &headers), false);
         true
@@ -274,19 +295,23 @@ impl State {
     /// status then: clients may repeat a call that was answered by a status alone (gRFC A6).
     pub(super) fn end(&mut self, outcome: Result<&Metadata, &Status>) {
         self.ended = true;
-        let trailers = std::mem::take(&mut self.trailers);
-        if let (true, Err(status), 0, false) =
-            (self.form.is_some(), outcome, self.waiting, self.own_headers)
+        let response = self.response.as_deref();
+        if let (Some(response), Err(status), 0) = (response, outcome, self.waiting)
+            && response.is_unsent()
+            && !response.has_own_headers
         {
-            self.form = None;
-            let headers = std::mem::take(&mut self.headers);
-            let head = write::trailers_only(status, &headers, &trailers);
+            let (headers, trailers) = (&response.headers, &response.trailers);
+            let head = write::trailers_only(status, headers, trailers);
             self.outbox.set_head(head, true);
-            return;
+        } else {
+            self.open();
+            let trailers = match &self.response {
+                Some(response) => write::trailers(outcome, &response.trailers),
+                None => write::trailers(outcome, &Metadata::new()),
+            };
+            self.outbox.set_trailers(trailers);
         }
-        self.open();
-        self.outbox
-            .set_trailers(write::trailers(outcome, &trailers));
+        self.response = None;
     }
 
     /// The sender is woken when fewer than `below` bytes wait, or none can be sent any more.

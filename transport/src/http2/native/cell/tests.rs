@@ -20,8 +20,9 @@ fn collect(link: &Arc<Link>) -> (usize, bool) {
     let mut mail = Mail::default();
     link.take(&mut mail);
     for cell in mail.streams {
-        if let Some((_, outbox)) = cell.collect(link) {
-            outbox.into_orders(|order| match order {
+        let mut outbox = Outbox::default();
+        if cell.collect(link, &mut outbox).is_some() {
+            outbox.drain(|order| match order {
                 Order::Data(data) => bytes += data.len(),
                 Order::Finish => is_ended = true,
                 _ => {}

@@ -91,13 +91,14 @@ impl Core {
             Receiving::Body
         };
         let (recv, send) = (self.local.window(), self.remote.window());
-        let mut stream = Stream::new(id, receiving, recv, send, self.now);
-        stream.length_left = request.content_length;
-        stream.timeout = request.short_timeout();
-        stream.inbound.head = Some(Head::Request(request));
-        stream.inbound.end = end.then_some(End::Clean);
+        let stream = Stream::new(id, receiving, recv, send, self.now);
         let key = self.streams.insert(id, stream);
+        // Where it lies: it is large.
         if let Some(stream) = self.streams.get_mut(key) {
+            stream.length_left = request.content_length;
+            stream.timeout = request.short_timeout();
+            stream.inbound.head = Some(Head::Request(request));
+            stream.inbound.end = end.then_some(End::Clean);
             self.events.accept(key, &mut stream.marks);
         }
         self.open += 1;

@@ -55,7 +55,6 @@ impl Driver {
 
     fn accept(&mut self, key: StreamKey) -> Option<Turn> {
         let inbound = self.core.inbound(key)?;
-        let mut inbound = std::mem::take(inbound);
         let Some(Head::Request(head)) = inbound.head.take() else {
             return None;
         };

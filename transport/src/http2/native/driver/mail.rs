@@ -14,14 +14,14 @@ impl Driver {
             self.start(opening);
         }
         for cell in mail.streams.drain(..) {
-            let Some((key, outbox)) = cell.collect(&self.link) else {
+            let Some(key) = cell.collect(&self.link, &mut self.outbox) else {
                 continue;
             };
-            if outbox.is_reset() {
+            if self.outbox.is_reset() {
                 self.forsake(key);
             }
             let (core, now) = (&mut self.core, self.now);
-            outbox.into_orders(|order| core.order(key, order, now));
+            self.outbox.drain(|order| core.order(key, order, now));
         }
         self.is_let_go |= std::mem::take(&mut mail.let_go);
         if let Some(why) = mail.abort.take() {

@@ -28,7 +28,7 @@ use trunkline_core::Status;
 use self::alarm::Alarm;
 use self::closing::{Closing, Death, Patience};
 use self::turn::Stage;
-use super::cell::StreamCell;
+use super::cell::{Outbox, StreamCell};
 use super::connection::{Core, Event, Role, StreamKey};
 use super::frame::Reader;
 use super::head::Request;
@@ -76,6 +76,8 @@ struct Driver {
     forsaken: usize,
     /// Taken from the mailbox; keeps its room.
     mail: Mail,
+    /// What one stream's tasks want, on its way into the machine; empty otherwise.
+    outbox: Outbox,
     events: Vec<Event>,
     /// The first event that was not looked at.
     next_event: usize,
@@ -161,6 +163,7 @@ impl Driver {
             soonest: None,
             forsaken: 0,
             mail: Mail::default(),
+            outbox: Outbox::default(),
             events: Vec::new(),
             next_event: 0,
             wakers: Vec::new(),

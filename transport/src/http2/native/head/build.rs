@@ -232,10 +232,10 @@ impl HeadBuilder {
     fn request(&mut self) -> Result<Request, Fault> {
         let text = self.split_text();
         let aim = match &self.first {
-            None => Aim::Own(self.target(&text)?),
+            None => Aim::Own(Box::new(self.target(&text)?)),
             Some(first) => match (self.host.take(), &first.target) {
                 (host @ Some(_), Some(target)) if target.authority.is_none() => {
-                    Aim::Own(target.clone().or_host(host, &text)?)
+                    Aim::Own(Box::new(target.clone().or_host(host, &text)?))
                 }
                 _ => Aim::Shared(Arc::clone(first)),
             },

@@ -14,7 +14,8 @@ use super::fields::{Pair, Shared, Target};
 /// The target of one request.
 #[derive(Clone)]
 pub(super) enum Aim {
-    Own(Target),
+    /// Boxed, since it is rare once its like has come before: most heads are moved without.
+    Own(Box<Target>),
     /// The target of these.
     Shared(Arc<Shared>),
 }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use trunkline_core::Status;
 
-use super::cell::{Begun, StreamCell};
+use super::cell::{Begun, Outbox, StreamCell};
 use super::connection::{End, Inbound, Order, Start, StreamKey};
 use super::head::RequestForm;
 use super::hpack::Fields;
@@ -43,7 +43,7 @@ fn why() -> Status {
 
 /// A server's stream.
 fn served(link: &Arc<Link>, key: StreamKey) -> Arc<StreamCell> {
-    StreamCell::server(Arc::clone(link), key, Inbound::default())
+    StreamCell::server(Arc::clone(link), key, &mut Inbound::default())
 }
 
 fn permit() -> Permit {
@@ -125,11 +125,12 @@ fn look(link: &Arc<Link>, mail: &mut Mail, seen: &mut Seen, wakers: &mut Vec<Wak
         seen.sent += opening.start.data.len();
     }
     for cell in mail.streams.drain(..) {
-        let Some((key, outbox)) = cell.collect(link) else {
+        let mut outbox = Outbox::default();
+        let Some(key) = cell.collect(link, &mut outbox) else {
             continue;
         };
         let mut bytes = 0;
-        outbox.into_orders(|order| match order {
+        outbox.drain(|order| match order {
             Order::Data(data) => bytes += u32::try_from(data.len()).expect("a few"),
             Order::Reset(_) => seen.resets += 1,
             Order::Head { .. }
