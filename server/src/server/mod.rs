@@ -29,7 +29,7 @@ pub use self::limits::MethodLimits;
 pub use self::shutdown::{ServerHandle, StopReport};
 pub use self::stats::ServerStats;
 pub(crate) use self::stats::{ChildGuard, Counters, End};
-pub(crate) use self::tasks::Tasks;
+pub(crate) use self::tasks::{BoxRpc, Tasks};
 use self::workers::{Place, Threads};
 use crate::compression::ServerCompression;
 use crate::router::Routes;

@@ -65,15 +65,19 @@ impl StreamCell {
 
     /// A server's stream, with what has come of it so far.
     pub(super) fn server(link: Arc<Link>, key: StreamKey, inbound: &mut Inbound) -> Arc<Self> {
-        let mut state = State::new(link, Some(key));
+        // Filled in where it lies: a value that is changed before it is put there is copied at each
+        // step.
+        let cell = Arc::new(Self {
+            state: Mutex::new(State::new(link, Some(key))),
+        });
+        let mut state = cell.state.lock();
         state.inbound.end = inbound.end.take();
         state.stop = state.inbound.end.filter(|end| *end != End::Clean);
         // Opened and reset at once: its handler hears of it, if it looks.
         state.is_closed = state.stop.is_some();
         state.inbound.store_all(inbound);
-        Arc::new(Self {
-            state: Mutex::new(state),
-        })
+        drop(state);
+        cell
     }
 
     /// Server: from now on halves in different tasks use it.
