@@ -16,7 +16,7 @@ use crate::server::MethodLimits;
 /// path matches: there is nothing to normalise, so nothing to get around.
 #[derive(Default)]
 pub struct MethodTable {
-    routes: HashMap<&'static str, Route, BuildPathHasher>,
+    routes: HashMap<&'static [u8], Route, BuildPathHasher>,
     duplicate: Option<&'static str>,
     unknown: Option<&'static str>,
 }
@@ -48,7 +48,7 @@ impl MethodTable {
     }
 
     /// What answers a path, which must match to the byte.
-    pub(crate) fn find(&self, path: &str) -> Option<&Route> {
+    pub(crate) fn find(&self, path: &[u8]) -> Option<&Route> {
         self.routes.get(path)
     }
 
@@ -71,7 +71,7 @@ impl MethodTable {
     }
 
     fn set_up(&mut self, path: &'static str, set: impl FnOnce(&mut Route)) {
-        match self.routes.get_mut(path) {
+        match self.routes.get_mut(path.as_bytes()) {
             Some(route) => set(route),
             None => {
                 self.unknown.get_or_insert(path);
@@ -115,7 +115,7 @@ impl MethodTable {
 
     fn insert(&mut self, route: Route) {
         let path = route.handler.descriptor().path;
-        if self.routes.insert(path, route).is_some() {
+        if self.routes.insert(path.as_bytes(), route).is_some() {
             self.duplicate.get_or_insert(path);
         }
     }
@@ -130,6 +130,8 @@ pub(crate) enum Place {
 
 impl fmt::Debug for MethodTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.routes.keys()).finish()
+        let routes = self.routes.values();
+        let paths = routes.map(|route| route.handler.descriptor().path);
+        f.debug_set().entries(paths).finish()
     }
 }

@@ -347,7 +347,10 @@ impl Driver {
             Err(reject) => return self.reject(stream, &reject),
         };
         let routes = &self.link.shared.routes;
-        let Some(route) = routes.methods.find(stream.path()) else {
+        let route = routes.methods.find(stream.path_octets());
+        // Nearly always as it came, without a look at what it is made of.
+        let route = route.or_else(|| routes.methods.find(stream.path().as_bytes()));
+        let Some(route) = route else {
             let status = unknown(stream.path(), &routes.services);
             return self.reject(stream, &Reject::Status(status));
         };

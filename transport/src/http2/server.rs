@@ -119,6 +119,16 @@ impl ServerStream {
         by_engine!(&self.0, of => of.path())
     }
 
+    /// The `:path` as it came: that of a method if it is the same to the byte.
+    #[inline]
+    #[must_use]
+    pub fn path_octets(&self) -> &[u8] {
+        match &self.0 {
+            ByEngine::H2(of) => of.path().as_bytes(),
+            ByEngine::Native(of) => of.path_octets(),
+        }
+    }
+
     /// The `:method`.
     #[inline]
     #[must_use]

@@ -118,6 +118,11 @@ impl ServerStream {
         path.split_once('#').map_or(path, |(path, _)| path)
     }
 
+    #[inline]
+    pub(crate) fn path_octets(&self) -> &[u8] {
+        self.head.path_octets()
+    }
+
     /// The `:method`.
     pub(crate) fn http_method(&self) -> &str {
         self.head.method()

@@ -47,8 +47,14 @@ impl Request {
 
     /// The `:path` as it came: not empty; printable ASCII.
     pub(in super::super) fn path(&self) -> &str {
+        std::str::from_utf8(self.path_octets()).unwrap_or_default()
+    }
+
+    /// The same, not looked at once more.
+    #[inline]
+    pub(in super::super) fn path_octets(&self) -> &[u8] {
         let path = self.target().map(|target| &target.path[..]);
-        std::str::from_utf8(path.unwrap_or_default()).unwrap_or_default()
+        path.unwrap_or_default()
     }
 
     /// Takes the fields and reads them; what is shared is read once.
@@ -79,6 +85,7 @@ impl Request {
         self.target()?.authority.as_ref()
     }
 
+    #[inline]
     pub(super) fn target(&self) -> Option<&Target> {
         match &self.aim {
             Aim::Own(target) => Some(target),
