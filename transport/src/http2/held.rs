@@ -22,7 +22,7 @@ use crate::sync::{Mutex, OnceLock};
 const STEP: u64 = 64 * 1024;
 
 /// The same while memory is short.
-const SMALL_STEP: u64 = 32 * 1024;
+const SMALL_STEP: u64 = 24 * 1024;
 
 /// What each connection has without a lease, as its read buffer: many connections that hold a
 /// little neither meet here nor use up what there is.
@@ -211,10 +211,11 @@ impl Holder {
         self.pressure_of_all()
     }
 
-    /// What a connection may have at once of the half that is shared out while memory is short.
+    /// What each may place ahead of its socket while memory is short: all together a quarter of the
+    /// whole, since streams have a message beside it, and leases are whole steps.
     pub(super) fn share(&self) -> u64 {
         let count = self.shared.count.load(Ordering::Acquire).max(1);
-        self.limit / 2 / count
+        self.limit / 4 / count
     }
 
     pub(super) const fn is_leasing(&self) -> bool {

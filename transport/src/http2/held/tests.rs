@@ -133,10 +133,10 @@ fn while_memory_is_short_it_is_shared_out() {
     }
     holders[0].holds(MIB);
     assert_eq!(holders[1].pressure(), Pressure::Half);
-    assert_eq!(holders[1].share(), MIB / 2);
+    assert_eq!(holders[1].share(), MIB / 4);
     holders.truncate(2);
     assert_eq!(holders[1].pressure(), Pressure::Low);
-    assert_eq!(holders[1].share(), 2 * MIB);
+    assert_eq!(holders[1].share(), MIB);
 }
 
 #[test]

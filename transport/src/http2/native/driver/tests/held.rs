@@ -122,10 +122,10 @@ async fn read(io: &mut BoxIo) -> (usize, (u8, u8)) {
     }
 }
 
-/// Without a thought for the others they would hold six times as much as they may together.
+/// Without a thought for the others they would hold more than four times as much as they may together.
 #[tokio::test(start_paused = true)]
 async fn many_who_read_as_fast_as_they_can_lose_nothing() {
-    let server = Server::new(3 * MIB, 100, 6_000);
+    let server = Server::new(4 * MIB, 100, 6_000);
     let mut clients = Vec::new();
     for _ in 0..64 {
         clients.push(server.ask().await);
@@ -147,7 +147,7 @@ async fn many_who_read_as_fast_as_they_can_lose_nothing() {
         assert_eq!(each.await.unwrap(), all);
     }
     let most = server.most();
-    assert!(most > 3 * MIB / 2 && most <= 3 * MIB, "{most}");
+    assert!(most > 2 * MIB && most <= 4 * MIB, "{most}");
     assert_eq!(server.config.held.leased(), 0);
 }
 
