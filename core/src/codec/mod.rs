@@ -54,6 +54,16 @@ pub trait Decoder<M>: Send + Sync {
     ///
     /// Errors: the bytes are no such message.
     fn decode(&self, message: Payload) -> Result<M, CodecError>;
+
+    /// The same of a message that is only lent: what is kept of it has to be taken out or copied,
+    /// and what is left unread is skipped. A codec that reads it where it lies spares each message
+    /// of a stream a handle of its own to the buffer that holds many; one that does not implement
+    /// this is given such a handle.
+    ///
+    /// Errors: as [`decode`](Self::decode).
+    fn decode_lent(&self, message: &mut Payload) -> Result<M, CodecError> {
+        self.decode(message.take_all())
+    }
 }
 
 /// Why a message could not be written or read.

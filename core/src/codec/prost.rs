@@ -35,9 +35,19 @@ impl<M: Message> Encoder<M> for ProstCodec {
 }
 
 impl<M: Message + Default> Decoder<M> for ProstCodec {
-    fn decode(&self, message: Payload) -> Result<M, CodecError> {
-        M::decode(message).map_err(|error| CodecError::new(error.to_string()).with_source(error))
+    fn decode(&self, mut message: Payload) -> Result<M, CodecError> {
+        self.decode_lent(&mut message)
     }
+
+    #[inline]
+    fn decode_lent(&self, message: &mut Payload) -> Result<M, CodecError> {
+        M::decode(message).map_err(unreadable)
+    }
+}
+
+#[cold]
+fn unreadable(error: prost::DecodeError) -> CodecError {
+    CodecError::new(error.to_string()).with_source(error)
 }
 
 #[cfg(test)]

@@ -107,6 +107,34 @@ impl FrameDecoder {
         }
     }
 
+    /// Reads the next message where it lies, if it lies whole in one chunk and is not compressed;
+    /// `None` says nothing: [`pop`](Self::pop) knows more.
+    ///
+    /// What `read` leaves unread of it is skipped.
+    #[inline]
+    pub fn pop_plain<R>(&mut self, read: impl FnOnce(&mut Payload) -> R) -> Option<R> {
+        if self.prefix.is_some() {
+            return None;
+        }
+        let [0, length @ ..] = *self.first.first_chunk::<PREFIX_BYTES>()? else {
+            return None;
+        };
+        let size = usize::try_from(u32::from_be_bytes(length)).ok()?;
+        let held = self.first.len();
+        if size > self.max_message_bytes || size > held.saturating_sub(PREFIX_BYTES) {
+            return None;
+        }
+        let mut first = std::mem::take(&mut self.first);
+        first.advance(PREFIX_BYTES);
+        // Where `read` panics the chunk is gone, and is not counted.
+        self.buffered = self.buffered.saturating_sub(held);
+        let mut message = Payload::front_of(first, size);
+        let result = read(&mut message);
+        self.first = message.into_behind();
+        self.buffered = self.buffered.saturating_add(self.first.len());
+        Some(result)
+    }
+
     /// Whether the stream may end here.
     ///
     /// Call it once [`pop`](Self::pop) has given `None`.
@@ -260,9 +288,75 @@ impl FrameDecoder {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use bytes::{Buf, Bytes};
 
-    use super::FrameDecoder;
+    use super::{FrameDecoder, Payload};
+    use crate::random::Random;
+
+    #[test]
+    fn what_is_read_where_it_lies_is_what_pop_would_give() {
+        for seed in 0..300 {
+            let mut random = Random::new(seed);
+            let (mut wire, mut expected) = (Vec::new(), Vec::new());
+            for number in 0..=random.byte() % 40 {
+                let message = vec![number; random.below(600)];
+                let compressed = random.below(8) == 0;
+                let length = u32::try_from(message.len()).unwrap();
+                wire.push(u8::from(compressed));
+                wire.extend_from_slice(&length.to_be_bytes());
+                wire.extend_from_slice(&message);
+                expected.push((compressed, message));
+            }
+            let (mut decoder, mut found) = (FrameDecoder::new(600), Vec::new());
+            let mut rest = Bytes::from(wire);
+            while !rest.is_empty() {
+                decoder.push(rest.split_to(1 + random.below(rest.len().min(3_000))));
+                loop {
+                    // Some is left unread, some is taken out.
+                    let read = |message: &mut Payload| {
+                        let all = message.clone().take_all().into_bytes().to_vec();
+                        let some = random.below(message.len() + 1);
+                        assert_eq!(message.copy_to_bytes(some), all[..some]);
+                        assert_eq!(message.chunk(), &all[some..]);
+                        message.advance(random.below(message.len() + 1));
+                        all
+                    };
+                    if let Some(all) = decoder.pop_plain(read) {
+                        found.push((false, all));
+                    } else if let Some(frame) = decoder.pop().unwrap() {
+                        found.push((frame.compressed, frame.payload.into_bytes().to_vec()));
+                    } else {
+                        break;
+                    }
+                }
+            }
+            decoder.finish().unwrap();
+            assert_eq!(found, expected, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_left_to_pop() {
+        for wire in [b"\x02\0\0\0\x01x", b"\0\0\0\0\x09x", b"\0\0\0\0\x02x"] {
+            let mut decoder = FrameDecoder::new(8);
+            decoder.push(Bytes::from_static(wire));
+            assert!(decoder.pop_plain(|_| ()).is_none());
+            assert!(decoder.pop().map_or(true, |frame| frame.is_none()));
+            assert!(decoder.pop_plain(|_| ()).is_none());
+        }
+    }
+
+    #[test]
+    fn a_reader_that_panics_leaves_a_stream_that_was_cut() {
+        let mut decoder = FrameDecoder::new(8);
+        decoder.push(Bytes::from_static(b"\0\0\0\0\x01x\0\0\0\0\x01y"));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            decoder.pop_plain(|_| panic!("on purpose"))
+        }));
+        assert!(panicked.is_err());
+        assert!(decoder.pop().unwrap().is_none());
+        assert_eq!(decoder.buffered(), 0);
+    }
 
     #[test]
     fn a_claimed_length_allocates_nothing() {

@@ -37,36 +37,37 @@ impl FrameEncoder {
             out.reserve(room);
         }
         out.put_slice(&prefix);
-        let body = out.len();
-        let result = self.encode_body(message, codec, promised, body, out);
-        if result.is_err() {
-            out.truncate(start);
-        }
-        result
-    }
-
-    fn encode_body<M>(
-        &self,
-        message: &M,
-        codec: &(impl Encoder<M> + ?Sized),
-        promised: usize,
-        body: usize,
-        out: &mut BytesMut,
-    ) -> Result<(), FrameError> {
-        codec.encode(message, out).map_err(FrameError::Codec)?;
-        let shrunk = || FrameError::Codec(CodecError::new("the codec removed bytes of the buffer"));
-        let written = out.len().checked_sub(body).ok_or_else(shrunk)?;
-        if written == promised {
+        let encoded = codec.encode(message, out);
+        if encoded.is_ok() && out.len() == start.saturating_add(room) {
             return Ok(());
         }
-        // The codec wrote more or less than it promised: correct the prefix.
+        let corrected = self.correct(encoded, start, out);
+        if corrected.is_err() {
+            out.truncate(start);
+        }
+        corrected
+    }
+
+    /// The codec failed, or wrote more or less than it promised, which the prefix has to say.
+    #[cold]
+    fn correct(
+        &self,
+        encoded: Result<(), CodecError>,
+        start: usize,
+        out: &mut BytesMut,
+    ) -> Result<(), FrameError> {
+        encoded.map_err(FrameError::Codec)?;
+        let shrunk = || FrameError::Codec(CodecError::new("the codec removed bytes of the buffer"));
+        let body = start.saturating_add(PREFIX_BYTES);
+        let written = out.len().checked_sub(body).ok_or_else(shrunk)?;
         let prefix = self.prefix(written)?;
-        let place = out.get_mut(body.saturating_sub(PREFIX_BYTES)..body);
-        place.ok_or_else(shrunk)?.copy_from_slice(&prefix);
+        let place = out.get_mut(start..body).ok_or_else(shrunk)?;
+        place.copy_from_slice(&prefix);
         Ok(())
     }
 
     /// Flag 0 and the length, after checking it.
+    #[inline]
     fn prefix(&self, size: usize) -> Result<[u8; PREFIX_BYTES], FrameError> {
         let wire_limit = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
         let limit = self.max_message_bytes.min(wire_limit);

@@ -1,26 +1,25 @@
 //! The receiving half.
 
+mod answer;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use trunkline_core::protocol::NotGrpc;
-use trunkline_core::stats::{CallEvent, MessageSize};
+use trunkline_core::stats::MessageSize;
 use trunkline_core::{
-    Deadline, Decoder, FrameDecoder, FrameError, Metadata, Origin, Payload, Stage, Status,
+    CodecError, Decoder, FrameDecoder, FrameError, Metadata, Payload, Stage, Status,
 };
 
 use super::Decompress;
 use super::hook::{MessageHooks, Tap};
-use super::source::{Source, from_server};
+use super::source::Source;
+use crate::Timer;
 use crate::http2::{
-    ClientConnection, Head, Interim, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
+    ClientConnection, Interim, Permit, RequestBody, RequestHead, ResponseStream, SharedStream,
 };
-use crate::{Timer, now};
-
-/// How long the body of an answer that is no gRPC is waited for: it is only quoted.
-const FOREIGN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The receiving half of a stream of `T`s.
 ///
@@ -159,6 +158,19 @@ impl<T> RecvHalf<T> {
         polled
     }
 
+    /// The next message, if it has arrived and there is nothing to be done with it but to decode it.
+    #[inline]
+    fn next_plain(&mut self) -> Option<Result<T, Status>> {
+        let is_read = matches!(self.phase, Phase::Messages | Phase::Remains(_));
+        let is_plain = self.tap.is_none() && self.decompress.is_none();
+        if !is_read || !is_plain {
+            return None;
+        }
+        let decoder = &*self.decoder;
+        let decoded = self.frames.pop_plain(|it| decoder.decode_lent(it))?;
+        Some(decoded.map_err(|error| self.undecodable(error)))
+    }
+
     fn poll_uncounted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
         loop {
             match &mut self.phase {
@@ -169,16 +181,21 @@ impl<T> RecvHalf<T> {
                 Phase::Head => ready!(self.poll_first(cx)),
                 Phase::NotGrpc(_) => ready!(self.poll_foreign(cx)),
                 Phase::Trailers => ready!(self.poll_last(cx)),
-                Phase::Messages | Phase::Remains(_) => match ready!(self.poll_payload(cx)) {
-                    Ok(Some((message, size))) => {
-                        return Poll::Ready(self.decode(message, size).map(Some));
+                Phase::Messages | Phase::Remains(_) => {
+                    if let Some(message) = self.next_plain() {
+                        return Poll::Ready(message.map(Some));
                     }
-                    Err(error) => {
-                        let status = self.source.with_address(self.source.broken(&error));
-                        self.fail(status);
+                    match ready!(self.poll_payload(cx)) {
+                        Ok(Some((message, size))) => {
+                            return Poll::Ready(self.decode(message, size).map(Some));
+                        }
+                        Err(error) => {
+                            let status = self.source.with_address(self.source.broken(&error));
+                            self.fail(status);
+                        }
+                        Ok(None) => ready!(self.poll_more(cx)),
                     }
-                    Ok(None) => ready!(self.poll_more(cx)),
-                },
+                }
             }
         }
     }
@@ -367,69 +384,6 @@ impl<T> RecvHalf<T> {
         self.phase = Phase::Remains(status);
     }
 
-    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Source::Response(stream) = &mut self.source else {
-            self.phase = Phase::Messages;
-            return Poll::Ready(());
-        };
-        match ready!(stream.poll_head(&mut self.interim, cx)) {
-            Ok(Head::Stream(headers, encoding)) => {
-                self.answered = true;
-                if let Some(tap) = &self.tap {
-                    let metadata = &headers;
-                    tap.hooks.tell(&CallEvent::HeadersIn { metadata });
-                }
-                self.headers = headers;
-                self.has_headers = true;
-                self.decompress = encoding
-                    .and_then(|encoding| stream.decompress(encoding))
-                    .map(Box::new);
-                self.phase = Phase::Messages;
-            }
-            Ok(Head::Ended(outcome)) => {
-                self.answered = true;
-                self.end(outcome);
-            }
-            Ok(Head::NotGrpc(seen)) => {
-                self.answered = true;
-                let patience = Timer::new(Some(Deadline::after(now(), FOREIGN_PATIENCE)));
-                self.phase = Phase::NotGrpc(Box::new((seen, patience)));
-            }
-            Err(status) if status.is_unprocessed() && stream.may_restart() => {
-                stream.refused();
-                self.phase = Phase::Refused(status);
-            }
-            Err(status) => self.fail(status),
-        }
-        Poll::Ready(())
-    }
-
-    fn poll_foreign(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Phase::NotGrpc(foreign) = &mut self.phase else {
-            return Poll::Ready(());
-        };
-        let (seen, patience) = &mut **foreign;
-        let enough = match self.source.poll_chunk(cx) {
-            Poll::Ready(Ok(Some(chunk))) => seen.push_body(&chunk),
-            Poll::Ready(Ok(None) | Err(_)) => true,
-            Poll::Pending => {
-                ready!(patience.poll_expired(cx));
-                true
-            }
-        };
-        if !enough {
-            return Poll::Ready(());
-        }
-        let phase = std::mem::replace(&mut self.phase, Phase::Messages);
-        let status = match phase {
-            Phase::NotGrpc(foreign) => foreign.0.into_status(),
-            _ => return Poll::Ready(()),
-        };
-        let status = self.source.with_address(status);
-        self.fail(status);
-        Poll::Ready(())
-    }
-
     /// The next message that has arrived, decompressed, and its sizes; `None` if none has.
     fn poll_payload(
         &mut self,
@@ -438,6 +392,9 @@ impl<T> RecvHalf<T> {
         let done = match &mut self.decompress {
             Some(decompress) if decompress.is_busy() => ready!(decompress.poll(cx)),
             decompress => {
+                if self.frames.is_empty() {
+                    return Poll::Ready(Ok(None));
+                }
                 let Some(frame) = self.frames.pop()? else {
                     return Poll::Ready(Ok(None));
                 };
@@ -484,73 +441,9 @@ impl<T> RecvHalf<T> {
         Poll::Ready(())
     }
 
-    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Source::Response(stream) = &mut self.source else {
-            return Poll::Ready(());
-        };
-        match ready!(stream.poll_trailers(cx)) {
-            Ok(Some(Ok(trailers))) => match self.frames.finish() {
-                Ok(()) => self.end(Ok(trailers)),
-                Err(error) => {
-                    let status = self.source.broken(&error);
-                    self.end(Err(status));
-                }
-            },
-            Ok(Some(Err(status))) => self.end(Err(status)),
-            Ok(None) => {
-                let status = Status::internal("the stream ended without a grpc-status");
-                self.end(Err(status
-                    .with_origin(Origin::Transport)
-                    .with_stage(Stage::Response)));
-            }
-            Err(status) => self.fail(status),
-        }
-        Poll::Ready(())
-    }
-
-    /// Client: the call ended with what the server said.
-    fn end(&mut self, outcome: Result<Metadata, Status>) {
-        let Source::Response(stream) = &mut self.source else {
-            return;
-        };
-        if let Some(tap) = &self.tap {
-            let metadata = match &outcome {
-                Ok(trailers) => trailers,
-                Err(status) => status.metadata(),
-            };
-            tap.hooks.tell(&CallEvent::TrailersIn { metadata });
-        }
-        match outcome {
-            Ok(trailers) => {
-                self.trailers = trailers;
-                stream.end(|| {
-                    Status::cancelled("the server ended the call with OK before it was all sent")
-                        .with_origin(Origin::Transport)
-                });
-                self.phase = Phase::Ended(Ok(()));
-            }
-            Err(status) => {
-                // What the server said stays as it is; what is wrong with its answer names it.
-                let status = match status.origin() {
-                    Origin::Peer => status,
-                    Origin::Transport | Origin::Local => from_server(stream, status),
-                };
-                stream.end(|| status.clone());
-                self.phase = Phase::Ended(Err(status));
-            }
-        }
-    }
-
     fn decode(&mut self, message: Payload, size: MessageSize) -> Result<T, Status> {
-        let decoded = self.decoder.decode(message).map_err(|error| {
-            Status::internal(format!("{} cannot be decoded: {error}", self.source.what()))
-                .with_source(error)
-        });
-        let mut message = decoded.map_err(|status| {
-            let status = self.source.with_address(status.with_stage(Stage::Message));
-            self.fail(status.clone());
-            status
-        })?;
+        let decoded = self.decoder.decode(message);
+        let mut message = decoded.map_err(|error| self.undecodable(error))?;
         if let Some(tap) = &self.tap
             && let Err(status) = tap.received(&mut message, size)
         {
@@ -558,6 +451,15 @@ impl<T> RecvHalf<T> {
             return Err(status);
         }
         Ok(message)
+    }
+
+    #[cold]
+    fn undecodable(&mut self, error: CodecError) -> Status {
+        let text = format!("{} cannot be decoded: {error}", self.source.what());
+        let status = Status::internal(text).with_source(error);
+        let status = self.source.with_address(status.with_stage(Stage::Message));
+        self.fail(status.clone());
+        status
     }
 }
 
