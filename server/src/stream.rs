@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use trunkline_core::{Metadata, MetadataError, Stage, Status};
-use trunkline_transport::stream::{Framed, RecvHalf, SendHalf, Work};
+use trunkline_transport::stream::{Framed, Pause, RecvHalf, SendHalf, Work};
 
 /// Sends the responses of an RPC.
 ///
@@ -81,18 +81,21 @@ impl<T> Sender<T> {
     pub async fn send_all(&mut self, messages: impl Stream<Item = T>) -> Result<(), Status> {
         let mut messages = pin!(messages);
         let mut compressing: Option<Work<Framed>> = None;
+        let mut ended = false;
         poll_fn(|cx| {
             loop {
+                if ended {
+                    return self.half.poll_flush(cx);
+                }
                 if let Some(work) = &mut compressing {
                     let framed = ready!(Pin::new(work).poll(cx));
                     compressing = None;
                     self.half.finish_send(framed)?;
                 }
-                ready!(self.half.poll_ready(cx))?;
-                match messages.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(message)) => compressing = self.half.begin_send(&message)?,
-                    Poll::Ready(None) => return self.half.poll_flush(cx),
-                    Poll::Pending => return self.half.poll_closed(cx).map(Err),
+                match ready!(self.half.poll_send_many(messages.as_mut(), cx))? {
+                    Pause::Compressing(work) => compressing = Some(work),
+                    Pause::End => ended = true,
+                    Pause::Source => return self.half.poll_closed(cx).map(Err),
                 }
             }
         })

@@ -98,6 +98,8 @@ mod simulation;
 #[cfg(test)]
 mod sizes;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod statuses;
 #[cfg(test)]
 mod stream_limits;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use trunkline_core::{Method, Response, Status};
-use trunkline_transport::stream::{Framed, SendHalf, Work};
+use trunkline_transport::stream::{Framed, Pause, SendHalf, Work};
 
 use super::streaming::{OpenStream, Up};
 use super::summary::Summary;
@@ -32,8 +32,6 @@ pin_project! {
 struct Current<M: Method> {
     /// `None` once all was sent, or nothing more can be.
     sender: Option<SendHalf<M::Request>>,
-    /// Taken from the stream, waiting for window.
-    held: Option<M::Request>,
     /// Taken from the stream, being compressed.
     work: Option<Work<Framed>>,
     summary: Summary<M::Response>,
@@ -75,7 +73,6 @@ impl<M: Method, S: Stream<Item = M::Request>> Future for UploadFuture<'_, M, S> 
                     Ok((sender, summary)) => {
                         *this.current = Some(Current {
                             sender: Some(sender.into_half()),
-                            held: None,
                             work: None,
                             summary,
                         });
@@ -114,44 +111,36 @@ impl<M: Method> Current<M> {
         let Some(sender) = &mut self.sender else {
             return Poll::Pending;
         };
+        let Some(mut messages) = messages.as_mut().as_pin_mut() else {
+            self.sender = None;
+            return Poll::Ready(());
+        };
         loop {
-            // Window before the next message is taken: a slow server slows the stream down.
-            match sender.poll_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_told_by_the_answer)) => break,
-            }
-            let sent = match (self.work.as_mut(), self.held.take()) {
-                (Some(work), _) => {
+            let sent = match &mut self.work {
+                Some(work) => {
                     let framed = ready!(Pin::new(work).poll(cx));
                     self.work = None;
-                    sender.finish_send(framed)
+                    sender.finish_send(framed).map(|()| None)
                 }
-                (None, Some(message)) => match sender.begin_send(&message) {
-                    Ok(None) => Ok(()),
-                    Ok(work) => {
-                        self.work = work;
-                        continue;
-                    }
-                    Err(why) => Err(why),
-                },
-                (None, None) => Ok(()),
+                // Window before the next message is taken: a slow server slows the stream down.
+                None => ready!(sender.poll_send_many(messages.as_mut(), cx)).map(Some),
             };
-            if let Err(why) = sent {
-                // Too large, or not encodable: the answer then says so.
-                sender.abort(why);
-                break;
-            }
-            let Some(messages) = messages.as_mut().as_pin_mut() else {
-                break;
-            };
-            match messages.poll_next(cx) {
-                Poll::Ready(Some(message)) => self.held = Some(message),
-                Poll::Ready(None) => {
+            match sent {
+                Ok(None) => {}
+                Ok(Some(Pause::Compressing(work))) => self.work = Some(work),
+                Ok(Some(Pause::Source)) => return Poll::Pending,
+                Ok(Some(Pause::End)) => {
                     sender.half_close();
                     break;
                 }
-                Poll::Pending => return Poll::Pending,
+                Err(why) => {
+                    let mut nobody = Context::from_waker(Waker::noop());
+                    if sender.poll_closed(&mut nobody).is_pending() {
+                        // Too large, or not encodable: the answer then says so.
+                        sender.abort(why);
+                    }
+                    break;
+                }
             }
         }
         self.sender = None;

@@ -5,9 +5,8 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
-use futures_core::Stream;
 use trunkline_core::{Stage, Status};
-use trunkline_transport::stream::SendHalf;
+use trunkline_transport::stream::{Framed, Pause, SendHalf, Work};
 
 use crate::call::{Expiry, IntoMessages, Opening};
 
@@ -118,17 +117,23 @@ impl<T> Sender<T> {
     ) -> Result<(), Status> {
         let mut messages = pin!(messages.into_messages());
         loop {
-            poll_fn(|cx| self.poll_ready(cx)).await?;
-            let next = poll_fn(|cx| match messages.as_mut().poll_next(cx) {
-                Poll::Ready(next) => Poll::Ready(Ok(next)),
-                Poll::Pending => match self.half.poll_closed(cx) {
+            let sent = poll_fn(|cx| {
+                self.in_time()?;
+                let paused = self.half.poll_send_many(messages.as_mut(), cx);
+                let paused = paused.map_err(|why| self.expiry.edge(why, self.path));
+                let closed = match paused {
+                    Poll::Ready(Ok(Pause::Source)) => self.half.poll_closed(cx),
+                    Poll::Ready(paused) => return Poll::Ready(paused),
+                    Poll::Pending => Poll::Pending,
+                };
+                match closed {
                     Poll::Ready(why) => Poll::Ready(Err(self.expiry.edge(why, self.path))),
-                    Poll::Pending => self.bound(Poll::Pending, cx).map_ok(|()| None),
-                },
+                    Poll::Pending => self.bound(Poll::Pending, cx).map_ok(|()| Pause::End),
+                }
             });
-            match next.await? {
-                Some(message) => self.send_ready(&message).await?,
-                None => return Ok(()),
+            match sent.await? {
+                Pause::Compressing(work) => self.send_compressed(work).await?,
+                Pause::Source | Pause::End => return Ok(()),
             }
         }
     }
@@ -151,9 +156,13 @@ impl<T> Sender<T> {
         self.in_time()?;
         let begun = self.half.begin_send(message);
         let begun = begun.map_err(|why| self.expiry.edge(why, self.path))?;
-        let Some(mut work) = begun else {
-            return Ok(());
-        };
+        match begun {
+            Some(work) => self.send_compressed(work).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send_compressed(&mut self, mut work: Work<Framed>) -> Result<(), Status> {
         let framed = poll_fn(|cx| match Pin::new(&mut work).poll(cx) {
             Poll::Ready(framed) => Poll::Ready(Ok(framed)),
             Poll::Pending => {

@@ -7,12 +7,14 @@
 
 mod compression;
 mod hook;
+mod many;
 mod recv;
 mod send;
 mod source;
 
 pub use compression::{Compress, Compressed, Compression, Decompress, Framed, Work};
 pub use hook::{MessageHook, MessageHooks};
+pub use many::Pause;
 pub use recv::RecvHalf;
 pub use send::SendHalf;
 

@@ -15,7 +15,7 @@ use crate::now;
 
 /// Bytes that a sender may be ahead of the stream's window. More than one DATA frame, so that
 /// small messages are merged; little enough that a stream at rest holds almost nothing.
-const HIGH_WATER: usize = 32 * 1024;
+pub(super) const HIGH_WATER: usize = 32 * 1024;
 
 /// Flag and length in front of a message.
 const PREFIX_BYTES: usize = 5;
@@ -43,7 +43,7 @@ pub struct SendHalf<T> {
 }
 
 #[derive(Debug)]
-enum Out {
+pub(super) enum Out {
     Client(RequestStream),
     Server(SharedStream),
 }
@@ -228,12 +228,17 @@ impl<T> SendHalf<T> {
             written = buffer.len().saturating_sub(before + PREFIX_BYTES);
             Ok(())
         };
-        let size = encoder.encoded_len(message);
-        match out {
-            Out::Client(stream) => stream.push(size, write),
-            Out::Server(stream) => stream.push(size, write),
-        }?;
+        out.push(encoder.encoded_len(message), write)?;
         Ok(written)
+    }
+
+    /// Nobody looks at the messages, and none is compressed.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.compress.is_none() && self.tap.is_none()
+    }
+
+    pub(super) fn parts(&mut self) -> (&Out, &dyn Encoder<T>, &mut FrameEncoder) {
+        (&self.out, &*self.encoder, &mut self.frames)
     }
 
     /// Hands a message over, and tells those who measure.
@@ -288,6 +293,9 @@ impl<T> SendHalf<T> {
     /// As [`start_send`](Self::start_send).
     pub async fn send(&mut self, message: &T) -> Result<(), Status> {
         poll_fn(|cx| self.poll_ready(cx)).await?;
+        if self.is_plain() {
+            return self.push(message).map(|_size| ());
+        }
         if let Some(work) = self.begin_send(message)? {
             let framed = work.await;
             self.finish_send(framed)?;
@@ -340,7 +348,7 @@ impl<T> SendHalf<T> {
         Ok(())
     }
 
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         match &self.out {
             Out::Client(stream) => stream.waiting(),
             Out::Server(stream) => stream.waiting(),
@@ -362,7 +370,20 @@ impl<T> SendHalf<T> {
 }
 
 impl Out {
-    const fn side(&self) -> Side {
+    /// Takes about `size` bytes, which `write` appends.
+    #[inline]
+    pub(super) fn push(
+        &self,
+        size: usize,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        match self {
+            Self::Client(stream) => stream.push(size, write),
+            Self::Server(stream) => stream.push(size, write),
+        }
+    }
+
+    pub(super) const fn side(&self) -> Side {
         match self {
             Self::Client(_) => Side::Client,
             Self::Server(_) => Side::Server,
@@ -378,7 +399,7 @@ impl<T> fmt::Debug for SendHalf<T> {
     }
 }
 
-fn refused(error: FrameError, side: Side) -> Status {
+pub(super) fn refused(error: FrameError, side: Side) -> Status {
     let text = match &error {
         FrameError::TooLarge { .. } => {
             format!("{error} ({side}, sending; setting max_send_message_bytes)")

@@ -156,14 +156,15 @@ impl Queue {
     }
 
     fn drain(&mut self, mut each: impl FnMut(Bytes)) {
-        self.cut_tail();
-        if self.tail.capacity() > 0 {
-            // What room is left belongs to the messages before.
-            self.tail = BytesMut::new();
-        }
         self.len = 0;
         while let Some(chunk) = self.chunks.pop_front() {
             each(chunk);
+        }
+        // Whole: a buffer that is shared with nobody needs no count of those who share it, and what
+        // room is left belongs to these messages.
+        let tail = std::mem::take(&mut self.tail);
+        if !tail.is_empty() {
+            each(tail.freeze());
         }
     }
 }
