@@ -130,8 +130,12 @@ impl FrameDecoder {
         self.buffered = self.buffered.saturating_sub(held);
         let mut message = Payload::front_of(first, size);
         let result = read(&mut message);
-        self.first = message.into_behind();
-        self.buffered = self.buffered.saturating_add(self.first.len());
+        let behind = message.into_behind();
+        self.buffered = self.buffered.saturating_add(behind.len());
+        // An empty rest would keep the whole buffer alive.
+        if !behind.is_empty() {
+            self.first = behind;
+        }
         Some(result)
     }
 
@@ -333,6 +337,16 @@ mod tests {
             decoder.finish().unwrap();
             assert_eq!(found, expected, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn what_was_read_keeps_no_buffer_alive() {
+        let mut decoder = FrameDecoder::new(8);
+        let chunk = Bytes::from(b"\0\0\0\0\x01x".to_vec());
+        decoder.push(chunk.clone());
+        assert!(!chunk.is_unique());
+        assert_eq!(decoder.pop_plain(|message| message.len()), Some(1));
+        assert!(chunk.is_unique());
     }
 
     #[test]

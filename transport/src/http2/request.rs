@@ -151,6 +151,14 @@ impl SharedStream {
         by_engine!(&self.0, of => of.waiting())
     }
 
+    /// Bytes that may be pushed until so many wait.
+    pub(crate) fn room_below(&self, below: usize) -> usize {
+        match &self.0 {
+            ByEngine::H2(of) => below.saturating_sub(of.waiting()),
+            ByEngine::Native(of) => of.room_below(below),
+        }
+    }
+
     #[inline]
     pub(crate) fn poll_below(
         &self,

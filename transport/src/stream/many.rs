@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use futures_core::Stream;
 use trunkline_core::Status;
 
-use super::send::{HIGH_WATER, Out, refused};
+use super::send::{Out, refused};
 use super::{Framed, SendHalf, Work};
 
 /// Messages that are taken from a source before they are handed over: enough that what each costs
@@ -70,8 +70,7 @@ impl<T> SendHalf<T> {
         mut messages: Pin<&mut S>,
         cx: &mut Context<'_>,
     ) -> Result<Option<Pause>, Status> {
-        let room = HIGH_WATER.saturating_sub(self.waiting());
-        let most = room.min(MOST_BYTES);
+        let most = self.room().min(MOST_BYTES);
         let (out, encoder, frames) = self.parts();
         let side = out.side();
         let mut batch = Batch {

@@ -15,7 +15,7 @@ use crate::now;
 
 /// Bytes that a sender may be ahead of the stream's window. More than one DATA frame, so that
 /// small messages are merged; little enough that a stream at rest holds almost nothing.
-pub(super) const HIGH_WATER: usize = 32 * 1024;
+const HIGH_WATER: usize = 32 * 1024;
 
 /// Flag and length in front of a message.
 const PREFIX_BYTES: usize = 5;
@@ -348,7 +348,15 @@ impl<T> SendHalf<T> {
         Ok(())
     }
 
-    pub(super) fn waiting(&self) -> usize {
+    /// Bytes that may be taken until a sender has to wait.
+    pub(super) fn room(&self) -> usize {
+        match &self.out {
+            Out::Client(stream) => stream.room_below(HIGH_WATER),
+            Out::Server(stream) => stream.room_below(HIGH_WATER),
+        }
+    }
+
+    fn waiting(&self) -> usize {
         match &self.out {
             Out::Client(stream) => stream.waiting(),
             Out::Server(stream) => stream.waiting(),

@@ -143,6 +143,13 @@ impl StreamCell {
         self.state.lock().waiting
     }
 
+    /// Bytes that may be pushed until so many wait: none, or fewer, where memory is short.
+    pub(super) fn room_below(&self, below: usize) -> usize {
+        let state = self.state.lock();
+        let below = state.link.may_wait_below(below);
+        below.saturating_sub(state.waiting)
+    }
+
     /// Ready when fewer than `below` bytes wait.
     pub(super) fn poll_below(
         &self,

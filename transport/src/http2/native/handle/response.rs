@@ -39,6 +39,10 @@ impl RequestStream {
         self.0.waiting()
     }
 
+    pub(crate) fn room_below(&self, below: usize) -> usize {
+        self.0.room_below(below)
+    }
+
     pub(crate) fn poll_below(
         &self,
         below: usize,
