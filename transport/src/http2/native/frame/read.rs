@@ -148,10 +148,11 @@ impl Reader {
         }
     }
 
-    /// Gives the buffer away if nothing is left in it and another connection may read into it.
+    /// Gives the buffer away if nothing is left in it and another connection may read into it. Not
+    /// one for bulk data: slices of it pin more than others know.
     pub(in super::super) fn give_away(&mut self) -> Option<BytesMut> {
         let is_free = self.buffer.is_empty() && self.buffer.capacity() <= LARGE_BUFFER;
-        is_free.then(|| std::mem::take(&mut self.buffer))
+        (is_free && !self.wide).then(|| std::mem::take(&mut self.buffer))
     }
 
     /// The next frame, if it is there as a whole.

@@ -543,8 +543,10 @@ fn bulk_data_is_read_into_larger_buffers() {
         assert_eq!(read.contains(&payload.as_ptr()), shared, "{length}");
         drop(payload);
         assert!(matches!(reader.next(), Ok(None)));
+        assert!(reader.give_away().is_none(), "others slice shorter frames");
     }
     reader.shrink();
+    assert!(reader.give_away().is_some());
     reader.reserve();
     assert_eq!(reader.buffer().capacity(), BUFFER, "as at first");
 }
