@@ -70,6 +70,8 @@ mod lost_client;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]
+mod mixed_load;
+#[cfg(test)]
 mod own_errors;
 #[cfg(test)]
 mod panics;

@@ -139,7 +139,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "soak",
-        arguments: "[--engine h2|native]",
+        arguments: "[--engine h2|native] [--minutes N]",
         about: "the tests that every day are scaled down, in full",
         run: soak::run,
     },

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Building included, on a small machine.
 const BOUND: Duration = Duration::from_secs(3_600);
 
+/// How long the mixed load lasts, where nobody says otherwise.
+const MINUTES: u64 = 30;
+
 /// The tests that ask whether they soak, and those that only soaking runs: package, program, names.
 const TESTS: &[Tests] = &[
     Tests {
@@ -23,6 +26,13 @@ const TESTS: &[Tests] = &[
             "wire::blocks::",
             "wire::cut::",
         ],
+        has_engine: true,
+    },
+    // By itself: its memory is measured.
+    Tests {
+        package: "trunkline",
+        program: "it",
+        names: &["mixed_load::"],
         has_engine: true,
     },
     // Each with one more switch between threads.
@@ -57,23 +67,40 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         Ok(taken) => taken,
         Err(why) => return Outcome::Failed(why),
     };
-    if let Some(word) = words.first() {
-        return Outcome::Failed(format!("soak takes no such argument: {word:?}"));
-    }
-    let mut run = Run::new("soak").partial(engines.is_chosen());
+    let minutes = match minutes(&words) {
+        Ok(minutes) => minutes,
+        Err(why) => return Outcome::Failed(why),
+    };
+    let is_partial = engines.is_chosen() || minutes < MINUTES;
+    let mut run = Run::new("soak").partial(is_partial);
     for tests in TESTS {
         if tests.has_engine {
             for engine in engines.of(Suite::Soak) {
-                soak(&mut run, tests, Some(engine));
+                soak(&mut run, tests, Some(engine), minutes);
             }
         } else if !engines.is_chosen() {
-            soak(&mut run, tests, None);
+            soak(&mut run, tests, None, minutes);
         }
     }
     run.finish()
 }
 
-fn soak(run: &mut Run, tests: &Tests, engine: Option<Engine>) {
+/// The minutes that the mixed load is to last.
+///
+/// Errors: words that mean nothing here.
+fn minutes(words: &[String]) -> Result<u64, String> {
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => Ok(MINUTES),
+        ["--minutes", number] => match number.parse() {
+            Ok(minutes @ 1..) => Ok(minutes),
+            _ => Err(format!("--minutes {number}: whole minutes, at least one")),
+        },
+        [word, ..] => Err(format!("soak takes no such argument: {word:?}")),
+    }
+}
+
+fn soak(run: &mut Run, tests: &Tests, engine: Option<Engine>, minutes: u64) {
     let Tests {
         package,
         program,
@@ -84,6 +111,7 @@ fn soak(run: &mut Run, tests: &Tests, engine: Option<Engine>) {
     command
         .current_dir(workspace::root())
         .env("TRUNKLINE_SOAK", "1")
+        .env("TRUNKLINE_SOAK_MINUTES", minutes.to_string())
         .args(["test", "--package", package, "--test", program, "--"])
         .arg("--include-ignored")
         .args(*names);
@@ -95,7 +123,8 @@ fn soak(run: &mut Run, tests: &Tests, engine: Option<Engine>) {
     let begin = Instant::now();
     println!("$ {}", process::command_line(&command));
     let mut text = String::new();
-    let ended = process::lines(&mut command, BOUND, |line| {
+    let bound = BOUND + Duration::from_secs(60 * minutes);
+    let ended = process::lines(&mut command, bound, |line| {
         println!("{line}");
         text.push_str(line);
         text.push('\n');
@@ -140,6 +169,19 @@ fn of_none<'a>(parts: &[&'a str], verdicts: &[(&str, &str)]) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mixed_load_lasts_as_long_as_is_said() {
+        let minutes = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            minutes(&words)
+        };
+        assert_eq!(minutes(&[]), Ok(30));
+        assert_eq!(minutes(&["--minutes", "2"]), Ok(2));
+        for wrong in [&["--minutes"][..], &["--minutes", "0"], &["--hours", "1"]] {
+            assert!(minutes(wrong).is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn the_tests_that_ended_are_counted() {
