@@ -38,6 +38,16 @@ struct Goodbye {
     text: String,
 }
 
+/// What a GOAWAY says, as it is shown.
+pub(in super::super) fn printable(text: &[u8]) -> String {
+    let text = text.iter().take(MAX_TEXT);
+    let text = text.map(|&byte| match byte {
+        b' '..=b'~' => char::from(byte),
+        _ => '?',
+    });
+    text.collect()
+}
+
 impl Leaving {
     /// Streams that are opened now are reset with REFUSED_STREAM.
     pub(super) fn refuses(&self) -> bool {
@@ -161,15 +171,10 @@ impl Core {
         let before = self.leaving.heard.as_deref();
         // It only ever falls.
         let last = before.map_or(last, |before| before.last.min(last));
-        let text = text.iter().take(MAX_TEXT);
-        let text = text.map(|&byte| match byte {
-            b' '..=b'~' => char::from(byte),
-            _ => '?',
-        });
         self.leaving.heard = Some(Box::new(Goodbye {
             last,
             reason,
-            text: text.collect(),
+            text: printable(text),
         }));
         if self.role == Role::Client {
             self.leave_out(last);

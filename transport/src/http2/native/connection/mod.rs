@@ -49,6 +49,7 @@ use crate::http2::keepalive::Policy;
 
 pub(super) use self::arrived::Inbound;
 pub(super) use self::config::{Config, Role};
+pub(super) use self::goaway::printable;
 pub(super) use self::heads::{MAX_INTERIM, TOO_MANY_INTERIM};
 pub(super) use self::held::MEMORY_SHORT;
 pub(super) use self::orders::{Control, End, Event, Order, Start, StreamKey};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Driver, Slot, Turn};
 use crate::http2::failure::left_out;
 use crate::http2::native::cell::StreamCell;
-use crate::http2::native::connection::{Event, StreamKey};
+use crate::http2::native::connection::{Event, StreamKey, printable};
 use crate::http2::native::frame::Reason;
 use crate::http2::native::guard::TOO_MANY_PINGS;
 use crate::http2::native::head::Head;
@@ -88,6 +88,10 @@ impl Driver {
         let Some((reason, text)) = self.core.goodbye() else {
             return;
         };
+        self.name_goodbye(*reason, text);
+    }
+
+    fn name_goodbye(&self, reason: Reason, text: &str) {
         if self.link.has_goodbye() {
             return;
         }
@@ -95,6 +99,20 @@ impl Driver {
             "" => reason.to_string(),
             text => format!("{reason}: {text}"),
         });
+    }
+
+    /// Client, before it looks at a GOAWAY that leaves nothing out yet: the calls that wait to be
+    /// opened go out now, ahead of the answer to the PING behind it, after which the server takes
+    /// none. From here on nobody asks for more.
+    pub(super) fn open_before_goodbye(&mut self, reason: Reason, text: &[u8]) {
+        if self.slots.is_none() || !self.link.is_open() {
+            return;
+        }
+        self.name_goodbye(reason, &printable(text));
+        let (peer, said) = (self.link.peer(), self.link.goodbye());
+        self.link.drain(left_out(said, peer, Stage::Request));
+        self.take_mail();
+        self.core.fill(&mut self.out, self.now);
     }
 
     fn peer_goes_away(&self, reason: Reason) {

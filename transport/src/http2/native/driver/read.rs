@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use super::Driver;
 use super::closing::Death;
+use crate::http2::native::frame::{Frame, StreamId};
 
 /// Bytes that are read in one turn, and how often the socket is asked for them: what its neighbours
 /// on the runtime wait for.
@@ -63,6 +64,16 @@ impl Driver {
             let length = u64::try_from(read).unwrap_or(u64::MAX);
             self.core.heard(length, self.now);
             while let Some(frame) = self.reader.next()? {
+                if let Frame::GoAway { last, reason, text } = frame
+                    && last == StreamId::MAX
+                {
+                    let text = text.to_vec();
+                    self.open_before_goodbye(reason, &text);
+                    let text = text.as_slice();
+                    let frame = Frame::GoAway { last, reason, text };
+                    self.core.frame(frame, self.now)?;
+                    continue;
+                }
                 self.core.frame(frame, self.now)?;
             }
             bytes += read;

@@ -20,7 +20,7 @@ use trunkline_core::{
     Code, CompressorRegistry, Deadline, FrameEncoder, Metadata, RawCodec, Status,
 };
 
-use crate::http2::native::frame::{PREFACE, StreamId, write};
+use crate::http2::native::frame::{PREFACE, Reason, StreamId, write};
 use crate::http2::{
     ClientConfig, ClientConnection, Engine, RequestHead, ResponseForm, ServerConfig,
     ServerConnection, ServerStream, SharedStream,
@@ -413,4 +413,49 @@ fn the_driver_watches_no_deadline_of_a_call_on_another_runtime() {
     assert_eq!(call.has_expired(), None, "nor of one without a runtime");
     drop(call);
     here.block_on(world.end());
+}
+
+/// The kinds of the frames behind a client's preface.
+fn kinds(mut octets: &[u8]) -> Vec<u8> {
+    octets = octets.get(PREFACE.len()..).unwrap_or_default();
+    let mut kinds = Vec::new();
+    while let Some(([a, b, c, kind, ..], behind)) = octets.split_first_chunk::<9>() {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        kinds.push(*kind);
+        octets = behind.get(length..).unwrap_or_default();
+    }
+    kinds
+}
+
+/// Whoever asked before the goodbye was read is served: behind the answer to its PING the server
+/// takes nothing more.
+#[tokio::test]
+async fn calls_that_wait_to_be_opened_go_out_ahead_of_the_answer_to_a_goodbye() {
+    let (near, mut far) = memory::pipe();
+    let config = ClientConfig {
+        engine: Engine::Native,
+        ..ClientConfig::default()
+    };
+    let mut hello = BytesMut::new();
+    write::settings(&[], &mut hello);
+    far.write_all(&hello).await.unwrap();
+    let client = ClientConnection::handshake(near, peer(), &config, Arc::new(Notify::new())).await;
+    let client = client.unwrap();
+    let mut goodbye = BytesMut::new();
+    write::go_away(StreamId::MAX, Reason::NO_ERROR, b"later", &mut goodbye);
+    write::ping(false, *b"goodbye!", &mut goodbye);
+    far.write_all(&goodbye).await.unwrap();
+    let permit = client.try_permit().unwrap();
+    let call = with_head(|head| client.start_streaming(permit, head, LIMIT)).unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"goodbye!") {
+        assert_ne!(far.read_buf(&mut heard).await.unwrap(), 0, "{heard:?}");
+    }
+    let kinds = kinds(&heard);
+    let [.., before, last] = kinds.as_slice() else {
+        panic!("{kinds:?}");
+    };
+    assert_eq!((*before, *last), (1, 6), "HEADERS, then PING: {kinds:?}");
+    assert!(client.try_permit().is_none(), "nothing more is opened");
+    drop(call);
 }
