@@ -406,6 +406,23 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        // RFC 9113 §6.5.3: values are acknowledged once they are applied. h2 acknowledges first, also
+        // those that end the connection; behind its GOAWAY it makes no difference.
+        name: "acknowledgement of what ends the connection",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let is_end = frame.kind == SETTINGS && frame.flags & ACK == 0;
+            let code = go_away(difference.native);
+            let mut apart = difference.apart();
+            (is_end
+                && code.is_some()
+                && code == go_away(difference.h2)
+                && difference.is_only_of_h2()
+                && apart.all(|event| *event == Event::SettingsAck))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
         // How much of what is useless is too much, each engine decides for itself.
         name: "budgets",
         applies: |difference, _| {
