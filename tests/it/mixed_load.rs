@@ -137,7 +137,8 @@ async fn torn(until: Instant) -> Tally {
     let restarts = async {
         let (mut site, mut random) = (first, Rng::with_seed(4));
         while Instant::now() < until {
-            sleep(Duration::from_millis(random.u64(200..5_000))).await;
+            let pause = Duration::from_millis(random.u64(200..5_000));
+            sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
             let next = Site::start(|builder| builder).await;
             place.send_replace(next.address);
             // Now and then long enough for all that runs.
