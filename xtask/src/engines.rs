@@ -17,7 +17,6 @@ const ON_NATIVE: &[Suite] = &[
     Suite::Negative,
     Suite::Interop,
     Suite::Tools,
-    Suite::Soak,
 ];
 
 /// What speaks HTTP/2 in our programs.
