@@ -55,14 +55,18 @@ impl Tasks {
     /// A panic unwinds through the task and ends it. What cannot run any more, because the runtime
     /// is about to go away, is dropped.
     pub(crate) fn run(&self, rpc: BoxRpc) {
-        let seat = lock(&self.rest).seats.pop();
+        let mut rest = lock(&self.rest);
+        let (seat, keeps) = (rest.seats.pop(), rest.most > 0);
+        drop(rest);
         match seat {
             Some(seat) => seat.take_on(rpc),
-            None => drop(tokio::spawn(Runner {
+            None if keeps => drop(tokio::spawn(Runner {
                 rpc: Some(rpc),
                 seat: Arc::default(),
                 rest: Arc::clone(&self.rest),
             })),
+            // It needs no seat.
+            None => drop(tokio::spawn(rpc)),
         }
     }
 
