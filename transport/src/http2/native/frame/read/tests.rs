@@ -550,3 +550,31 @@ fn bulk_data_is_read_into_larger_buffers() {
     reader.reserve();
     assert_eq!(reader.buffer().capacity(), BUFFER, "as at first");
 }
+
+#[test]
+fn a_buffer_for_bulk_data_is_not_given_to_others() {
+    let mut reader = Reader::new(16_384, 1_000);
+    reader.reserve();
+    assert!(
+        reader
+            .give_away()
+            .is_some_and(|buffer| buffer.capacity() > 0)
+    );
+    assert!(
+        reader
+            .give_away()
+            .is_some_and(|buffer| buffer.capacity() == 0)
+    );
+    reader.lend(BytesMut::with_capacity(BUFFER));
+    assert_eq!(reader.buffer().capacity(), BUFFER);
+    reader.lend(BytesMut::with_capacity(2 * BUFFER));
+    assert_eq!(reader.buffer().capacity(), BUFFER, "it has one");
+    (reader.large, reader.bulk) = (true, true);
+    reader.reserve();
+    assert_eq!(reader.give_away(), None);
+    // Nor what is left of it.
+    let _ = reader.buffer().split_off(BUFFER);
+    assert_eq!(reader.give_away(), None);
+    reader.shrink();
+    assert!(reader.give_away().is_some());
+}
