@@ -78,11 +78,11 @@ impl Selection {
         selection
     }
 
-    /// Everything on h2; on the other engine what opens connections, which may be nothing.
+    /// Everything on the default engine; on the other what opens connections, which may be nothing.
     fn arguments(&self, engine: Engine) -> Option<Vec<String>> {
         let mut arguments = vec!["test".to_owned()];
         let mut packages = self.packages.clone();
-        if engine == Engine::Native {
+        if engine != Engine::USUAL {
             arguments.push("--tests".to_owned());
             let is_connecting = |package: &String| CONNECTING.contains(&package.as_str());
             match packages.is_empty() {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn without_words_everything_runs() {
         assert_eq!(
-            arguments(Engine::H2, &[]).as_deref(),
+            arguments(Engine::USUAL, &[]).as_deref(),
             Some("test --workspace")
         );
     }
@@ -129,21 +129,21 @@ mod tests {
     #[test]
     fn short_names_of_members_choose_packages_and_other_words_filter() {
         assert_eq!(
-            arguments(Engine::H2, &["core", "xtask", "goaway"]).as_deref(),
+            arguments(Engine::USUAL, &["core", "xtask", "goaway"]).as_deref(),
             Some("test --package trunkline-core --package xtask -- goaway")
         );
     }
 
     #[test]
     fn on_the_other_engine_only_what_opens_connections_runs() {
-        let native = |words| arguments(Engine::Native, words);
-        let all = native(&["goaway"]).unwrap();
+        let other = |words| arguments(Engine::H2, words);
+        let all = other(&["goaway"]).unwrap();
         assert!(all.starts_with("test --tests --package trunkline --package"));
         assert!(all.ends_with(" -- goaway"));
         assert_eq!(
-            native(&["core", "trunkline"]).as_deref(),
+            other(&["core", "trunkline"]).as_deref(),
             Some("test --tests --package trunkline")
         );
-        assert_eq!(native(&["core", "goaway"]), None);
+        assert_eq!(other(&["core", "goaway"]), None);
     }
 }
