@@ -1,4 +1,4 @@
-//! The two HTTP/2 engines of trunkline, and which suites run on each.
+//! The two HTTP/2 engines of trunkline: every suite that opens connections runs once on each.
 
 use std::fmt;
 use std::process::Command;
@@ -9,16 +9,6 @@ const VARIABLE: &str = "TRUNKLINE_HTTP2_ENGINE";
 /// What chooses one engine on the command line.
 const OPTION: &str = "--engine";
 
-/// The suites that run on the native engine too. A suite comes in when all of it passes there.
-const ON_NATIVE: &[Suite] = &[
-    Suite::Tests,
-    Suite::Connect,
-    Suite::H2spec,
-    Suite::Negative,
-    Suite::Interop,
-    Suite::Tools,
-];
-
 /// What speaks HTTP/2 in our programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -28,21 +18,11 @@ pub(crate) enum Engine {
     Native,
 }
 
-/// What runs once per engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Suite {
-    /// The tests that open connections, and with them all dialogues by frames, attacks and simulations.
-    Tests,
-    Connect,
-    H2spec,
-    Negative,
-    Interop,
-    Tools,
-    Soak,
-}
-
 impl Engine {
-    const ALL: [Self; 2] = [Self::H2, Self::Native];
+    /// What programs use that are told nothing.
+    pub(crate) const USUAL: Self = Self::Native;
+
+    const ALL: [Self; 2] = [Self::Native, Self::H2];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -90,12 +70,11 @@ impl Engines {
         Ok((Self { chosen }, left))
     }
 
-    /// Those that a suite runs on: the chosen one, else all that it passes on.
-    pub(crate) fn of(self, suite: Suite) -> Vec<Engine> {
-        let runs = |engine: &Engine| *engine == Engine::H2 || ON_NATIVE.contains(&suite);
+    /// The chosen one, else both.
+    pub(crate) fn each(self) -> Vec<Engine> {
         match self.chosen {
             Some(engine) => vec![engine],
-            None => Engine::ALL.into_iter().filter(runs).collect(),
+            None => Engine::ALL.to_vec(),
         }
     }
 
@@ -117,10 +96,10 @@ mod tests {
     #[test]
     fn the_engine_is_taken_from_among_the_other_words() {
         let (engines, left) = take(&["connect", "--engine", "native", "--mode"]).unwrap();
-        assert_eq!(engines.of(Suite::Connect), [Engine::Native]);
+        assert_eq!(engines.each(), [Engine::Native]);
         assert_eq!(left, ["connect", "--mode"]);
         let (engines, left) = take(&["core"]).unwrap();
-        assert!(engines.of(Suite::Tests).contains(&Engine::H2));
+        assert_eq!(engines.each(), Engine::ALL);
         assert_eq!(left, ["core"]);
         assert!(!engines.is_chosen());
     }

@@ -1,6 +1,6 @@
 //! `soak`: the tests whose full size takes too long for every day, in full.
 
-use crate::engines::{Engine, Engines, Suite};
+use crate::engines::{Engine, Engines};
 use crate::outcome::Outcome;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut run = Run::new("soak").partial(is_partial);
     for tests in TESTS {
         if tests.has_engine {
-            for engine in engines.of(Suite::Soak) {
+            for engine in engines.each() {
                 soak(&mut run, tests, Some(engine), minutes);
             }
         } else if !engines.is_chosen() {

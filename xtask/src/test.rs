@@ -1,7 +1,7 @@
 //! `test`: all tests of the workspace with nothing but Rust, or those of some crates, or those of some names; what opens
 //! connections once per HTTP/2 engine.
 
-use crate::engines::{Engine, Engines, Suite};
+use crate::engines::{Engine, Engines};
 use crate::outcome::Outcome;
 use crate::{peers, process, workspace};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let selection = Selection::new(&words, &members);
     peers::bring_openssl();
     let mut results = Vec::new();
-    for engine in engines.of(Suite::Tests) {
+    for engine in engines.each() {
         let Some(arguments) = selection.arguments(engine) else {
             println!("\n== HTTP/2 engine {engine}: nothing chosen opens connections");
             continue;

@@ -2,7 +2,6 @@
 
 use super::Wanted;
 use super::transcript::Transcript;
-use crate::engines::Suite;
 use crate::peers::go;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
@@ -94,7 +93,7 @@ pub(super) fn run(wanted: &Wanted, run: &mut Run) {
     };
     let pattern = wanted.option("--run");
     let some = configs.len() < CONFIGS.len() || modes.len() < 2;
-    for engine in wanted.engines.of(Suite::Connect) {
+    for engine in wanted.engines.each() {
         for config in &configs {
             for &mode in &modes {
                 let side = format!("{}, config {}", mode.name(), config.name);

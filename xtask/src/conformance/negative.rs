@@ -1,7 +1,7 @@
 //! The eight HTTP/2 cases in which a server misbehaves, of the interop test descriptions. No server for them can be run
 //! any more, so ours are scripted: tests of `tests/it/http2_negative`, counted here.
 
-use crate::engines::{Engine, Engines, Suite};
+use crate::engines::{Engine, Engines};
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ const CASES: &[&str] = &[
 const BOUND: Duration = Duration::from_secs(1_500);
 
 pub(super) fn add_to(engines: Engines, run: &mut Run) {
-    for engine in engines.of(Suite::Negative) {
+    for engine in engines.each() {
         add(engine, run);
     }
 }

@@ -4,7 +4,7 @@ use super::cases::{self, Direction, Verdict};
 use super::ours;
 use super::peer::{Installed, Peer, Security, ServerCommand};
 use super::wanted::Wanted;
-use crate::engines::{Engine, Suite};
+use crate::engines::Engine;
 use crate::peers::TestCertificates;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ fn engines(wanted: &Wanted) -> Vec<Option<Engine>> {
     if wanted.self_test {
         return vec![None];
     }
-    let engines = wanted.engines.of(Suite::Interop);
+    let engines = wanted.engines.each();
     engines.into_iter().map(Some).collect()
 }
 

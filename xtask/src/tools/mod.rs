@@ -5,7 +5,7 @@ mod evans;
 mod grpcurl;
 mod health_probe;
 
-use crate::engines::{Engine, Engines, Suite};
+use crate::engines::{Engine, Engines};
 use crate::interop::{Listen, Running, ServerCommand, build_programs};
 use crate::outcome::Outcome;
 use crate::peers::TestCertificates;
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
                             continue;
                         }
                     };
-                    for engine in engines.of(Suite::Tools) {
+                    for engine in engines.each() {
                         judge(tool, &program, side, &ours, (tls, engine), &mut run);
                     }
                 }

@@ -5,7 +5,7 @@
 
 mod output;
 
-use crate::engines::{Engine, Engines, Suite};
+use crate::engines::{Engine, Engines};
 use crate::peers::go;
 use crate::suites::{Row, Run};
 use crate::{process, workspace};
@@ -59,7 +59,7 @@ pub(super) fn add_to(engines: Engines, run: &mut Run) {
         Ok(folder) => folder,
         Err(why) => return run.failed("h2spec", "both sides", None, why),
     };
-    let ours = engines.of(Suite::H2spec).into_iter().map(Library::Ours);
+    let ours = engines.each().into_iter().map(Library::Ours);
     for library in ours.chain([Library::Bare]) {
         let judged = server(&tools, &programs, library);
         add(run, "h2spec", library, "server", SERVER_CASES, judged);
