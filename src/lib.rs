@@ -9,9 +9,9 @@ pub mod testing;
 
 pub use trunkline_core::{
     Attempt, Code, Codec, CodecError, Deadline, Decoder, Encoder, FileDescriptor, Idempotency,
-    Inherited, Metadata, MetadataError, MetadataValue, Method, MethodDescriptor, OrStatus, Origin,
-    Payload, RawCodec, Response, ServiceDescriptor, Shape, Stage, Status, Timeout, TimeoutError,
-    Trailers, include_protos,
+    Inherited, Lent, Metadata, MetadataError, MetadataValue, Method, MethodDescriptor, OrStatus,
+    Origin, Payload, RawCodec, Response, ServiceDescriptor, Shape, Stage, Status, Timeout,
+    TimeoutError, Trailers, include_protos,
 };
 
 pub use trunkline_core::{

@@ -36,7 +36,9 @@ pub use compression::{
 };
 pub use deadline::{Deadline, Inherited, Timeout, TimeoutError, TimeoutText};
 pub use file_descriptor::FileDescriptor;
-pub use frame::{Frame, FrameDecoder, FrameEncoder, FrameError, Payload, release_spare_buffers};
+pub use frame::{
+    Frame, FrameDecoder, FrameEncoder, FrameError, Lent, Payload, release_spare_buffers,
+};
 pub use metadata::{Metadata, MetadataError, MetadataValue};
 pub use method::{Idempotency, Method, MethodDescriptor, ServiceDescriptor, Shape};
 pub use response::{Response, Trailers};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::frame::Payload;
+use crate::frame::{Lent, Payload};
 
 #[cfg(feature = "prost")]
 pub use self::prost::ProstCodec;
@@ -58,10 +58,10 @@ pub trait Decoder<M>: Send + Sync {
     /// The same of a message that is only lent: what is kept of it has to be taken out or copied,
     /// and what is left unread is skipped. A codec that reads it where it lies spares each message
     /// of a stream a handle of its own to the buffer that holds many; one that does not implement
-    /// this is given such a handle.
+    /// this is given such a handle. [`Lent`] has an example.
     ///
     /// Errors: as [`decode`](Self::decode).
-    fn decode_lent(&self, message: &mut Payload) -> Result<M, CodecError> {
+    fn decode_lent(&self, message: Lent<'_>) -> Result<M, CodecError> {
         self.decode(message.take_all())
     }
 }

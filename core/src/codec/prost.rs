@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use prost::Message;
 
 use super::{Codec, CodecError, Decoder, Encoder};
-use crate::frame::Payload;
+use crate::frame::{Lent, Payload};
 
 /// Protocol buffers, for every message type that prost made.
 ///
@@ -36,11 +36,11 @@ impl<M: Message> Encoder<M> for ProstCodec {
 
 impl<M: Message + Default> Decoder<M> for ProstCodec {
     fn decode(&self, mut message: Payload) -> Result<M, CodecError> {
-        self.decode_lent(&mut message)
+        self.decode_lent(Lent::from(&mut message))
     }
 
     #[inline]
-    fn decode_lent(&self, message: &mut Payload) -> Result<M, CodecError> {
+    fn decode_lent(&self, message: Lent<'_>) -> Result<M, CodecError> {
         M::decode(message).map_err(unreadable)
     }
 }

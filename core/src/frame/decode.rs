@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::pieces::Pieces;
-use super::{Frame, FrameError, PREFIX_BYTES, Payload, spare};
+use super::{Frame, FrameError, Lent, PREFIX_BYTES, Payload, spare};
 
 /// Shorter pieces are copied together: a `Bytes` keeps the whole buffer alive that it was read
 /// into, so a peer that sends single bytes could otherwise pin kilobytes with each.
@@ -112,7 +112,7 @@ impl FrameDecoder {
     ///
     /// What `read` leaves unread of it is skipped.
     #[inline]
-    pub fn pop_plain<R>(&mut self, read: impl FnOnce(&mut Payload) -> R) -> Option<R> {
+    pub fn pop_plain<R>(&mut self, read: impl FnOnce(Lent<'_>) -> R) -> Option<R> {
         if self.prefix.is_some() {
             return None;
         }
@@ -129,7 +129,7 @@ impl FrameDecoder {
         // Where `read` panics the chunk is gone, and is not counted.
         self.buffered = self.buffered.saturating_sub(held);
         let mut message = Payload::front_of(first, size);
-        let result = read(&mut message);
+        let result = read(Lent::from(&mut message));
         let behind = message.into_behind();
         self.buffered = self.buffered.saturating_add(behind.len());
         // An empty rest would keep the whole buffer alive.
@@ -294,7 +294,7 @@ impl FrameDecoder {
 mod tests {
     use bytes::{Buf, Bytes};
 
-    use super::{FrameDecoder, Payload};
+    use super::{FrameDecoder, Lent};
     use crate::random::Random;
 
     #[test]
@@ -317,12 +317,12 @@ mod tests {
                 decoder.push(rest.split_to(1 + random.below(rest.len().min(3_000))));
                 loop {
                     // Some is left unread, some is taken out.
-                    let read = |message: &mut Payload| {
-                        let all = message.clone().take_all().into_bytes().to_vec();
-                        let some = random.below(message.len() + 1);
+                    let read = |mut message: Lent<'_>| {
+                        let all = message.chunk().to_vec();
+                        let some = random.below(message.remaining() + 1);
                         assert_eq!(message.copy_to_bytes(some), all[..some]);
                         assert_eq!(message.chunk(), &all[some..]);
-                        message.advance(random.below(message.len() + 1));
+                        message.advance(random.below(message.remaining() + 1));
                         all
                     };
                     if let Some(all) = decoder.pop_plain(read) {
@@ -345,7 +345,7 @@ mod tests {
         let chunk = Bytes::from(b"\0\0\0\0\x01x".to_vec());
         decoder.push(chunk.clone());
         assert!(!chunk.is_unique());
-        assert_eq!(decoder.pop_plain(|message| message.len()), Some(1));
+        assert_eq!(decoder.pop_plain(|message| message.remaining()), Some(1));
         assert!(chunk.is_unique());
     }
 

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod lent;
 mod payload;
 mod pieces;
 mod spare;
@@ -18,6 +19,7 @@ use crate::codec::CodecError;
 
 pub use self::decode::FrameDecoder;
 pub use self::encode::FrameEncoder;
+pub use self::lent::Lent;
 pub use self::payload::Payload;
 pub use self::spare::release_spare_buffers;
 

@@ -55,7 +55,7 @@ impl Payload {
     }
 
     /// Takes out all that is left, to be kept.
-    pub(crate) fn take_all(&mut self) -> Self {
+    pub(super) fn take_all(&mut self) -> Self {
         if self.behind > 0 {
             return Self::from(self.first.split_to(self.in_first()));
         }
