@@ -1,8 +1,8 @@
 //! Sources whose messages are ready together: what they gave arrives, however they go on, and they
 //! are asked for no more than there is room for.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -93,7 +93,7 @@ async fn messages_of_all_sizes_keep_their_order() {
 #[tokio::test]
 async fn a_message_does_not_wait_for_the_next_one() {
     let (feed, fed) = tokio::sync::mpsc::channel(1);
-    let fed = std::sync::Mutex::new(Some(ReceiverStream::new(fed)));
+    let fed = Mutex::new(Some(ReceiverStream::new(fed)));
     let echo = sending(move || fed.lock().unwrap().take().unwrap());
     let world = World::tcp(scripted(echo)).await;
     let echo = world.echo();
@@ -103,6 +103,38 @@ async fn a_message_does_not_wait_for_the_next_one() {
         assert_eq!(soon(receiver.recv()).await.unwrap(), Some(number(n)));
     }
     drop(feed);
+    assert_eq!(soon(receiver.recv()).await.unwrap(), None);
+    drop((receiver, echo));
+    world.end().await;
+}
+
+/// Its messages are ready whenever it is asked, but cost it work: the eighth is not even begun
+/// before the first has arrived.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_source_that_works_long_for_its_messages_holds_none_back() {
+    const WORK: Duration = Duration::from_millis(3);
+    let (tell, told) = mpsc::channel();
+    let told = Arc::new(Mutex::new(told));
+    let echo = sending(move || {
+        let told = Arc::clone(&told);
+        tokio_stream::iter((0..20).map(move |n| {
+            std::thread::sleep(WORK);
+            let has_arrived = || told.lock().unwrap().recv_timeout(Duration::from_secs(5));
+            number(if n == 7 && has_arrived().is_err() {
+                0
+            } else {
+                n
+            })
+        }))
+    });
+    let world = World::tcp(scripted(echo)).await;
+    let echo = world.echo();
+    let mut receiver = soon(echo.expand(note("go"))).await.unwrap();
+    assert_eq!(soon(receiver.recv()).await.unwrap(), Some(number(0)));
+    tell.send(()).unwrap();
+    for n in 1..20 {
+        assert_eq!(soon(receiver.recv()).await.unwrap(), Some(number(n)));
+    }
     assert_eq!(soon(receiver.recv()).await.unwrap(), None);
     drop((receiver, echo));
     world.end().await;

@@ -1,7 +1,8 @@
 //! Messages that are ready together are handed over together.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use futures_core::Stream;
@@ -9,13 +10,23 @@ use trunkline_core::Status;
 
 use super::send::{Out, refused};
 use super::{Framed, SendHalf, Work};
+use crate::now;
 
 /// Messages that are taken from a source before they are handed over: enough that what each costs
-/// is its own encoding, few enough that a source that works for each holds none back for long.
+/// is its own encoding.
 const MOST_MESSAGES: usize = 32;
 
 /// Bytes of the same: a DATA frame's worth.
 const MOST_BYTES: usize = 16 * 1024;
+
+/// Time that may pass from the second message of a batch on: a source that works for each of them
+/// holds none back for long.
+const MOST_TIME: Duration = Duration::from_millis(1);
+
+/// The clock is read for every so many messages, and for the first time early: a source that is
+/// slow has mostly been so from its first message on.
+const LOOK_EVERY: usize = 4;
+const FIRST_LOOK: usize = 2;
 
 /// Why [`SendHalf::poll_send_many`] takes no more messages for now.
 #[derive(Debug)]
@@ -29,9 +40,20 @@ pub enum Pause {
     Compressing(Work<Framed>),
 }
 
+/// Why a batch ends.
+enum End {
+    /// It has as many messages or bytes as it may have.
+    Full,
+    /// Its messages took long to make.
+    Slow,
+    Paused(Pause),
+}
+
 impl<T> SendHalf<T> {
     /// Takes the messages of a source as long as it has some and the stream has room. What was
-    /// taken is handed over before this returns, however it does.
+    /// taken is handed over before this returns, however it does. If the source works long for its
+    /// messages they are handed over earlier, and the task lets others run: the connection too may
+    /// live on this thread.
     ///
     /// Errors: those of [`start_send`](Self::start_send); the message that it is about was taken
     /// from the source. Cancel safe: a message is taken only when there is room for it.
@@ -46,8 +68,10 @@ impl<T> SendHalf<T> {
                 true => self.take_many(messages.as_mut(), cx),
                 false => self.take_one(messages.as_mut(), cx),
             };
-            if let Some(pause) = taken? {
-                return Poll::Ready(Ok(pause));
+            match taken? {
+                End::Full => {}
+                End::Slow => ready!(pin!(tokio::task::yield_now()).poll(cx)),
+                End::Paused(pause) => return Poll::Ready(Ok(pause)),
             }
         }
     }
@@ -57,11 +81,14 @@ impl<T> SendHalf<T> {
         &mut self,
         messages: Pin<&mut S>,
         cx: &mut Context<'_>,
-    ) -> Result<Option<Pause>, Status> {
+    ) -> Result<End, Status> {
         Ok(match messages.poll_next(cx) {
-            Poll::Ready(Some(message)) => self.begin_send(&message)?.map(Pause::Compressing),
-            Poll::Ready(None) => Some(Pause::End),
-            Poll::Pending => Some(Pause::Source),
+            Poll::Ready(Some(message)) => match self.begin_send(&message)? {
+                Some(work) => End::Paused(Pause::Compressing(work)),
+                None => End::Full,
+            },
+            Poll::Ready(None) => End::Paused(Pause::End),
+            Poll::Pending => End::Paused(Pause::Source),
         })
     }
 
@@ -69,24 +96,25 @@ impl<T> SendHalf<T> {
         &mut self,
         mut messages: Pin<&mut S>,
         cx: &mut Context<'_>,
-    ) -> Result<Option<Pause>, Status> {
+    ) -> Result<End, Status> {
         let most = self.room().min(MOST_BYTES);
         let (out, encoder, frames) = self.parts();
         let side = out.side();
         let mut batch = Batch {
             out,
             bytes: BytesMut::new(),
+            begun: None,
         };
-        let mut pause = None;
+        let mut end = End::Full;
         for number in 0..MOST_MESSAGES {
             let message = match messages.as_mut().poll_next(cx) {
                 Poll::Ready(Some(message)) => message,
                 Poll::Ready(None) => {
-                    pause = Some(Pause::End);
+                    end = End::Paused(Pause::End);
                     break;
                 }
                 Poll::Pending => {
-                    pause = Some(Pause::Source);
+                    end = End::Paused(Pause::Source);
                     break;
                 }
             };
@@ -99,9 +127,13 @@ impl<T> SendHalf<T> {
             if batch.bytes.len() >= most {
                 break;
             }
+            if number % LOOK_EVERY == FIRST_LOOK && batch.is_slow() {
+                end = End::Slow;
+                break;
+            }
         }
         batch.hand_over()?;
-        Ok(pause)
+        Ok(end)
     }
 }
 
@@ -110,13 +142,23 @@ impl<T> SendHalf<T> {
 struct Batch<'a> {
     out: &'a Out,
     bytes: BytesMut,
+    /// When there was a second message. Most batches have one, and read no clock.
+    begun: Option<Instant>,
 }
 
 impl Batch<'_> {
     /// There is a second message: perhaps there are many like the first one.
     fn expect_more(&mut self, most: usize) {
+        self.begun = Some(now());
         let like_the_first = self.bytes.len().saturating_mul(MOST_MESSAGES - 1);
         self.bytes.reserve(like_the_first.min(most));
+    }
+
+    fn is_slow(&self) -> bool {
+        let taken = self
+            .begun
+            .map(|begun| now().saturating_duration_since(begun));
+        taken.is_some_and(|taken| taken >= MOST_TIME)
     }
 
     fn hand_over(&mut self) -> Result<(), Status> {
