@@ -167,16 +167,20 @@ pub struct ServerConfig {
     pub stream_stall_timeout: Option<Duration>,
     /// Bytes that all the server's connections together may hold: requests that no handler has
     /// read yet, and responses that no client has taken yet. Default 256 MiB: hundreds of large
-    /// downloads at full speed. Each connection has 16 KiB besides.
+    /// downloads at full speed. Each connection has 16 KiB besides, and one that has sent a part
+    /// of a frame the buffer in which it lies: up to 64 KiB, or a frame of
+    /// [`max_frame_bytes`](Self::max_frame_bytes) where that is more.
     ///
     /// From a half of it on each connection gets less output ahead of its socket, down to 8 KiB and
     /// a message per stream: handlers that send streams wait until their clients have taken what
     /// was sent, nothing is lost, and there is room for thousands. What cannot wait still adds up:
     /// single large answers, and requests while handlers are busy. Where that is beyond the limit a
-    /// connection loses its largest stream, which ends with RESOURCE_EXHAUSTED on both sides, until
-    /// the rest is within it: first one that was not rid of a quarter of what it held for 5 s, then
-    /// for 1 s, then any, and each time the one that holds most. If its socket has taken nothing
-    /// for 5 s, or all that it holds is on its way there, the connection is closed.
+    /// connection loses its largest stream, which ends with RESOURCE_EXHAUSTED on both sides: first
+    /// one that was not rid of a quarter of what it held for 5 s, then for 1 s, then any, and each
+    /// time the one that holds most. One after another is asked for a stream until all is within
+    /// the limit; what comes meanwhile is beyond it for as long. If its socket has taken nothing for
+    /// 5 s, or all that it holds is on its way there, its socket is dropped instead, without a last
+    /// word and with all its streams; so is that of one that ends and whose last words are not taken.
     ///
     /// The engine on the h2 crate does none of this: there each connection is bounded by its
     /// windows, and each stream by 64 KiB and a message. Connections from clones of this value

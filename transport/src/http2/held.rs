@@ -181,6 +181,11 @@ impl Holder {
         }
     }
 
+    /// It was told to let go, and has not answered.
+    pub(super) fn was_told(&self) -> bool {
+        self.state.told.load(Ordering::Acquire)
+    }
+
     /// It was told, and holds this much. True if it has to let go of its largest stream, and to
     /// [answer](Self::let_go) then; false if what it had leased in advance was enough, or another
     /// one is to let go before this one.
@@ -318,7 +323,7 @@ impl Drop for Holder {
     fn drop(&mut self) {
         self.shared.leased.fetch_sub(self.leased, Ordering::AcqRel);
         self.unlist();
-        if self.state.told.load(Ordering::Acquire) {
+        if self.was_told() {
             self.cut();
         }
     }

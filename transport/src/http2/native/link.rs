@@ -236,6 +236,16 @@ impl Link {
         true
     }
 
+    /// The driver is about to end, and looks at no mail any more: it is woken if it is to let go of
+    /// what it holds.
+    pub(super) fn park_for_shed(&self, waker: &Waker) {
+        let mut mailbox = self.mailbox.lock();
+        let old = mailbox.waker.replace(waker.clone());
+        mailbox.is_parked = true;
+        drop(mailbox);
+        drop(old);
+    }
+
     /// The room that a burst of posts has taken is given back.
     pub(super) fn shrink(&self) {
         self.mailbox.lock().mail.shrink();

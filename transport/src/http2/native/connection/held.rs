@@ -1,13 +1,14 @@
 //! What streams hold for others, and which of them lose it: the largest where memory is short,
 //! those that stall for too long.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::super::frame::Reason;
 use super::super::guard::STREAM_STALLED;
-use super::super::stream::{Blocked, Stream};
+use super::super::stream::{Blocked, Fin, Stream};
 use super::place::{FULL, SPARING};
 use super::{Core, End, StreamKey};
 use crate::http2::held::Pressure;
@@ -73,6 +74,17 @@ impl Core {
         }
         let some_wait = self.streams.entries().any(|(_, stream)| is_blocked(stream));
         self.stalls.looked(some_wait, self.now);
+    }
+
+    /// Nothing of any stream will be placed any more: what they have still to send is dropped.
+    pub(in super::super) fn abandon(&mut self) {
+        self.heads = VecDeque::new();
+        for stream in self.streams.values_mut() {
+            let queued = u64::try_from(stream.queue.bytes()).unwrap_or(u64::MAX);
+            self.held = self.held.saturating_sub(queued);
+            stream.queue.clear();
+            stream.fin = Fin::Open;
+        }
     }
 
     /// Ends a stream that costs too much, though its peer has broken no rule.

@@ -156,6 +156,8 @@ impl Driver {
             read: 0,
         }));
         self.stage = Stage::Closing;
+        self.core.abandon();
+        self.rest();
     }
 
     /// There is nobody to talk to.
@@ -174,7 +176,7 @@ impl Driver {
             let now = now();
             closing.patience.took(self.sent(), now);
             let until = closing.patience.until;
-            if until > now {
+            if until > now && !self.must_end(cx) {
                 if self.alarm.poll(Some(until), cx).is_ready() {
                     cx.waker().wake_by_ref();
                 }
@@ -185,6 +187,7 @@ impl Driver {
         if let Some(cause) = closing.cause {
             self.lose_all(cause);
         }
+        self.hold_nothing();
         Poll::Ready(Turn::Ended(closing.why))
     }
 

@@ -1,9 +1,13 @@
 //! What a server's connection holds for others, as its machine counts it, and its part of the whole.
 
+use std::task::Context;
+
 use super::Driver;
 use super::closing::Death;
 use crate::http2::held::{FREE, Holder, Pressure, STALLED};
 use crate::http2::native::frame::{Fatal, Reason};
+use crate::http2::native::out::Out;
+use crate::now;
 
 /// Memory is short, and what this connection holds is in its output already.
 pub(super) const UNTAKEN: &str =
@@ -68,6 +72,7 @@ impl Driver {
                  reset, or its connection closed if it takes nothing"
             );
             if is_stuck || !self.core.shed(self.now) {
+                // One that ends already, for another reason, answers by that end.
                 let why = Fatal::new(Reason::NO_ERROR, UNTAKEN);
                 self.death.get_or_insert(Death::Fatal(why));
                 return;
@@ -85,6 +90,38 @@ impl Driver {
         if let Some(holder) = &mut self.holder {
             holder.rest(held);
         }
+    }
+
+    /// While the last words are on their way, what is left of them counts. True if all connections
+    /// together hold too much and this one is to let go first: nobody else is told before it has
+    /// answered, so it does not wait until its peer has taken them.
+    pub(super) fn must_end(&mut self, cx: &Context<'_>) -> bool {
+        let held = self.held();
+        let Some(holder) = &mut self.holder else {
+            return false;
+        };
+        // One that is told after this is woken; one that was told before is seen to be.
+        self.link.park_for_shed(cx.waker());
+        if !holder.was_told() {
+            holder.rest(held);
+            return false;
+        }
+        let must_end = holder.must_let_go(held, now());
+        if must_end {
+            tracing::warn!(
+                peer = %self.link.peer().address(),
+                held,
+                "the server's connections hold more than max_held_bytes: one that ends is closed \
+                 before its last words are taken"
+            );
+        }
+        must_end
+    }
+
+    /// The connection is over: it may be kept for a while, but holds nothing.
+    pub(super) fn hold_nothing(&mut self) {
+        self.out = Out::default();
+        self.holder = None;
     }
 
     fn held(&self) -> u64 {

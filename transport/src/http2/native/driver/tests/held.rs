@@ -188,3 +188,64 @@ async fn many_who_read_nothing_are_cut_and_the_honest_one_is_served() {
     }
     assert_eq!(server.config.held.leased(), 0);
 }
+
+/// One that stands still breaks a rule, and takes its last words crumb by crumb, if at all, while many
+/// others ask: what all hold then.
+async fn leased_beside_one_that_ends(takes_crumbs: bool) -> u64 {
+    let server = Server::new(MIB, 20, 100_000);
+    let (mut hostile, _serving) = server.ask().await;
+    sleep(Duration::from_millis(1)).await;
+    // DATA on no stream: the connection is over.
+    hostile.write_all(&[0; 9]).await.unwrap();
+    let reading = tokio::spawn(async move {
+        loop {
+            sleep(Duration::from_millis(500)).await;
+            if takes_crumbs && hostile.read_u8().await.is_err() {
+                return;
+            }
+        }
+    });
+    // Now it has stalled, and is the first to let go.
+    sleep(Duration::from_millis(5_200)).await;
+    let mut silent = Vec::new();
+    for _ in 0..256 {
+        silent.push(server.ask().await);
+    }
+    sleep(Duration::from_millis(10)).await;
+    reading.abort();
+    server.config.held.leased()
+}
+
+/// Whoever was told to let go answers, even while its last words are on their way.
+#[tokio::test(start_paused = true)]
+async fn one_that_ends_keeps_nobody_from_being_cut() {
+    for takes_crumbs in [false, true] {
+        let leased = leased_beside_one_that_ends(takes_crumbs).await;
+        assert!(leased <= 2 * MIB, "{leased}, takes crumbs: {takes_crumbs}");
+    }
+}
+
+/// One that is told in the very turn in which it finds that its peer broke a rule.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_told_as_it_ends_answers_at_once() {
+    let server = Server::new(MIB, 20, 100_000);
+    let (mut hostile, serving) = server.ask().await;
+    // Now it has stalled, and is the first to let go.
+    sleep(Duration::from_millis(5_200)).await;
+    let told = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&told);
+    let tell = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    let mut other = server.config.holder(now(), tell);
+    hostile.write_all(&[0; 9]).await.unwrap();
+    other.hold(2 * MIB, 0, now());
+    assert_eq!(told.load(Ordering::Relaxed), 0);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(serving.is_finished(), "it waits for its peer");
+    let why = serving.await.unwrap().unwrap_err();
+    assert!(why.message().contains("DATA"), "{why}");
+    assert_eq!(told.load(Ordering::Relaxed), 1, "then the next one is told");
+}
