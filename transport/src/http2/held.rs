@@ -158,6 +158,8 @@ impl Holder {
         }
     }
 
+    /// Keeps a step in advance, unless others need it: where memory is short one that holds little
+    /// leases nothing.
     fn count(&mut self, bytes: u64, taken: u64, now: Instant) {
         self.now = now;
         let since = taken.saturating_sub(self.mark.taken);
@@ -167,7 +169,10 @@ impl Holder {
             self.state.moved.store(millis, Ordering::Release);
         }
         let wanted = bytes.saturating_sub(FREE);
-        if wanted > self.leased || self.leased - wanted >= 2 * self.step() {
+        if wanted > self.leased
+            || self.leased - wanted >= 2 * self.step()
+            || (bytes <= FREE / 2 && self.pressure_of_all() > Pressure::Low)
+        {
             self.lease(wanted);
         }
     }

@@ -48,6 +48,22 @@ fn little_is_free_and_more_is_leased_in_steps() {
 }
 
 #[test]
+fn nothing_is_kept_for_the_next_one_while_memory_is_short() {
+    let held = Held::default();
+    let (mut busy, _) = holder(&held, MIB);
+    let (mut large, _) = holder(&held, MIB);
+    large.holds(FREE + 10 * STEP);
+    assert_eq!(large.pressure(), Pressure::Half);
+    busy.holds(FREE + 1);
+    busy.holds(FREE);
+    let both = 10 * STEP + SMALL_STEP;
+    assert_eq!(held.leased(), both, "it may be about to hold more");
+    busy.holds(0);
+    assert_eq!(held.leased(), 10 * STEP);
+    assert_eq!(large.shared.holders.lock().len(), 1);
+}
+
+#[test]
 fn the_largest_is_told_once_and_again_until_it_is_enough() {
     let held = Held::default();
     let (mut small, small_told) = holder(&held, 10 * MIB);
