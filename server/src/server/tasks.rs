@@ -24,6 +24,8 @@ pub(crate) struct Tasks {
 struct Rest {
     seats: Vec<Arc<Seat>>,
     most: usize,
+    /// Nothing has come since all were let go of: an RPC that ends now leaves nobody waiting.
+    is_at_rest: bool,
 }
 
 /// Where a task that waits is given what comes next.
@@ -44,9 +46,13 @@ impl Tasks {
     /// then.
     pub(super) fn new(keeps: bool) -> Self {
         let most = if keeps { MOST } else { 0 };
-        let seats = Vec::new();
+        let rest = Rest {
+            seats: Vec::new(),
+            most,
+            is_at_rest: false,
+        };
         Self {
-            rest: Arc::new(Mutex::new(Rest { seats, most })),
+            rest: Arc::new(Mutex::new(rest)),
         }
     }
 
@@ -56,6 +62,7 @@ impl Tasks {
     /// is about to go away, is dropped.
     pub(crate) fn run(&self, rpc: BoxRpc) {
         let mut rest = lock(&self.rest);
+        rest.is_at_rest = false;
         let (seat, keeps) = (rest.seats.pop(), rest.most > 0);
         drop(rest);
         match seat {
@@ -70,9 +77,12 @@ impl Tasks {
         }
     }
 
-    /// Ends the tasks that wait: nothing was to be done for a while.
+    /// Ends the tasks that wait, and until the next RPC those that get done: nothing was to be done for a while.
     pub(super) fn let_go(&self) {
-        let seats = std::mem::take(&mut lock(&self.rest).seats);
+        let mut rest = lock(&self.rest);
+        rest.is_at_rest = true;
+        let seats = std::mem::take(&mut rest.seats);
+        drop(rest);
         seats.iter().for_each(|seat| seat.end());
     }
 }
@@ -127,7 +137,7 @@ impl Rest {
         // Before anybody can take the seat.
         lock(&seat.0).waker = Some(cx.waker().clone());
         let mut rest = lock(rest);
-        let has_room = rest.seats.len() < rest.most;
+        let has_room = !rest.is_at_rest && rest.seats.len() < rest.most;
         if has_room {
             // The one that ran last is the one that the caches still know.
             rest.seats.push(Arc::clone(seat));
@@ -216,6 +226,22 @@ mod tests {
             done.load(Ordering::SeqCst) == count
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn who_is_done_after_all_were_let_go_of_does_not_wait() {
+        let tasks = Tasks::new(true);
+        let (end, ended) = oneshot::channel::<()>();
+        tasks.run(Box::pin(async move {
+            let _ = ended.await;
+        }));
+        run(&tasks, 2).await;
+        tasks.let_go();
+        until(|| alive() == 1).await;
+        end.send(()).unwrap();
+        until(|| alive() == 0).await;
+        run(&tasks, 2).await;
+        assert_eq!(alive(), 2, "they are needed again");
     }
 
     #[tokio::test]

@@ -318,11 +318,13 @@ impl<T> RecvHalf<T> {
 
     /// Client: whether the deadline has passed that the stream was started with.
     ///
-    /// `None` where its connection does not watch that, so that whoever reads needs a timer.
-    /// Otherwise the task that was told `Pending` is woken when this becomes true.
+    /// `None` where its connection does not watch that, so that whoever reads needs a timer; also
+    /// while a message is being decompressed, which may outlast the stream. Otherwise the task
+    /// that was told `Pending` is woken when this becomes true.
     #[must_use]
     pub fn has_expired(&self) -> Option<bool> {
         match &self.source {
+            Source::Response(_) if self.is_decompressing() => None,
             Source::Response(stream) => stream.has_expired(),
             Source::Request(_) | Source::Shared(_) => None,
         }
@@ -377,6 +379,10 @@ impl<T> RecvHalf<T> {
                 },
             }
         }
+    }
+
+    fn is_decompressing(&self) -> bool {
+        self.decompress.as_deref().is_some_and(Decompress::is_busy)
     }
 
     fn remain(&mut self, status: Status) {

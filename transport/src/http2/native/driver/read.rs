@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use super::Driver;
 use super::closing::Death;
-use crate::http2::native::frame::{Frame, StreamId};
+use crate::http2::native::frame::{Frame, Reason, StreamId};
 
 /// Bytes that are read in one turn, and how often the socket is asked for them: what its neighbours
 /// on the runtime wait for.
@@ -26,7 +26,9 @@ impl Driver {
     /// Reads until the socket has nothing more, or enough.
     pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
         // Where a thread's values are gone already each connection has its own.
-        if let Ok(buffer) = BUFFER.try_with(Cell::take) {
+        if self.reader.has_no_buffer()
+            && let Ok(buffer) = BUFFER.try_with(Cell::take)
+        {
             self.reader.lend(buffer);
         }
         let read = self.read_some(cx);
@@ -66,6 +68,7 @@ impl Driver {
             while let Some(frame) = self.reader.next()? {
                 if let Frame::GoAway { last, reason, text } = frame
                     && last == StreamId::MAX
+                    && reason == Reason::NO_ERROR
                 {
                     let text = text.to_vec();
                     self.open_before_goodbye(reason, &text);

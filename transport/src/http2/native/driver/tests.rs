@@ -1,6 +1,7 @@
 //! The engine against itself and against the one on the h2 crate, both ways.
 
 mod closing;
+mod deadlines;
 mod held;
 mod idle;
 
@@ -330,89 +331,6 @@ async fn a_failed_handshake_is_told_before_the_last_words_are_read() {
     far.read_to_end(&mut heard).await.unwrap();
     let goaway = heard.windows(4).any(|four| four == [0, 0, 0, 1]);
     assert!(goaway, "no GOAWAY with PROTOCOL_ERROR in {heard:?}");
-}
-
-/// Waits until nothing more can come but the deadline, and how long that was.
-async fn expiry(call: &mut RecvHalf<Bytes>) -> Duration {
-    let begin = now();
-    poll_fn(|cx| match call.poll_message(cx) {
-        Poll::Ready(_) => panic!("nobody answers"),
-        Poll::Pending if call.has_expired() == Some(true) => Poll::Ready(()),
-        Poll::Pending => Poll::Pending,
-    })
-    .await;
-    now() - begin
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_driver_wakes_each_reader_at_its_own_deadline() {
-    const SPANS: [u64; 5] = [700, 90, 91, 3_000, 90];
-    let world = World::of((Engine::Native, Engine::Native)).await;
-    let spans = SPANS.map(Duration::from_millis);
-    let calls = spans.map(|span| (span, world.unary_within(span)));
-    let mut waiting = tokio::task::JoinSet::new();
-    for (span, mut call) in calls {
-        assert_eq!(call.has_expired(), Some(false));
-        waiting.spawn(async move { (span, expiry(&mut call).await) });
-    }
-    while let Some(waited) = waiting.join_next().await {
-        let (span, waited) = waited.unwrap();
-        let late = waited.checked_sub(span).expect("never early");
-        assert!(late <= Duration::from_millis(1), "{waited:?} for {span:?}");
-    }
-    world.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_that_passes_before_anybody_reads_is_seen_by_the_first_who_does() {
-    let world = World::of((Engine::Native, Engine::Native)).await;
-    let mut unread = world.unary_within(Duration::from_millis(50));
-    let mut over = world.unary_within(Duration::ZERO);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(expiry(&mut unread).await, Duration::ZERO);
-    assert_eq!(expiry(&mut over).await, Duration::ZERO);
-    drop((unread, over));
-    world.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_and_a_deadline_that_come_together_are_an_answer() {
-    let mut world = World::of((Engine::Native, Engine::Native)).await;
-    let mut call = world.unary_within(Duration::from_millis(50));
-    let (_, responder) = world.accept().await.into_parts();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    responder.reply(
-        &form(),
-        &Metadata::new(),
-        frame(&message(8)),
-        &Metadata::new(),
-    );
-    assert_eq!(call.recv().await.unwrap(), Some(message(8)));
-    assert_eq!(call.recv().await.unwrap(), None);
-    // Those that were answered leave nothing behind that would expire another.
-    let mut next = world.unary_within(Duration::from_secs(60));
-    assert!(expiry(&mut next).await >= Duration::from_secs(60));
-    drop((call, next));
-    world.end().await;
-}
-
-/// The driver's runtime may stand still, when the caller's does not.
-#[test]
-fn the_driver_watches_no_deadline_of_a_call_on_another_runtime() {
-    let runtime = || {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().build().unwrap()
-    };
-    let (here, there) = (runtime(), runtime());
-    let world = here.block_on(World::of((Engine::Native, Engine::Native)));
-    let span = Duration::from_secs(60);
-    let call = there.block_on(async { world.unary_within(span) });
-    assert_eq!(call.has_expired(), None);
-    drop(call);
-    let call = world.unary_within(span);
-    assert_eq!(call.has_expired(), None, "nor of one without a runtime");
-    drop(call);
-    here.block_on(world.end());
 }
 
 /// The kinds of the frames behind a client's preface.

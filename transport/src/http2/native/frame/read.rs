@@ -140,9 +140,14 @@ impl Reader {
         }
     }
 
+    /// Whether there is nothing to be read into.
+    pub(in super::super) fn has_no_buffer(&self) -> bool {
+        self.buffer.capacity() == 0
+    }
+
     /// Takes a buffer to be read into, where there is none.
     pub(in super::super) fn lend(&mut self, buffer: BytesMut) {
-        if self.buffer.capacity() == 0 {
+        if self.has_no_buffer() {
             self.buffer = buffer;
             self.reserved = false;
         }

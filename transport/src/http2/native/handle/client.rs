@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::runtime::{self, Handle};
+use tokio::runtime::{self, Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use trunkline_core::{Deadline, Status};
 
@@ -160,9 +160,13 @@ impl ClientConnection {
         Ok(responses.timed(deadline.is_some()))
     }
 
-    /// True on the driver's own runtime. The timers of another may run when the driver does not.
+    /// True on the driver's own runtime, if that has one thread. The timers of another may run when the driver does
+    /// not; on several threads so may the timers of this one: a task that has called and then blocks its thread keeps
+    /// the driver that it woke.
     fn is_driven_here(&self) -> bool {
-        Handle::try_current().is_ok_and(|here| here.id() == self.0.runtime)
+        Handle::try_current().is_ok_and(|here| {
+            here.runtime_flavor() == RuntimeFlavor::CurrentThread && here.id() == self.0.runtime
+        })
     }
 
     /// Starts a call whose requests follow one by one: HEADERS.

@@ -148,3 +148,32 @@ async fn a_slow_peer_behind_tls_is_waited_for() {
     drop(near);
     let _ = serving.await.unwrap();
 }
+
+/// What it has not been sent yet has to stay unsent, so that it may go elsewhere.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_opened_for_a_goodbye_that_is_an_error() {
+    for reason in [Reason::ENHANCE_YOUR_CALM, Reason::INTERNAL_ERROR] {
+        let (near, mut far) = memory::pipe();
+        let config = ClientConfig {
+            engine: Engine::Native,
+            ..ClientConfig::default()
+        };
+        let mut hello = BytesMut::new();
+        write::settings(&[], &mut hello);
+        far.write_all(&hello).await.unwrap();
+        let client = ClientConnection::handshake(near, peer(), &config, Arc::default());
+        let client = client.await.unwrap();
+        let mut goodbye = BytesMut::new();
+        write::go_away(StreamId::MAX, reason, b"no more", &mut goodbye);
+        far.write_all(&goodbye).await.unwrap();
+        let permit = client.try_permit().unwrap();
+        let question = frame(&message(8));
+        let call = with_head(|head| client.start_single(permit, head, question, LIMIT)).unwrap();
+        let mut call = RecvHalf::<Bytes>::client(call, Box::new(RawCodec));
+        let end = tokio::spawn(async move { call.recv().await.unwrap_err() });
+        sleep(SECOND).await;
+        drop(far);
+        let why = end.await.unwrap();
+        assert!(why.is_unprocessed(), "{reason:?}: {why}");
+    }
+}
