@@ -67,6 +67,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A server asks silent clients after two hours, unless it is told otherwise.
     let mut of_server = ServerKeepalive::every(MINUTE);
     of_server.timeout = 10 * SECOND;
+    // It closes connections whose clients ask more often than this, with our own engine.
+    of_server.permit_time = MINUTE / 2;
     let server = Server::insecure()
         .keepalive(of_server)
         .max_connection_age(100 * MINUTE)
