@@ -23,6 +23,9 @@ pub(crate) async fn wait(
     wait_for_ready: bool,
     mut expiry: Expiry,
 ) -> Result<Picked, Status> {
+    // Who calls again and again what fails at once gives way to others now and then: to those too that would make it
+    // succeed.
+    tokio::task::coop::consume_budget().await;
     let _waiting = shared.count_waiting();
     let mut starts = 0_u32;
     loop {

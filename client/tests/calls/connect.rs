@@ -147,6 +147,20 @@ async fn addresses_are_tried_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_calls_again_and_again_what_fails_at_once_stops_nobody() {
+    let (channel, _peer, _) = switch("ipv4:10.0.0.1:1", |_, _| true);
+    let failed = || channel.unary::<One>(bytes("x"));
+    assert!(failed().await.is_err());
+    let other = tokio::spawn(async {});
+    let mut calls = 0;
+    while !other.is_finished() && calls < 10_000 {
+        assert!(failed().await.is_err());
+        calls += 1;
+    }
+    assert!(other.is_finished(), "no turn within {calls} calls");
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_are_down_the_error_lists_each_with_its_cause() {
     let (channel, _peer, _) = switch("ipv4:10.0.0.1:1,10.0.0.2:2", |_, _| true);
     let status = channel.unary::<One>(bytes("x")).await.unwrap_err();
