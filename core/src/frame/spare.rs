@@ -50,7 +50,8 @@ pub(super) fn buffer(room: usize) -> BytesMut {
 /// Gives back the memory of large messages that nobody uses, of which up to 8 MiB are kept for the
 /// next ones.
 ///
-/// Connections do it when they have been at rest for a quarter of a second.
+/// Connections on the native HTTP/2 engine do it when they have been at rest for a quarter of a second; those on the
+/// h2 engine never do.
 pub fn release_spare_buffers() {
     let all = spare().clear();
     drop(all);
