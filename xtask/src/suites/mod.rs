@@ -162,6 +162,19 @@ impl Row {
             self.seconds()
         )
     }
+
+    /// The line, and which cases failed: all that the last lines of a long run show of it.
+    fn verdict(&self) -> String {
+        let failed = self.cases.iter().filter_map(|case| {
+            let first = case.failure.as_ref()?.lines().next().unwrap_or_default();
+            Some(format!("{} ({first})", case.name))
+        });
+        let failed: Vec<String> = failed.collect();
+        match failed.is_empty() {
+            true => self.line(),
+            false => format!("{}: {}", self.line(), failed.join(", ")),
+        }
+    }
 }
 
 /// All that one command found.
@@ -259,7 +272,7 @@ impl Run {
             .rows
             .iter()
             .filter(|row| !row.holds())
-            .map(Row::line)
+            .map(Row::verdict)
             .collect();
         if !failed.is_empty() {
             return Outcome::Failed(failed.join("; "));
@@ -319,6 +332,18 @@ mod tests {
         assert_eq!(
             run.outcome(),
             Outcome::Failed("a suite v1, server: 1/2 in 0.1 s".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_last_words_of_a_run_name_the_case_that_failed() {
+        let mut run = Run::new("test");
+        run.add(row(2, &[None, Some("client: timed out\n   | more")]));
+        assert_eq!(
+            run.outcome(),
+            Outcome::Failed(
+                "a suite v1, server: 1/2 in 0.2 s: case 1 (client: timed out)".to_owned()
+            )
         );
     }
 }
