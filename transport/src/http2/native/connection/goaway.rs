@@ -20,6 +20,10 @@ const MAX_TEXT: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     drain: Drain,
+    /// Server: nothing was open when the drain began; the last stream before it.
+    idle_since: Option<StreamId>,
+    /// Server: nothing was opened since, and the drain's PING not answered in time.
+    is_mute: bool,
     /// What our GOAWAYs say.
     text: &'static str,
     refuse_new: bool,
@@ -81,6 +85,11 @@ impl Core {
         leaving.is_closed || (has_left && self.open == 0)
     }
 
+    /// Server: the peer had nothing to hear while it was let go, and said nothing in all that time.
+    pub(in super::super) const fn is_mute(&self) -> bool {
+        self.leaving.is_mute
+    }
+
     /// What the peer's GOAWAY said, if there was one.
     pub(in super::super) fn goodbye(&self) -> Option<(&Reason, &str)> {
         let heard = self.leaving.heard.as_deref()?;
@@ -119,6 +128,7 @@ impl Core {
             return;
         }
         self.leaving.text = text;
+        self.leaving.idle_since = (self.open == 0).then_some(self.ids.taken);
         if self.role == Role::Client {
             // A server opens nothing that could cross it.
             return self.conclude();
@@ -139,6 +149,7 @@ impl Core {
     /// The same for a peer that does not answer.
     pub(super) fn tick_drain(&mut self) {
         if self.leaving.drain.tick(self.now) {
+            self.leaving.is_mute = self.leaving.idle_since == Some(self.ids.taken);
             self.say(self.ids.taken);
         }
     }

@@ -143,7 +143,10 @@ impl Driver {
             Role::Client => (None, self.clean_end()),
             Role::Server => (self.blame(), self.hung_up()),
         };
-        self.close(why, Some(cause), false);
+        // A client that has not read all of its answers yet still writes what it owes for them: to a socket that is
+        // closed, which would answer with a reset, and lose them. One that does not even answer a PING writes nothing.
+        let lingers = self.role == Role::Server && !self.core.is_mute();
+        self.close(why, Some(cause), lingers);
     }
 
     fn close(&mut self, why: Option<Status>, cause: Option<Status>, lingers: bool) {

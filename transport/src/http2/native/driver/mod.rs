@@ -19,6 +19,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -110,6 +111,8 @@ struct Driver {
     /// Client: until when the peer has time to take the last words.
     goodbye: Option<Patience>,
     death: Option<Death>,
+    /// Client: why nothing can be written any more. What has come before is read nevertheless.
+    unwritten: Option<io::Error>,
     /// What the peer did, if this side has hung up for it.
     breach: Option<&'static str>,
     closing: Option<Box<Closing>>,
@@ -186,6 +189,7 @@ impl Driver {
             is_let_go: false,
             goodbye: None,
             death: None,
+            unwritten: None,
             breach: None,
             closing: None,
         }

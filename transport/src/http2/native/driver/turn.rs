@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use super::closing::Death;
 use super::{Driver, IDLE, Turn};
 use crate::http2::held::Holder;
+use crate::http2::native::connection::Role;
 use crate::now;
 
 /// How often mail that comes while the driver runs keeps it from looking at the socket.
@@ -82,6 +83,13 @@ impl Driver {
         {
             self.death = Some(death);
         }
+        // All that had come is read.
+        if !self.goes_on
+            && self.death.is_none()
+            && let Some(error) = self.unwritten.take()
+        {
+            self.death = Some(Death::Unwritten(error));
+        }
     }
 
     fn tick(&mut self) -> Result<(), Death> {
@@ -99,10 +107,18 @@ impl Driver {
     }
 
     fn write_or_die(&mut self, cx: &mut Context<'_>) {
-        if self.death.is_none()
-            && let Err(death) = self.write(cx)
-        {
-            self.death = Some(death);
+        if self.death.is_some() || self.unwritten.is_some() {
+            return;
+        }
+        match self.write(cx) {
+            Ok(()) => {}
+            // A server that has answered and left may have closed its socket to what is owed for the answers: they
+            // are here, and not read yet.
+            Err(Death::Unwritten(error)) if self.role == Role::Client => {
+                self.unwritten = Some(error);
+                self.goes_on = true;
+            }
+            Err(death) => self.death = Some(death),
         }
     }
 

@@ -1,5 +1,11 @@
 //! The last words, and peers that take their time to read them.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep};
 
 use super::*;
@@ -176,4 +182,151 @@ async fn nothing_is_opened_for_a_goodbye_that_is_an_error() {
         let why = end.await.unwrap();
         assert!(why.is_unprocessed(), "{reason:?}: {why}");
     }
+}
+
+/// Over TCP: an octet that comes to a closed socket resets it, with all that was not read yet.
+#[tokio::test]
+async fn a_server_that_leaves_stays_for_what_its_client_still_writes() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    let (mut near, (far, _)) = (near.await.unwrap(), listener.accept().await.unwrap());
+    let server = tokio::spawn(async move {
+        let config = ServerConfig {
+            engine: Engine::Native,
+            ..ServerConfig::default()
+        };
+        let mut connection = ServerConnection::handshake(BoxIo::new(far), peer(), &config)
+            .await
+            .unwrap();
+        let stream = poll_fn(|cx| connection.poll_next(cx)).await.unwrap();
+        let (body, responder) = stream.unwrap().into_parts();
+        drop(body);
+        connection.abrupt_shutdown();
+        let answer = frame(&message(20_000));
+        responder.reply(&form(), &Metadata::new(), answer, &Metadata::new());
+        while poll_fn(|cx| connection.poll_next(cx)).await.is_some() {}
+    });
+    near.write_all(&question()).await.unwrap();
+    // All of the answer lies in the socket by then.
+    for _ in 0..10 {
+        sleep(SECOND / 50).await;
+        let mut update = BytesMut::new();
+        write::window_update(StreamId::ZERO, 1, &mut update);
+        near.write_all(&update).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    near.read_to_end(&mut heard).await.unwrap();
+    assert!(kinds(&heard).contains(&7), "GOAWAY: {:?}", kinds(&heard));
+    drop(near);
+    server.await.unwrap();
+}
+
+/// A socket that its peer has closed with a reset, in the end; what came before is there to be read.
+#[derive(Clone, Default)]
+struct Socket(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    came: BytesMut,
+    is_reset: bool,
+    reader: Option<Waker>,
+}
+
+impl Socket {
+    fn bring(&self, bytes: &[u8], is_reset: bool) {
+        let mut inside = self.0.lock().unwrap();
+        inside.came.extend_from_slice(bytes);
+        inside.is_reset = is_reset;
+        if let Some(reader) = inside.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut inside = self.0.lock().unwrap();
+        let length = inside.came.len().min(into.remaining());
+        if length == 0 && !inside.is_reset {
+            inside.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if length == 0 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        into.put_slice(&inside.came.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.0.lock().unwrap().is_reset {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// An answer that is longer than what is read before anything is written for it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_here_outlives_a_connection_that_takes_nothing_more() {
+    const LENGTH: usize = 1 << 20;
+    const FRAME: usize = 16_384;
+    let socket = Socket::default();
+    let mut bytes = BytesMut::new();
+    write::settings(&[], &mut bytes);
+    write::settings_ack(&mut bytes);
+    socket.bring(&bytes, false);
+    let config = ClientConfig {
+        engine: Engine::Native,
+        stream_window_bytes: Some(2 << 20),
+        ..ClientConfig::default()
+    };
+    let io = BoxIo::new(socket.clone());
+    let client = ClientConnection::handshake(io, peer(), &config, Arc::default());
+    let client = client.await.unwrap();
+    let call = |client: &ClientConnection| {
+        let permit = client.try_permit().unwrap();
+        let question = frame(&message(8));
+        let call = with_head(|head| client.start_single(permit, head, question, LIMIT)).unwrap();
+        RecvHalf::<Bytes>::client(call, Box::new(RawCodec))
+    };
+    let (mut answered, mut unanswered) = (call(&client), call(&client));
+    sleep(SECOND / 10).await;
+
+    bytes.clear();
+    // It is owed something before the rest is read.
+    write::ping(false, [1; 8], &mut bytes);
+    let head = [&[0x88, 0x0f, 0x10, 16][..], b"application/grpc"].concat();
+    write::headers(StreamId(1), &head, false, 16_384, &mut bytes);
+    for data in frame(&message(LENGTH)).chunks(FRAME) {
+        write::data_head(StreamId(1), data.len(), false, &mut bytes);
+        bytes.extend_from_slice(data);
+    }
+    let trailers = [&[0x00, 11][..], b"grpc-status", &[1], b"0"].concat();
+    write::headers(StreamId(1), &trailers, true, 16_384, &mut bytes);
+    socket.bring(&bytes, true);
+
+    assert_eq!(answered.recv().await.unwrap().unwrap().len(), LENGTH);
+    assert_eq!(answered.recv().await.unwrap(), None);
+    let why = unanswered.recv().await.unwrap_err();
+    assert_eq!(why.code(), Code::Unavailable, "{why}");
+    assert!(!why.is_unprocessed(), "{why}");
 }
