@@ -90,6 +90,11 @@ impl Core {
         self.leaving.is_mute
     }
 
+    /// This side has said its last word, whatever is open.
+    pub(in super::super) const fn is_closed(&self) -> bool {
+        self.leaving.is_closed()
+    }
+
     /// What the peer's GOAWAY said, if there was one.
     pub(in super::super) fn goodbye(&self) -> Option<(&Reason, &str)> {
         let heard = self.leaving.heard.as_deref()?;

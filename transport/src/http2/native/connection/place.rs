@@ -80,6 +80,15 @@ impl Core {
         self.place_control(out);
     }
 
+    /// Places the heads that wait, however much waits before them, and what goes with them at once.
+    pub(in super::super) fn place_heads(&mut self, out: &mut Out, now: Instant) {
+        self.now = now;
+        self.place_control(out);
+        while let Some((key, head)) = self.heads.pop_front() {
+            self.place_head(key, &head, out);
+        }
+    }
+
     pub(super) fn place_control(&mut self, out: &mut Out) {
         if !self.control.is_empty() {
             out.small().extend_from_slice(&self.control);

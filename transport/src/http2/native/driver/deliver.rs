@@ -112,7 +112,7 @@ impl Driver {
         let (peer, said) = (self.link.peer(), self.link.goodbye());
         self.link.drain(left_out(said, peer, Stage::Request));
         self.take_mail();
-        self.core.fill(&mut self.out, self.now);
+        self.core.place_heads(&mut self.out, self.now);
     }
 
     fn peer_goes_away(&self, reason: Reason) {

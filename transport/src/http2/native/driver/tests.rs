@@ -4,6 +4,7 @@ mod closing;
 mod deadlines;
 mod held;
 mod idle;
+mod leaving;
 
 use std::future::poll_fn;
 use std::sync::Arc;

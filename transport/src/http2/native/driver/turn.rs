@@ -133,7 +133,7 @@ impl Driver {
             self.stage = Stage::Mail;
             return Poll::Ready(());
         }
-        if self.core.is_done() {
+        if self.core.is_done() && !self.owes_answers() {
             self.close_in_order();
             return Poll::Ready(());
         }
@@ -155,6 +155,13 @@ impl Driver {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// Server: all streams are over for the machine, but not for their clients, which may be slow: what was answered in
+    /// full waits for the socket, as long as anything may.
+    fn owes_answers(&self) -> bool {
+        let has_more = !self.out.is_empty() || self.is_flushing;
+        has_more && self.role == Role::Server && !self.core.is_closed()
     }
 
     fn next_tick(&mut self) -> Option<std::time::Instant> {
