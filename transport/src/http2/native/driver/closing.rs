@@ -27,7 +27,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What the peer may still be sending while it is told why this side hangs up.
-const LINGER_BYTES: usize = 64 * 1024;
+const LINGER_BYTES: u64 = 64 * 1024;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ pub(super) struct Closing {
     cause: Option<Status>,
     patience: Patience,
     step: Step,
-    /// The peer may be writing, and is to read why this side hangs up.
-    lingers: bool,
-    read: usize,
+    /// The peer may be writing so much, and is to read why this side hangs up.
+    lingers: u64,
+    read: u64,
 }
 
 /// How long a peer that is to take the last words is waited for: what lies before them may be much,
@@ -84,7 +84,7 @@ impl Patience {
         }
     }
 
-    /// So much did the socket ever take.
+    /// So much did the socket ever take, and give in the end.
     fn took(&mut self, sent: u64, now: Instant) {
         if sent != self.sent {
             self.sent = sent;
@@ -134,7 +134,7 @@ impl Driver {
                 return;
             }
         };
-        self.close(told, None, last_words);
+        self.close(told, None, if last_words { LINGER_BYTES } else { 0 });
     }
 
     /// All is said, by both sides.
@@ -146,10 +146,11 @@ impl Driver {
         // A client that has not read all of its answers yet still writes what it owes for them: to a socket that is
         // closed, which would answer with a reset, and lose them. One that does not even answer a PING writes nothing.
         let lingers = self.role == Role::Server && !self.core.is_mute();
-        self.close(why, Some(cause), lingers);
+        // All that was under way, of an upload that was answered early for one.
+        self.close(why, Some(cause), if lingers { u64::MAX } else { 0 });
     }
 
-    fn close(&mut self, why: Option<Status>, cause: Option<Status>, lingers: bool) {
+    fn close(&mut self, why: Option<Status>, cause: Option<Status>, lingers: u64) {
         self.closing = Some(Box::new(Closing {
             why,
             cause,
@@ -165,7 +166,7 @@ impl Driver {
 
     /// There is nobody to talk to.
     fn finish(&mut self, why: Option<Status>) {
-        self.close(why, None, false);
+        self.close(why, None, 0);
         if let Some(closing) = &mut self.closing {
             closing.step = Step::Linger;
         }
@@ -177,7 +178,9 @@ impl Driver {
         };
         if self.poll_last_words(&mut closing, cx).is_pending() {
             let now = now();
-            closing.patience.took(self.sent(), now);
+            closing
+                .patience
+                .took(self.sent().saturating_add(closing.read), now);
             let until = closing.patience.until;
             if until > now && !self.must_end(cx) {
                 if self.alarm.poll(Some(until), cx).is_ready() {
@@ -216,12 +219,12 @@ impl Driver {
                 }
                 // Closing a socket with unread bytes would reset the connection, and lose the last
                 // words.
-                Step::Linger if closing.lingers && closing.read < LINGER_BYTES => {
+                Step::Linger if closing.read < closing.lingers => {
                     let mut sink = [0; 4096];
                     let read = ready!(pin!(self.io.read(&mut sink)).poll(cx));
                     match read {
                         Ok(0) | Err(_) => return Poll::Ready(()),
-                        Ok(read) => closing.read += read,
+                        Ok(read) => closing.read += u64::try_from(read).unwrap_or(u64::MAX),
                     }
                 }
                 Step::Linger => return Poll::Ready(()),

@@ -85,6 +85,41 @@ async fn a_client_that_takes_nothing_does_not_keep_a_server_that_leaves() {
     assert!(why.message().contains("write_timeout"), "{why}");
 }
 
+/// An upload that was answered early: what is under way would reset a socket that is closed, and lose the answer.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_leaves_listens_while_its_client_goes_on_and_not_for_ever() {
+    for (pieces, taken) in [(16, 16..=16), (100, 16..=24)] {
+        let (mut near, far) = memory::pipe();
+        let serving = serve_and_leave(far, 10);
+        let mut hello = BytesMut::from(&PREFACE[..]);
+        write::settings(&[], &mut hello);
+        write::settings_ack(&mut hello);
+        write::headers(StreamId(1), &[0x83, 0x86, 0x84], false, 16_384, &mut hello);
+        near.write_all(&hello).await.unwrap();
+        let mut written = 0;
+        for _ in 0..pieces {
+            sleep(SECOND / 2).await;
+            let mut data = BytesMut::new();
+            write::data_head(StreamId(1), 8_192, false, &mut data);
+            data.resize(data.len() + 8_192, 7);
+            if near.write_all(&data).await.is_err() {
+                break;
+            }
+            written += 1;
+        }
+        assert!(taken.contains(&written), "{written} of {pieces}");
+        sleep(2 * SECOND).await;
+        assert!(serving.is_finished());
+        let (mut goodbyes, mut came) = (0, 0);
+        while let Some((kind, _, _, length)) = next_frame(&mut near, Duration::ZERO).await {
+            goodbyes += usize::from(kind == 7);
+            came += if kind == 0 { length } else { 0 };
+        }
+        assert_eq!((goodbyes, came), (2, 15));
+        serving.await.unwrap().unwrap();
+    }
+}
+
 /// The socket has taken nothing for a while, so that more waits than heads usually go behind.
 #[tokio::test]
 async fn calls_go_out_ahead_of_the_answer_to_a_goodbye_however_much_waits_before_them() {
