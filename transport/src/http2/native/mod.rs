@@ -14,6 +14,7 @@ mod guard;
 mod handle;
 mod head;
 mod hpack;
+mod lent;
 mod link;
 mod out;
 mod ping;

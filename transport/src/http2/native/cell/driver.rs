@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::StreamCell;
 use super::outbox::Outbox;
 use super::state::State;
 use crate::http2::native::connection::{End, Inbound, MEMORY_SHORT, StreamKey};
 use crate::http2::native::frame::Reason;
+use crate::http2::native::lent::Lent;
 use crate::http2::native::link::{Link, wake};
 
 /// What becomes of a call that is to be opened.
@@ -33,8 +34,8 @@ impl StreamCell {
         wakers: &mut Vec<Waker>,
     ) -> Begun {
         let mut state = self.state.lock();
-        if state.outbox.is_reset() {
-            state.outbox.clear();
+        if state.outbox.get().is_some_and(Outbox::is_reset) {
+            state.outbox.close();
             state.is_closed = true;
             return Begun::Dropped;
         }
@@ -44,18 +45,14 @@ impl StreamCell {
             return Begun::Refused;
         };
         state.key = Some(key);
-        if !state.outbox.is_empty() {
+        if state.outbox.get().is_some_and(|outbox| !outbox.is_empty()) {
             wakers.extend(self.queue(&mut state));
         }
         Begun::Yes(key)
     }
 
-    /// Takes what is to be done for the stream, if it is on this connection, into an empty place.
-    pub(in super::super) fn collect(
-        &self,
-        link: &Arc<Link>,
-        into: &mut Outbox,
-    ) -> Option<StreamKey> {
+    /// Takes what is to be done for the stream, if it is on this connection.
+    pub(in super::super) fn collect(&self, link: &Arc<Link>) -> Option<(StreamKey, Lent<Outbox>)> {
         let mut state = self.state.lock();
         if !Arc::ptr_eq(&state.link, link) {
             // It has moved on.
@@ -70,8 +67,7 @@ impl StreamCell {
             return None;
         }
         let key = state.key?;
-        state.take_outbox(into);
-        Some(key)
+        Some((key, state.take_outbox()))
     }
 
     /// Brings what has come.
@@ -163,7 +159,8 @@ impl StreamCell {
         state.key = None;
         state.is_queued = false;
         state.is_closed = false;
-        state.inbound = Inbound::default();
+        state.inbound.clear();
+        state.inbound.end = None;
         state.freed = 0;
         state.is_blocked = false;
         state.stop = None;
@@ -184,17 +181,8 @@ impl State {
 
     /// All but the end.
     fn receive(&mut self, from: &mut Inbound) {
-        if from.head.is_some() {
-            std::mem::swap(&mut self.inbound.head, &mut from.head);
-            self.inbound.is_all = from.is_all;
-        }
-        if from.trailers.is_some() {
-            self.inbound.trailers = from.trailers.take();
-        }
         if self.is_unread {
-            from.chunks.clear();
-            from.tail.clear();
-            return;
+            from.drop_body();
         }
         self.inbound.store_all(from);
     }
@@ -206,8 +194,7 @@ impl State {
         }
         self.stop = Some(end);
         if end == End::Fault(Reason::ENHANCE_YOUR_CALM, MEMORY_SHORT) {
-            self.inbound.chunks.clear();
-            self.inbound.tail = BytesMut::new();
+            self.inbound.drop_body();
         }
         self.is_closed |= end != End::Clean || self.is_client;
         self.is_blocked = false;

@@ -31,7 +31,6 @@ use crate::sync::Mutex;
 
 pub(super) use self::driver::Begun;
 pub(super) use self::outbox::Outbox;
-pub(super) use self::receive::Rest;
 
 /// From here on a message is handed over as its own buffer instead of being copied.
 const LARGE: usize = 8 * 1024;
@@ -192,7 +191,7 @@ impl StreamCell {
             return;
         }
         state.ended = true;
-        state.outbox.set_end();
+        state.outbox.open().set_end();
         let driver = self.queue(&mut state);
         drop(state);
         wake(driver);
@@ -226,7 +225,7 @@ impl StreamCell {
         state.clear();
         let mut driver = None;
         if !state.is_closed {
-            state.outbox.set_reset(why);
+            state.outbox.open().set_reset(why);
             driver = self.queue(&mut state);
         }
         let wakers = state.take_wakers(driver);
@@ -288,10 +287,10 @@ impl StreamCell {
             return;
         }
         state.ended = true;
-        state.outbox.set_head(head, rest.is_none());
+        state.outbox.open().set_head(head, rest.is_none());
         if let Some((frame, trailers)) = rest {
             state.append_large(frame);
-            state.outbox.set_trailers(trailers);
+            state.outbox.open().set_trailers(trailers);
         }
         let driver = self.queue(&mut state);
         drop(state);

@@ -1,5 +1,8 @@
 //! What a stream's tasks want done with it, until the driver takes it.
 
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
 use bytes::{Bytes, BytesMut};
 use trunkline_core::Status;
 
@@ -7,6 +10,7 @@ use crate::http2::native::connection::Order;
 use crate::http2::native::frame::Reason;
 use crate::http2::native::head::ResponseHead;
 use crate::http2::native::hpack::Fields;
+use crate::http2::native::lent::{Lend, Shelf};
 use crate::http2::native::stream::Chunks;
 
 /// In the order in which it goes out.
@@ -19,6 +23,24 @@ pub(in super::super) struct Outbox {
     credit: u32,
     /// Nobody reads any more.
     is_ignored: bool,
+}
+
+thread_local! {
+    static SHELF: Shelf<Outbox> = const { RefCell::new(Vec::new()) };
+}
+
+impl Lend for Outbox {
+    fn shelf() -> &'static LocalKey<Shelf<Self>> {
+        &SHELF
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        // Mostly its driver has emptied it.
+        if !self.is_empty() {
+            *self = Self::default();
+        }
+    }
 }
 
 /// How this side ends its half of a stream.
@@ -48,7 +70,7 @@ impl Outbox {
 
     /// A reset drops what was queued.
     pub(super) fn set_reset(&mut self, reason: Reason) {
-        self.clear();
+        *self = Self::default();
         self.last = Some(Last::Reset(reason));
     }
 
@@ -64,8 +86,9 @@ impl Outbox {
         self.credit > 0
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Bytes of data that wait in it.
+    pub(super) const fn queued(&self) -> usize {
+        self.data.len()
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use trunkline_core::{Stage, Status};
 
+use super::outbox::Outbox;
 use super::state::{State, set_waker};
 use super::{StreamCell, wake};
 use crate::http2::failure;
-use crate::http2::native::connection::End;
+use crate::http2::native::connection::{End, Rest};
 use crate::http2::native::frame::Reason;
 use crate::http2::native::head::{FieldList, Head, Response};
 
@@ -22,13 +23,12 @@ impl StreamCell {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(Response, bool), Status>> {
         self.poll(cx, |state| {
-            let Some(Head::Response(head)) = &mut state.inbound.head else {
+            let Some(Head::Response(head)) = state.inbound.take_head() else {
                 return state.response_end(None);
             };
-            let head = std::mem::take(head);
-            state.inbound.head = None;
+            let is_all = state.inbound.parts().is_some_and(|parts| parts.is_all);
             *rest = state.take_rest();
-            Some(Ok((head, state.inbound.is_all)))
+            Some(Ok((head, is_all)))
         })
     }
 
@@ -48,12 +48,9 @@ impl StreamCell {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<FieldList>, Status>> {
-        self.poll(cx, |state| {
-            let trailers = state.inbound.trailers.take();
-            match trailers {
-                Some(trailers) => Some(Ok(Some(trailers))),
-                None => state.response_end(Some(None)),
-            }
+        self.poll(cx, |state| match state.inbound.take_trailers() {
+            Some(trailers) => Some(Ok(Some(trailers))),
+            None => state.response_end(Some(None)),
         })
     }
 
@@ -70,11 +67,11 @@ impl StreamCell {
     pub(in super::super) fn drop_body(self: &Arc<Self>) {
         let mut state = self.state.lock();
         let inbound = &state.inbound;
-        let waits = !inbound.chunks.is_empty() || !inbound.tail.is_empty();
-        let concerns = !state.is_unread && !state.ended && (waits || inbound.end.is_none());
+        let would_be_held = inbound.has_body() || inbound.end.is_none();
+        let concerns = !state.is_unread && !state.ended && would_be_held;
         state.drop_body();
         if concerns {
-            state.outbox.set_ignored();
+            state.outbox.open().set_ignored();
             let driver = self.queue(&mut state);
             drop(state);
             wake(driver);
@@ -89,7 +86,7 @@ impl StreamCell {
     ) -> Poll<T> {
         let mut state = self.state.lock();
         if let Some(found) = look(&mut state) {
-            if state.outbox.has_credit() {
+            if state.outbox.get().is_some_and(Outbox::has_credit) {
                 let driver = self.queue(&mut state);
                 drop(state);
                 wake(driver);
@@ -103,41 +100,26 @@ impl StreamCell {
     }
 }
 
-/// What follows the head of an answer that has come as a whole, in at most one piece. Nothing more
-/// comes for its stream, and its driver has forgotten it.
-#[derive(Debug)]
-pub(in super::super) struct Rest {
-    pub(in super::super) chunk: Option<Bytes>,
-    pub(in super::super) trailers: Option<FieldList>,
-}
-
 impl State {
     /// Client: the same as reading it piece by piece. Its window is nobody's any more.
     fn take_rest(&mut self) -> Option<Rest> {
-        let inbound = &mut self.inbound;
-        let is_whole = inbound.end == Some(End::Clean) && inbound.tail.is_empty();
-        if !is_whole || !self.is_closed || inbound.chunks.has_more() {
+        if self.inbound.end != Some(End::Clean) || !self.is_closed {
             return None;
         }
-        Some(Rest {
-            chunk: inbound.chunks.pop_front(),
-            trailers: inbound.trailers.take(),
-        })
+        self.inbound.take_rest()
     }
 
     /// What is taken is given back to the peer as window, in steps: each is an order.
     fn take_chunk(&mut self) -> Option<Bytes> {
-        let chunk = match self.inbound.chunks.pop_front() {
-            Some(chunk) => chunk,
-            None if self.inbound.tail.is_empty() => return None,
-            None => std::mem::take(&mut self.inbound.tail).freeze(),
-        };
+        let chunk = self.inbound.take_chunk()?;
         let taken = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
         self.freed = self.freed.saturating_add(taken);
         // A server counts what its handlers leave unread, also of requests that are complete.
         let is_over = self.is_client && self.inbound.end.is_some();
         if self.freed >= self.link.release_at() && !is_over {
-            self.outbox.add_credit(std::mem::take(&mut self.freed));
+            self.outbox
+                .open()
+                .add_credit(std::mem::take(&mut self.freed));
         }
         Some(chunk)
     }

@@ -14,6 +14,7 @@ use crate::http2::failure::{
 };
 use crate::http2::native::connection::{End, Inbound, MAX_INTERIM, StreamKey, TOO_MANY_INTERIM};
 use crate::http2::native::frame::Reason;
+use crate::http2::native::lent::Lent;
 use crate::http2::native::link::Link;
 
 /// Bytes that are kept of a call until its first answer; one that has sent more is not restarted.
@@ -37,7 +38,7 @@ pub(super) struct State {
     /// Nobody will read any more.
     pub(super) is_unread: bool,
 
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Lent<Outbox>,
     /// Bytes that were pushed and are not yet in the driver's output.
     pub(super) waiting: usize,
     /// The sender is woken when fewer wait.
@@ -116,7 +117,7 @@ impl State {
             inbound: Inbound::default(),
             freed: 0,
             is_unread: false,
-            outbox: Outbox::default(),
+            outbox: Lent::default(),
             waiting: 0,
             wake_below: 0,
             is_blocked: false,
@@ -196,7 +197,7 @@ impl State {
         &mut self,
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
-        self.waiting += self.outbox.data().append(write)?;
+        self.waiting += self.outbox.open().data().append(write)?;
         self.limit_kept();
         Ok(())
     }
@@ -216,12 +217,13 @@ impl State {
     /// Appends a message in a buffer of its own, without copying it.
     pub(super) fn append_large(&mut self, message: Bytes) {
         self.waiting += message.len();
-        self.outbox.data().push(message);
+        self.outbox.open().data().push(message);
         self.limit_kept();
     }
 
     fn limit_kept(&mut self) {
-        if self.kept.is_some() && self.kept_bytes + self.outbox.data().len() > KEEP_LIMIT {
+        let queued = || self.outbox.get().map_or(0, Outbox::queued);
+        if self.kept.is_some() && self.kept_bytes + queued() > KEEP_LIMIT {
             self.kept = None;
             if self.stop.is_some() {
                 self.fail();
@@ -229,36 +231,37 @@ impl State {
         }
     }
 
-    /// For the driver, into one that is empty. What may have to be sent again is kept.
-    pub(super) fn take_outbox(&mut self, into: &mut Outbox) {
-        std::mem::swap(&mut self.outbox, into);
-        if let Some(kept) = &mut self.kept {
-            let data = into.data().take();
-            *into.data() = data;
-            self.kept_bytes += into.data().len();
-            kept.extend(into.data().chunks().cloned());
+    /// For the driver. What may have to be sent again is kept.
+    pub(super) fn take_outbox(&mut self) -> Lent<Outbox> {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        if let (Some(kept), Some(outbox)) = (&mut self.kept, outbox.get_mut()) {
+            let data = outbox.data().take();
+            self.kept_bytes += data.len();
+            kept.extend(data.chunks().cloned());
+            *outbox.data() = data;
         }
+        outbox
     }
 
     /// Client: all that was sent, for a new stream; and whether that is all there is to send.
     pub(super) fn resend(&mut self) -> (Bytes, bool) {
         let mut all = self.kept.take().unwrap_or_default();
-        let data = self.outbox.data().take();
-        let mut outbox = std::mem::take(&mut self.outbox);
-        all.extend({ data }.chunks().cloned());
+        if let Some(outbox) = self.outbox.get_mut() {
+            all.extend(outbox.data().take().chunks().cloned());
+        }
         let bytes = match all.as_slice() {
             [] => Bytes::new(),
             [only] => only.clone(),
             many => many.concat().into(),
         };
         let end = self.ended;
-        outbox.clear();
+        self.outbox.close();
         self.waiting = bytes.len();
         (bytes, end)
     }
 
     pub(super) fn clear(&mut self) {
-        self.outbox.clear();
+        self.outbox.close();
         self.waiting = 0;
     }
 
@@ -271,9 +274,7 @@ impl State {
 
     pub(super) fn drop_body(&mut self) {
         self.is_unread = true;
-        let end = self.inbound.end;
-        self.inbound = Inbound::default();
-        self.inbound.end = end;
+        self.inbound.clear();
     }
 
     /// Server: sends the response headers if they are not yet sent.
@@ -285,8 +286,8 @@ impl State {
             return false;
         };
         let headers = std::mem::take(&mut response.headers);
-        self.outbox
-            .set_head(write::response(&form, &headers), false);
+        let head = write::response(&form, &headers);
+        self.outbox.open().set_head(head, false);
         true
     }
 
@@ -302,14 +303,14 @@ impl State {
         {
             let (headers, trailers) = (&response.headers, &response.trailers);
             let head = write::trailers_only(status, headers, trailers);
-            self.outbox.set_head(head, true);
+            self.outbox.open().set_head(head, true);
         } else {
             self.open();
             let trailers = match &self.response {
                 Some(response) => write::trailers(outcome, &response.trailers),
                 None => write::trailers(outcome, &Metadata::new()),
             };
-            self.outbox.set_trailers(trailers);
+            self.outbox.open().set_trailers(trailers);
         }
         self.response = None;
     }

@@ -20,8 +20,8 @@ fn collect(link: &Arc<Link>) -> (usize, bool) {
     let mut mail = Mail::default();
     link.take(&mut mail);
     for cell in mail.streams {
-        let mut outbox = Outbox::default();
-        if cell.collect(link, &mut outbox).is_some() {
+        let collected = cell.collect(link).map(|(_, outbox)| outbox);
+        if let Some(outbox) = collected.unwrap_or_default().get_mut() {
             outbox.drain(|order| match order {
                 Order::Data(data) => bytes += data.len(),
                 Order::Finish => is_ended = true,
@@ -38,10 +38,8 @@ fn what_is_sent_while_a_call_moves_is_not_lost() {
     let mut wakers = Vec::new();
     let cell = StreamCell::client(Arc::clone(&first), 0, false);
     cell.begin(|| Some(KEY), &mut wakers);
-    let mut refused = Inbound {
-        end: Some(End::Reset(Reason::REFUSED_STREAM)),
-        ..Inbound::default()
-    };
+    let mut refused = Inbound::default();
+    refused.end = Some(End::Reset(Reason::REFUSED_STREAM));
     cell.deliver(&first, KEY, &mut refused, &mut wakers);
     let (data, is_all) = cell.restart(&second).unwrap();
     assert!(data.is_empty() && !is_all);

@@ -1,8 +1,12 @@
 //! What has arrived for a stream, and how it waits.
 
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
 use bytes::{Bytes, BytesMut};
 
 use super::super::head::{FieldList, Head};
+use super::super::lent::{Lend, Lent, Shelf};
 use super::super::stream::Chunks;
 use super::End;
 
@@ -15,6 +19,14 @@ const SHORT: usize = 4 * 1024;
 /// What has arrived for a stream and was not yet taken by its reader.
 #[derive(Debug, Default)]
 pub(in super::super) struct Inbound {
+    /// Nothing most of the time.
+    parts: Lent<Parts>,
+    pub(in super::super) end: Option<End>,
+}
+
+/// All but its end.
+#[derive(Debug, Default)]
+pub(in super::super) struct Parts {
     pub(in super::super) head: Option<Head>,
     /// Client: the head had END_STREAM, which is not the same as one in an empty DATA behind it.
     pub(in super::super) is_all: bool,
@@ -22,17 +34,149 @@ pub(in super::super) struct Inbound {
     pub(in super::super) chunks: Chunks,
     pub(in super::super) tail: BytesMut,
     pub(in super::super) trailers: Option<FieldList>,
-    pub(in super::super) end: Option<End>,
+}
+
+/// What follows the head of an answer that has come as a whole, in at most one piece. Nothing more
+/// comes for its stream, and its driver has forgotten it.
+#[derive(Debug, Default)]
+pub(in super::super) struct Rest {
+    pub(in super::super) chunk: Option<Bytes>,
+    pub(in super::super) trailers: Option<FieldList>,
+}
+
+thread_local! {
+    static SHELF: Shelf<Parts> = const { RefCell::new(Vec::new()) };
+}
+
+impl Lend for Parts {
+    fn shelf() -> &'static LocalKey<Shelf<Self>> {
+        &SHELF
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.head = None;
+        self.is_all = false;
+        self.drop_body();
+        self.trailers = None;
+    }
 }
 
 impl Inbound {
+    /// All but its end, if there is anything.
+    #[inline]
+    pub(in super::super) fn parts(&self) -> Option<&Parts> {
+        self.parts.get()
+    }
+
+    /// The same, to add to it.
+    #[inline]
+    pub(in super::super) fn open(&mut self) -> &mut Parts {
+        self.parts.open()
+    }
+
+    #[inline]
+    pub(in super::super) fn take_head(&mut self) -> Option<Head> {
+        self.parts.get_mut()?.head.take()
+    }
+
+    pub(in super::super) fn take_trailers(&mut self) -> Option<FieldList> {
+        let trailers = self.parts.get_mut()?.trailers.take();
+        self.rest();
+        trailers
+    }
+
+    /// The first payload of those that wait.
+    #[inline]
+    pub(in super::super) fn take_chunk(&mut self) -> Option<Bytes> {
+        let parts = self.parts.get_mut()?;
+        let chunk = match parts.chunks.pop_front() {
+            Some(chunk) => chunk,
+            None if parts.tail.is_empty() => return None,
+            None => std::mem::take(&mut parts.tail).freeze(),
+        };
+        self.rest();
+        Some(chunk)
+    }
+
+    /// What follows the head of an answer, if it is at most one piece.
+    pub(in super::super) fn take_rest(&mut self) -> Option<Rest> {
+        let rest = match self.parts.get_mut() {
+            None => Rest::default(),
+            Some(parts) if !parts.tail.is_empty() || parts.chunks.has_more() => return None,
+            Some(parts) => Rest {
+                chunk: parts.chunks.pop_front(),
+                trailers: parts.trailers.take(),
+            },
+        };
+        self.rest();
+        Some(rest)
+    }
+
+    /// A payload waits.
+    pub(in super::super) fn has_body(&self) -> bool {
+        self.parts().is_some_and(Parts::has_body)
+    }
+
     /// A payload has come.
+    #[inline]
     pub(in super::super) fn store(&mut self, payload: Bytes) {
-        if payload.is_empty() {
-            return;
+        if !payload.is_empty() {
+            self.open().store(payload);
         }
-        let something_waits = !self.chunks.is_empty() || !self.tail.is_empty();
-        if payload.len() <= SHORT && something_waits {
+    }
+
+    /// All of another one but its end. What is there already was first.
+    #[inline]
+    pub(in super::super) fn store_all(&mut self, from: &mut Self) {
+        self.rest();
+        from.rest();
+        match (self.parts.get_mut(), from.parts.get_mut()) {
+            (_, None) => {}
+            (None, Some(_)) => std::mem::swap(&mut self.parts, &mut from.parts),
+            (Some(parts), Some(more)) => {
+                parts.store_all(more);
+                from.parts.close();
+            }
+        }
+    }
+
+    /// Whatever payloads wait are dropped.
+    pub(in super::super) fn drop_body(&mut self) {
+        if let Some(parts) = self.parts.get_mut() {
+            parts.drop_body();
+        }
+        self.rest();
+    }
+
+    /// All but the end is dropped.
+    pub(in super::super) fn clear(&mut self) {
+        self.parts.close();
+    }
+
+    /// A place with nothing in it is given back.
+    #[inline]
+    pub(in super::super) fn rest(&mut self) {
+        if self.parts().is_some_and(Parts::is_empty) {
+            self.parts.close();
+        }
+    }
+}
+
+impl Parts {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.head.is_none() && self.trailers.is_none() && !self.has_body()
+    }
+
+    #[inline]
+    fn has_body(&self) -> bool {
+        !self.chunks.is_empty() || !self.tail.is_empty()
+    }
+
+    #[inline]
+    fn store(&mut self, payload: Bytes) {
+        if payload.len() <= SHORT && self.has_body() {
             self.tail.extend_from_slice(&payload);
             return;
         }
@@ -43,9 +187,15 @@ impl Inbound {
         self.chunks.push_back(payload);
     }
 
-    /// All payloads of another one, which come behind these.
-    pub(in super::super) fn store_all(&mut self, from: &mut Self) {
-        if self.chunks.is_empty() && self.tail.is_empty() {
+    fn store_all(&mut self, from: &mut Self) {
+        if from.head.is_some() {
+            self.head = from.head.take();
+            self.is_all = from.is_all;
+        }
+        if from.trailers.is_some() {
+            self.trailers = from.trailers.take();
+        }
+        if !self.has_body() {
             std::mem::swap(&mut self.chunks, &mut from.chunks);
             std::mem::swap(&mut self.tail, &mut from.tail);
             return;
@@ -54,7 +204,13 @@ impl Inbound {
             self.store(chunk);
         }
         self.tail.extend_from_slice(&from.tail);
-        from.tail.clear();
+    }
+
+    fn drop_body(&mut self) {
+        self.chunks.clear();
+        if self.tail.capacity() > 0 {
+            self.tail = BytesMut::new();
+        }
     }
 }
 
@@ -63,8 +219,11 @@ mod tests {
     use super::*;
 
     fn bytes(inbound: &Inbound) -> Vec<u8> {
-        let mut all: Vec<u8> = inbound.chunks.iter().flatten().copied().collect();
-        all.extend_from_slice(&inbound.tail);
+        let Some(parts) = inbound.parts() else {
+            return Vec::new();
+        };
+        let mut all: Vec<u8> = parts.chunks.iter().flatten().copied().collect();
+        all.extend_from_slice(&parts.tail);
         all
     }
 
@@ -78,14 +237,14 @@ mod tests {
             batch.store(buffer.slice(..4_000));
             waits.store_all(&mut batch);
         }
-        assert_eq!(waits.chunks.len(), 1, "the first one");
-        assert_eq!(waits.tail.len(), 99 * 4_000);
+        assert_eq!(waits.open().chunks.len(), 1, "the first one");
+        assert_eq!(waits.open().tail.len(), 99 * 4_000);
         let large = Bytes::from(vec![1; 5_000]);
         waits.store(large.clone());
-        assert_eq!(waits.chunks.len(), 3);
-        let last = waits.chunks.iter().last().unwrap();
+        assert_eq!(waits.open().chunks.len(), 3);
+        let last = waits.open().chunks.iter().last().unwrap();
         assert_eq!(last.as_ptr(), large.as_ptr(), "not copied");
-        assert!(waits.tail.is_empty());
+        assert!(waits.open().tail.is_empty());
     }
 
     #[test]
@@ -98,8 +257,8 @@ mod tests {
             }
             waits.store_all(&mut batch);
         }
-        assert_eq!(waits.chunks.len(), 1);
-        assert!(waits.tail.capacity() <= 2 * waits.tail.len());
+        assert_eq!(waits.open().chunks.len(), 1);
+        assert!(waits.open().tail.capacity() <= 2 * waits.open().tail.len());
     }
 
     #[test]
@@ -118,7 +277,7 @@ mod tests {
                 waits.store_all(&mut batch);
                 assert_eq!(bytes(&batch), [0; 0]);
                 if random.u8(..5) == 0 {
-                    let taken = waits.chunks.pop_front().unwrap_or_default();
+                    let taken = waits.take_chunk().unwrap_or_default();
                     assert!(expected.starts_with(&taken));
                     expected.drain(..taken.len());
                 }

@@ -97,7 +97,7 @@ impl Core {
         if let Some(stream) = self.streams.get_mut(key) {
             stream.length_left = request.content_length;
             stream.timeout = request.short_timeout();
-            stream.inbound.head = Some(Head::Request(request));
+            stream.inbound.open().head = Some(Head::Request(request));
             stream.inbound.end = end.then_some(End::Clean);
             self.events.accept(key, &mut stream.marks);
         }
@@ -172,7 +172,7 @@ impl Core {
             return self.fault(key, Reason::PROTOCOL_ERROR, text);
         }
         if self.role == Role::Client {
-            stream.inbound.trailers = Some(trailers);
+            stream.inbound.open().trailers = Some(trailers);
         }
         self.peer_ended(key);
         Ok(())
@@ -210,8 +210,9 @@ impl Core {
         }
         stream.receiving = Receiving::Body;
         self.guard.head_fits();
-        stream.inbound.head = Some(Head::Response(response));
-        stream.inbound.is_all = end;
+        let parts = stream.inbound.open();
+        parts.head = Some(Head::Response(response));
+        parts.is_all = end;
         self.events.touch(key, &mut stream.marks);
         if end {
             self.peer_ended(key);

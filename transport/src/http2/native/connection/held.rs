@@ -90,8 +90,7 @@ impl Core {
     /// Ends a stream that costs too much, though its peer has broken no rule.
     fn cut(&mut self, key: StreamKey, reason: Reason, text: &'static str) {
         if let Some(stream) = self.streams.get_mut(key) {
-            stream.inbound.chunks.clear();
-            stream.inbound.tail.clear();
+            stream.inbound.drop_body();
             stream.inbound.end = Some(End::Fault(reason, text));
             self.events.touch(key, &mut stream.marks);
         }

@@ -55,7 +55,7 @@ impl Driver {
 
     fn accept(&mut self, key: StreamKey) -> Option<Turn> {
         let inbound = self.core.inbound(key)?;
-        let Some(Head::Request(head)) = inbound.head.take() else {
+        let Some(Head::Request(head)) = inbound.take_head() else {
             return None;
         };
         let cell = StreamCell::server(Arc::clone(&self.link), key, inbound);

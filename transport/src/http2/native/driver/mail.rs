@@ -14,14 +14,17 @@ impl Driver {
             self.start(opening);
         }
         for cell in mail.streams.drain(..) {
-            let Some(key) = cell.collect(&self.link, &mut self.outbox) else {
+            let Some((key, mut outbox)) = cell.collect(&self.link) else {
                 continue;
             };
-            if self.outbox.is_reset() {
+            let Some(outbox) = outbox.get_mut() else {
+                continue;
+            };
+            if outbox.is_reset() {
                 self.forsake(key);
             }
             let (core, now) = (&mut self.core, self.now);
-            self.outbox.drain(|order| core.order(key, order, now));
+            outbox.drain(|order| core.order(key, order, now));
         }
         self.is_let_go |= std::mem::take(&mut mail.let_go);
         if let Some(why) = mail.abort.take() {

@@ -29,7 +29,7 @@ use trunkline_core::Status;
 use self::alarm::Alarm;
 use self::closing::{Closing, Death, Patience};
 use self::turn::Stage;
-use super::cell::{Outbox, StreamCell};
+use super::cell::StreamCell;
 use super::connection::{Core, Event, Role, StreamKey};
 use super::frame::Reader;
 use super::head::Request;
@@ -77,8 +77,6 @@ struct Driver {
     forsaken: usize,
     /// Taken from the mailbox; keeps its room.
     mail: Mail,
-    /// What one stream's tasks want, on its way into the machine; empty otherwise.
-    outbox: Outbox,
     events: Vec<Event>,
     /// The first event that was not looked at.
     next_event: usize,
@@ -166,7 +164,6 @@ impl Driver {
             soonest: None,
             forsaken: 0,
             mail: Mail::default(),
-            outbox: Outbox::default(),
             events: Vec::new(),
             next_event: 0,
             wakers: Vec::new(),

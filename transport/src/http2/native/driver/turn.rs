@@ -13,7 +13,9 @@ use std::task::{Context, Poll, ready};
 use super::closing::Death;
 use super::{Driver, IDLE, Turn};
 use crate::http2::held::Holder;
-use crate::http2::native::connection::Role;
+use crate::http2::native::cell::Outbox;
+use crate::http2::native::connection::{Parts, Role};
+use crate::http2::native::lent;
 use crate::now;
 
 /// How often mail that comes while the driver runs keeps it from looking at the socket.
@@ -196,6 +198,8 @@ impl Driver {
         self.was_active = false;
         self.reader.shrink();
         trunkline_core::release_spare_buffers();
+        lent::release::<Parts>();
+        lent::release::<Outbox>();
         self.rest();
         self.core.shrink();
         self.out.shrink();

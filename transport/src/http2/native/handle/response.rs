@@ -8,7 +8,8 @@ use trunkline_core::protocol::{read_response_head, read_trailers};
 use trunkline_core::{CompressorRegistry, Encoding, Metadata, Status};
 
 use crate::http2::failure::already_ended;
-use crate::http2::native::cell::{Rest, StreamCell};
+use crate::http2::native::cell::StreamCell;
+use crate::http2::native::connection::Rest;
 use crate::http2::native::link::Link;
 use crate::http2::{Head, Interim};
 use crate::stream::Decompress;

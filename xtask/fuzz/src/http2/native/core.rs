@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::{Config, Control, Core, Event, Order, Role, Start, StreamKey};
+use super::connection::{Config, Control, Core, Event, Order, Parts, Role, Start, StreamKey};
 use super::frame::{Reader, Reason};
 use super::guard::Limits;
 use super::head::ResponseHead;
@@ -299,7 +299,7 @@ impl World {
             .into_iter()
             .map(|key| {
                 let inbound = self.core.inbound(key).expect("an open stream has one");
-                inbound.tail.len() + inbound.chunks.iter().map(Bytes::len).sum::<usize>()
+                inbound.parts().map_or(0, body)
             })
             .sum();
         let most = (1 << 22) * self.open.len();
@@ -312,7 +312,7 @@ impl World {
                 assert_eq!(self.role, Role::Server);
                 self.opened(key);
                 let inbound = self.core.inbound(key).expect("it is there");
-                assert!(inbound.head.take().is_some(), "a request has a head");
+                assert!(inbound.take_head().is_some(), "a request has a head");
                 self.take(key, take);
             }
             Event::Touched(key) => self.take(key, take),
@@ -338,9 +338,8 @@ impl World {
         if !take {
             return;
         }
-        let bytes = inbound.chunks.iter().map(Bytes::len).sum::<usize>() + inbound.tail.len();
-        inbound.chunks.clear();
-        inbound.tail.clear();
+        let bytes = inbound.parts().map_or(0, body);
+        inbound.drop_body();
         if let Some(stream) = self.open.get_mut(&key) {
             stream.taken += u32::try_from(bytes).expect("no more than a window");
         }
@@ -380,4 +379,9 @@ impl World {
         self.settle(true);
         self.write(usize::MAX);
     }
+}
+
+/// Bytes of a body that wait.
+fn body(parts: &Parts) -> usize {
+    parts.tail.len() + parts.chunks.iter().map(Bytes::len).sum::<usize>()
 }

@@ -17,6 +17,8 @@ mod guard;
 mod head;
 #[path = "../../../../../transport/src/http2/native/hpack/mod.rs"]
 mod hpack;
+#[path = "../../../../../transport/src/http2/native/lent.rs"]
+mod lent;
 #[rustfmt::skip]
 #[path = "../../../../../transport/src/http2/native/out.rs"]
 mod out;

@@ -14,6 +14,10 @@ pub(crate) mod cell;
 )]
 pub(crate) mod link;
 
+#[path = "../../../../../transport/src/http2/native/lent.rs"]
+#[allow(dead_code, reason = "of which the models use a part")]
+pub(crate) mod lent;
+
 pub(crate) mod models;
 
 #[allow(dead_code, reason = "values of which the models use a part")]

@@ -92,8 +92,8 @@ fn short_payloads_are_joined() {
     let [super::super::Event::Touched(key)] = events[..] else {
         panic!("once per batch: {events:?}");
     };
-    let inbound = script.core.inbound(key).unwrap();
-    assert_eq!((inbound.chunks.len(), inbound.tail.len()), (1, 999));
+    let parts = script.core.inbound(key).unwrap().open();
+    assert_eq!((parts.chunks.len(), parts.tail.len()), (1, 999));
 }
 
 /// The server asks for no more, and what is under way is no fault.

@@ -81,12 +81,10 @@ impl Side {
     fn take(&mut self, key: StreamKey) {
         let id = self.core.id(key).unwrap().0;
         let inbound = std::mem::take(self.core.inbound(key).unwrap());
-        let bytes = inbound
-            .chunks
-            .iter()
-            .map(|chunk| chunk.len())
-            .sum::<usize>();
-        let bytes = (bytes + inbound.tail.len()) as u64;
+        let bytes = inbound.parts().map_or(0, |parts| {
+            let chunks = parts.chunks.iter().map(|chunk| chunk.len());
+            chunks.sum::<usize>() + parts.tail.len()
+        }) as u64;
         let Some(seen) = self.streams.get_mut(&id) else {
             return;
         };

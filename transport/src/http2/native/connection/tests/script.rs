@@ -306,14 +306,17 @@ impl Script {
     fn take(&mut self, key: StreamKey) -> String {
         let inbound: Inbound = std::mem::take(self.core.inbound(key).unwrap());
         let mut text = String::new();
-        if inbound.head.is_some() {
+        let parts = inbound.parts();
+        if parts.is_some_and(|parts| parts.head.is_some()) {
             text.push_str(" head");
         }
-        let bytes = inbound.chunks.iter().map(Bytes::len).sum::<usize>() + inbound.tail.len();
+        let bytes = parts.map_or(0, |parts| {
+            parts.chunks.iter().map(Bytes::len).sum::<usize>() + parts.tail.len()
+        });
         if bytes > 0 {
             text.push_str(&format!(" data={bytes}"));
         }
-        if inbound.trailers.is_some() {
+        if parts.is_some_and(|parts| parts.trailers.is_some()) {
             text.push_str(" trailers");
         }
         match inbound.end {

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use loom::thread;
 use trunkline_core::Status;
 
-use super::super::cell::Outbox;
 use super::{KEY, Seen, drive, ended, link, look, opening, push, why};
 use crate::http2::native::cell::StreamCell;
 use crate::http2::native::connection::End;
@@ -92,7 +91,7 @@ pub fn a_restarted_call_is_sent_once_where_it_went() {
             let (cell, first) = (Arc::clone(&cell), Arc::clone(&first));
             thread::spawn(move || {
                 // What it takes of a stream that was refused is kept by the cell.
-                let _ = cell.collect(&first, &mut Outbox::default());
+                let _ = cell.collect(&first);
             })
         };
         let mut inbound = ended(End::Reset(Reason::REFUSED_STREAM));

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use trunkline_core::Status;
 
-use super::cell::{Begun, Outbox, StreamCell};
+use super::cell::{Begun, StreamCell};
 use super::connection::{End, Inbound, Order, Start, StreamKey};
 use super::head::RequestForm;
 use super::hpack::Fields;
@@ -69,15 +69,14 @@ fn opening(cell: &Arc<StreamCell>, data: Bytes) -> Opening {
 
 fn chunk() -> Inbound {
     let mut inbound = Inbound::default();
-    inbound.chunks.push_back(Bytes::from_static(b"chunk"));
+    inbound.store(Bytes::from_static(b"chunk"));
     inbound
 }
 
 fn ended(end: End) -> Inbound {
-    Inbound {
-        end: Some(end),
-        ..Inbound::default()
-    }
+    let mut inbound = Inbound::default();
+    inbound.end = Some(end);
+    inbound
 }
 
 /// What a driver has seen.
@@ -125,8 +124,10 @@ fn look(link: &Arc<Link>, mail: &mut Mail, seen: &mut Seen, wakers: &mut Vec<Wak
         seen.sent += opening.start.data.len();
     }
     for cell in mail.streams.drain(..) {
-        let mut outbox = Outbox::default();
-        let Some(key) = cell.collect(link, &mut outbox) else {
+        let Some((key, mut outbox)) = cell.collect(link) else {
+            continue;
+        };
+        let Some(outbox) = outbox.get_mut() else {
             continue;
         };
         let mut bytes = 0;
