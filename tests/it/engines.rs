@@ -140,12 +140,16 @@ fn what_the_environment_names() {
         println!("inside: {} {warned}", Engine::default());
         return;
     }
-    let default = || ("h2".to_owned(), false);
+    let default = || ("native".to_owned(), false);
     assert_eq!(inside(None), default());
     assert_eq!(inside(Some("")), default());
-    assert_eq!(inside(Some("h2")), default());
-    assert_eq!(inside(Some("native")), ("native".to_owned(), false));
+    assert_eq!(inside(Some("native")), default());
+    assert_eq!(inside(Some("h2")), ("h2".to_owned(), false));
     for wrong in ["hyper", "Native", "h2 "] {
-        assert_eq!(inside(Some(wrong)), ("h2".to_owned(), true), "{wrong:?}");
+        assert_eq!(
+            inside(Some(wrong)),
+            ("native".to_owned(), true),
+            "{wrong:?}"
+        );
     }
 }

@@ -20,9 +20,9 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// What programs use that are told nothing.
-    pub(crate) const USUAL: Self = Self::H2;
+    pub(crate) const USUAL: Self = Self::Native;
 
-    const ALL: [Self; 2] = [Self::H2, Self::Native];
+    const ALL: [Self; 2] = [Self::Native, Self::H2];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

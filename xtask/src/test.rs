@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn on_the_other_engine_only_what_opens_connections_runs() {
-        let other = |words| arguments(Engine::Native, words);
+        let other = |words| arguments(Engine::H2, words);
         let all = other(&["goaway"]).unwrap();
         assert!(all.starts_with("test --tests --package trunkline --package"));
         assert!(all.ends_with(" -- goaway"));

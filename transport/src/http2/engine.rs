@@ -13,15 +13,15 @@ const VARIABLE: &str = "TRUNKLINE_HTTP2_ENGINE";
 /// [`ServerConfig`](super::ServerConfig), but for those that say which of them they are for. Peers
 /// need not know which one they talk to, and the two ends of a connection need not agree.
 ///
-/// [`H2`](Self::H2) is built on the h2 crate, which most of Rust's HTTP/2 runs on: the choice where
-/// what is proven by the widest use counts most. [`Native`](Self::Native) is written for gRPC: a
-/// call costs it a part of the instructions and wake-ups, streams that nobody reads do not hold up
-/// others, and what it closes a connection for it says in the GOAWAY. Choose it where the CPU
-/// that calls cost matters; go back to the other if in doubt whether a fault is the engine's.
+/// [`Native`](Self::Native) is written for gRPC: a call costs it a part of the instructions and
+/// wake-ups, streams that nobody reads do not hold up others, and what it closes a connection for
+/// it says in the GOAWAY. [`H2`](Self::H2) is built on the h2 crate, which most of Rust's HTTP/2
+/// runs on: the choice where what is proven by the widest use counts most, or when in doubt whether
+/// a fault is the engine's.
 ///
 /// The default is what the environment variable `TRUNKLINE_HTTP2_ENGINE` says, `h2` or `native`:
 /// so an operator can change it without a build. It is read once, when it is first needed. Without
-/// the variable it is [`H2`](Self::H2); for any other word too, with a warning in the log.
+/// the variable it is [`Native`](Self::Native); for any other word too, with a warning in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
@@ -33,7 +33,7 @@ pub enum Engine {
 
 impl Engine {
     /// Without a word of the operator's.
-    const USUAL: Self = Self::H2;
+    const USUAL: Self = Self::Native;
 
     /// What the variable says; `None` if it names no engine.
     fn named(word: &str) -> Option<Self> {
@@ -114,7 +114,7 @@ mod tests {
         for engine in [Engine::H2, Engine::Native] {
             assert_eq!(Engine::named(&engine.to_string()), Some(engine));
         }
-        assert_eq!(Engine::named(""), Some(Engine::H2), "set to nothing");
+        assert_eq!(Engine::named(""), Some(Engine::Native), "set to nothing");
         for wrong in ["H2", "hyper", " native", "native,h2", "1"] {
             assert_eq!(Engine::named(wrong), None, "{wrong:?}");
         }
