@@ -53,7 +53,7 @@ pub(super) use self::goaway::printable;
 pub(super) use self::heads::{MAX_INTERIM, TOO_MANY_INTERIM};
 pub(super) use self::held::MEMORY_SHORT;
 pub(super) use self::orders::{Control, End, Event, Order, Start, StreamKey};
-pub(super) use self::tick::KEEPALIVE_TIMEOUT;
+pub(super) use self::tick::{KEEPALIVE_TIMEOUT, sooner};
 
 /// Control answers that may wait until nothing more is read.
 const CONGESTED: usize = 64 * 1024;

@@ -10,6 +10,16 @@ use crate::http2::keepalive::Action;
 /// The text of the error that ends a connection whose peer does not answer.
 pub(in super::super) const KEEPALIVE_TIMEOUT: &str = "keepalive_timeout";
 
+/// The earlier one of two times, where there is one.
+#[inline]
+pub(in super::super) fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
+}
+
 impl Core {
     /// When [`tick`](Self::tick) is due.
     pub(in super::super) fn next_tick(&self) -> Option<Instant> {
@@ -17,14 +27,10 @@ impl Core {
             return None;
         }
         let keepalive = self.keepalive.as_ref();
-        let times = [
-            self.local.due(),
-            self.leaving.wake_at(),
-            self.guard.wake_at(),
-            self.stalls.wake_at(),
-            keepalive.and_then(|policy| policy.wake_at()),
-        ];
-        times.into_iter().flatten().min()
+        let keepalive = keepalive.and_then(|policy| policy.wake_at());
+        let ours = sooner(self.local.due(), self.leaving.wake_at());
+        let streams = sooner(self.guard.wake_at(), self.stalls.wake_at());
+        sooner(sooner(ours, streams), keepalive)
     }
 
     /// It is so late. An error ends the connection.

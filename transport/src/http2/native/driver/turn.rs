@@ -14,7 +14,7 @@ use super::closing::Death;
 use super::{Driver, IDLE, Turn};
 use crate::http2::held::Holder;
 use crate::http2::native::cell::Outbox;
-use crate::http2::native::connection::{Parts, Role};
+use crate::http2::native::connection::{Parts, Role, sooner};
 use crate::http2::native::lent;
 use crate::now;
 
@@ -170,14 +170,9 @@ impl Driver {
         if self.idle_at.is_none() && self.was_active && self.has_buffers() {
             self.idle_at = self.now.checked_add(IDLE);
         }
-        let times = [
-            self.core.next_tick(),
-            self.stall.wake_at(),
-            self.idle_at,
-            self.goodbye.map(|goodbye| goodbye.until),
-            self.soonest,
-        ];
-        times.into_iter().flatten().min()
+        let goodbye = self.goodbye.map(|goodbye| goodbye.until);
+        let time = sooner(self.core.next_tick(), self.stall.wake_at());
+        sooner(sooner(time, self.idle_at), sooner(goodbye, self.soonest))
     }
 
     /// Something that may be given back when nobody needs it.
