@@ -76,6 +76,13 @@ impl Pace {
     }
 }
 
+/// True where tasks that are ready run one after the other, so that one that queues itself behind
+/// them finds their work done.
+pub(super) fn runs_on_one_thread() -> bool {
+    Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread)
+}
+
 /// Guesses that may be wrong in a row before only one in [`RETRY`] is made.
 const CREDIT: u8 = 8;
 const RETRY: u8 = 32;

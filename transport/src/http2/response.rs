@@ -25,9 +25,13 @@ impl RequestStream {
     pub(crate) fn push(
         &self,
         size: usize,
+        goes_on: bool,
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
-        by_engine!(&self.0, of => of.push(size, write))
+        match &self.0 {
+            ByEngine::H2(of) => of.push(size, write),
+            ByEngine::Native(of) => of.push(size, goes_on, write),
+        }
     }
 
     #[inline]

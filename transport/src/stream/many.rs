@@ -19,6 +19,10 @@ const MOST_MESSAGES: usize = 32;
 /// Bytes of the same: a DATA frame's worth.
 const MOST_BYTES: usize = 16 * 1024;
 
+/// A batch of as many messages as there may be, which is no larger than this, is one of many: the
+/// connection may wait a moment for the next ones, instead of writing each batch by itself.
+const SMALL_BYTES: usize = MOST_BYTES / 2;
+
 /// Time that may pass from the second message of a batch on: a source that works for each of them
 /// holds none back for long.
 const MOST_TIME: Duration = Duration::from_millis(1);
@@ -104,6 +108,7 @@ impl<T> SendHalf<T> {
             out,
             bytes: BytesMut::new(),
             begun: None,
+            goes_on: false,
         };
         let mut end = End::Full;
         for number in 0..MOST_MESSAGES {
@@ -127,6 +132,7 @@ impl<T> SendHalf<T> {
             if batch.bytes.len() >= most {
                 break;
             }
+            batch.goes_on = number + 1 == MOST_MESSAGES && batch.bytes.len() <= SMALL_BYTES;
             if number % LOOK_EVERY == FIRST_LOOK && batch.is_slow() {
                 end = End::Slow;
                 break;
@@ -144,6 +150,8 @@ struct Batch<'a> {
     bytes: BytesMut,
     /// When there was a second message. Most batches have one, and read no clock.
     begun: Option<Instant>,
+    /// Many more are about to follow.
+    goes_on: bool,
 }
 
 impl Batch<'_> {
@@ -166,7 +174,7 @@ impl Batch<'_> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.out.push(bytes.len(), |buffer| {
+        self.out.push(bytes.len(), self.goes_on, |buffer| {
             // What waits for a peer that does not read holds little more than itself.
             if buffer.capacity() == 0 && bytes.capacity() / 2 <= bytes.len() {
                 *buffer = bytes;

@@ -228,7 +228,7 @@ impl<T> SendHalf<T> {
             written = buffer.len().saturating_sub(before + PREFIX_BYTES);
             Ok(())
         };
-        out.push(encoder.encoded_len(message), write)?;
+        out.push(encoder.encoded_len(message), false, write)?;
         Ok(written)
     }
 
@@ -378,16 +378,18 @@ impl<T> SendHalf<T> {
 }
 
 impl Out {
-    /// Takes about `size` bytes, which `write` appends.
+    /// Takes about `size` bytes, which `write` appends; if it `goes_on`, many more are about to
+    /// follow.
     #[inline]
     pub(super) fn push(
         &self,
         size: usize,
+        goes_on: bool,
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
         match self {
-            Self::Client(stream) => stream.push(size, write),
-            Self::Server(stream) => stream.push(size, write),
+            Self::Client(stream) => stream.push(size, goes_on, write),
+            Self::Server(stream) => stream.push(size, goes_on, write),
         }
     }
 

@@ -53,6 +53,8 @@ struct Mailbox {
     waker: Option<Waker>,
     /// The driver sleeps, and whoever posts has to wake it.
     is_parked: bool,
+    /// Something in it does not wait for more of its kind.
+    is_urgent: bool,
     /// No driver will come any more.
     is_closed: bool,
 }
@@ -99,7 +101,8 @@ impl Mail {
 
 impl Mailbox {
     /// Whom to wake for what was just put in.
-    fn wake(&mut self) -> Option<Waker> {
+    fn wake(&mut self, is_urgent: bool) -> Option<Waker> {
+        self.is_urgent |= is_urgent;
         if !self.is_parked {
             return None;
         }
@@ -144,14 +147,15 @@ impl Link {
     }
 
     /// Queues a stream for the driver; to be woken after all locks are released. Where no driver
-    /// will come nothing is kept.
-    pub(super) fn post(&self, cell: &Arc<StreamCell>) -> Option<Waker> {
+    /// will come nothing is kept. One that is not urgent may lie there for a moment, in which more
+    /// comes.
+    pub(super) fn post(&self, cell: &Arc<StreamCell>, is_urgent: bool) -> Option<Waker> {
         let mut mailbox = self.mailbox.lock();
         if mailbox.is_closed {
             return None;
         }
         mailbox.mail.streams.push(Arc::clone(cell));
-        mailbox.wake()
+        mailbox.wake(is_urgent)
     }
 
     /// Queues a call; gives it back where no driver will come.
@@ -162,7 +166,7 @@ impl Link {
             return Err(Box::new(opening));
         }
         mailbox.mail.starts.push(opening);
-        Ok(mailbox.wake())
+        Ok(mailbox.wake(true))
     }
 
     /// Nobody opens anything more: the connection ends with the last stream.
@@ -200,7 +204,7 @@ impl Link {
     fn wish(&self, put: impl FnOnce(&mut Mail)) {
         let mut mailbox = self.mailbox.lock();
         put(&mut mailbox.mail);
-        let waker = mailbox.wake();
+        let waker = mailbox.wake(true);
         drop(mailbox);
         wake(waker);
     }
@@ -213,9 +217,20 @@ impl Link {
     /// The driver's turn: takes what waits. `mail` is empty and keeps its room. Nobody wakes the
     /// driver from now on.
     pub(super) fn take(&self, mail: &mut Mail) {
+        self.take_in_time(mail, false);
+    }
+
+    /// The same, but if it `may_wait` nothing is taken, and the answer is false, while there is
+    /// mail of which none is urgent. The driver is to look again by itself.
+    pub(super) fn take_in_time(&self, mail: &mut Mail, may_wait: bool) -> bool {
         let mut mailbox = self.mailbox.lock();
         mailbox.is_parked = false;
+        if may_wait && !mailbox.is_urgent && !mailbox.mail.is_empty() {
+            return false;
+        }
+        mailbox.is_urgent = false;
         std::mem::swap(&mut mailbox.mail, mail);
+        true
     }
 
     /// The driver goes to sleep; false where mail waits for it.

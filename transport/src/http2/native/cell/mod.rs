@@ -89,20 +89,26 @@ impl StreamCell {
 
     /// Queues the stream for its driver, unless it is queued already.
     fn queue(self: &Arc<Self>, state: &mut State) -> Option<Waker> {
+        self.queue_as(state, true)
+    }
+
+    fn queue_as(self: &Arc<Self>, state: &mut State, is_urgent: bool) -> Option<Waker> {
         if state.is_queued || state.is_closed && state.stop.is_none() {
             return None;
         }
         state.is_queued = true;
-        state.link.post(self)
+        state.link.post(self, is_urgent)
     }
 
-    /// Takes one message of about `size` bytes, which `write` appends.
+    /// Takes one message of about `size` bytes, which `write` appends; if it `goes_on`, many more
+    /// are about to follow.
     ///
     /// Messages that are sent until the driver runs become one DATA frame: that is how they are
     /// merged when there are many and prompt when there are few.
     pub(super) fn push(
         self: &Arc<Self>,
         size: usize,
+        goes_on: bool,
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
         let mut state = self.state.lock();
@@ -119,7 +125,7 @@ impl StreamCell {
             state.append_large(own.freeze());
         }
         state.open();
-        let driver = self.queue(&mut state);
+        let driver = self.queue_as(&mut state, !goes_on);
         drop(state);
         wake(driver);
         Ok(())

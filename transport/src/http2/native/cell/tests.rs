@@ -51,3 +51,35 @@ fn what_is_sent_while_a_call_moves_is_not_lost() {
     assert_eq!(collect(&second), (7, true));
     assert_eq!(collect(&second), (0, false), "once");
 }
+
+#[test]
+fn what_goes_on_may_wait_in_the_mailbox_until_something_urgent_comes() {
+    let link = link();
+    let (mut wakers, mut mail) = (Vec::new(), Mail::default());
+    let [many, one] = [(); 2].map(|()| {
+        let cell = StreamCell::client(Arc::clone(&link), 0, false);
+        cell.begin(|| Some(KEY), &mut wakers);
+        cell
+    });
+    let append = |buffer: &mut BytesMut| {
+        buffer.extend_from_slice(b"message");
+        Ok(())
+    };
+    assert!(link.take_in_time(&mut mail, true), "there is nothing");
+    many.push(7, true, append).unwrap();
+    assert!(!link.take_in_time(&mut mail, true));
+    assert!(mail.streams.is_empty(), "it is still there");
+    one.push(7, false, append).unwrap();
+    assert!(link.take_in_time(&mut mail, true));
+    assert_eq!(mail.streams.len(), 2, "all of it goes along");
+    for cell in mail.streams.drain(..) {
+        assert!(cell.collect(&link).is_some());
+    }
+    many.push(7, true, append).unwrap();
+    assert!(
+        !link.take_in_time(&mut mail, true),
+        "nothing urgent is left"
+    );
+    assert!(link.take_in_time(&mut mail, false), "it has waited enough");
+    assert_eq!(mail.streams.len(), 1);
+}

@@ -5,10 +5,31 @@ use super::{Driver, Slot};
 use crate::http2::native::cell::Begun;
 use crate::http2::native::link::Opening;
 
+/// Turns for which messages wait for more of their kind: enough that what they are written for, the
+/// system call and the wake-up of the peer, is shared by some hundred of them.
+const MOST_WAITS: u8 = 3;
+
 impl Driver {
+    /// Empties the mailbox into the machine, unless all that is in it are messages of which many
+    /// more are about to follow. Those wait a moment, while their senders go on.
+    pub(super) fn take_mail_in_time(&mut self) {
+        let may_wait = self.waits_for_more && self.waited < MOST_WAITS;
+        if self.link.take_in_time(&mut self.mail, may_wait) {
+            self.waited = 0;
+            self.use_mail();
+        } else {
+            self.waited += 1;
+            self.goes_on = true;
+        }
+    }
+
     /// Empties the mailbox into the machine.
     pub(super) fn take_mail(&mut self) {
         self.link.take(&mut self.mail);
+        self.use_mail();
+    }
+
+    fn use_mail(&mut self) {
         let mut mail = std::mem::take(&mut self.mail);
         for opening in mail.starts.drain(..) {
             self.start(opening);

@@ -38,6 +38,7 @@ use super::out::Out;
 use super::stall::WriteStall;
 use crate::http2::heard::Heard;
 use crate::http2::held::Holder;
+use crate::http2::pace::runs_on_one_thread;
 use crate::http2::slots::{Permit, Slots};
 use crate::{BoxIo, now};
 
@@ -84,6 +85,10 @@ struct Driver {
     stage: Stage,
     /// Mail that came while the driver ran, in this turn.
     rounds: u8,
+    /// Senders run between two turns: what goes on may wait for more.
+    waits_for_more: bool,
+    /// For how many turns it has.
+    waited: u8,
     now: Instant,
     alarm: Alarm,
     heard: Heard,
@@ -169,6 +174,8 @@ impl Driver {
             wakers: Vec::new(),
             stage: Stage::Begin,
             rounds: 0,
+            waits_for_more: runs_on_one_thread(),
+            waited: 0,
             now,
             alarm: Alarm::default(),
             heard: Heard::default(),

@@ -1,5 +1,6 @@
 //! The engine against itself and against the one on the h2 crate, both ways.
 
+mod bulk;
 mod closing;
 mod deadlines;
 mod held;

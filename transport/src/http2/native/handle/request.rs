@@ -172,9 +172,10 @@ impl SharedStream {
     pub(crate) fn push(
         &self,
         size: usize,
+        goes_on: bool,
         write: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<(), Status> {
-        self.0.push(size, write)
+        self.0.push(size, goes_on, write)
     }
 
     pub(crate) fn push_frame(&self, frame: Bytes) -> Result<(), Status> {
