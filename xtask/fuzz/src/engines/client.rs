@@ -65,7 +65,8 @@ pub(super) async fn observe(engine: Engine, deeds: &[Deed], steps: &[Step]) -> V
     };
     let spoken = Spoken::of_client(log.clone());
     let seen = talk(ours, steps, &log, spoken, async |at| {
-        for deed in deeds.iter().filter(|deed| deed.before == at) {
+        let before = steps.get(at).and_then(|step| step.deeds);
+        for deed in deeds.iter().filter(|deed| Some(deed.before) == before) {
             calls.act(deed.what).await;
         }
     })

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::blocks::{Block, blocks};
 use super::program::{Said, Step};
-use super::rules::{RULES, Rule};
+use super::rules::{Rule, rules};
 use super::seen::Event;
-use crate::wire::{DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM};
+use crate::wire::{CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM};
 
 /// What is to be done about a difference that a rule knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) enum Then {
 }
 
 pub(super) struct Difference<'a> {
+    /// What is compared are servers, not clients.
+    pub(super) is_server: bool,
     pub(super) step: Option<&'a Step>,
     pub(super) before: &'a [Step],
     /// All that each has shown up to this step and in it.
@@ -44,7 +47,7 @@ impl Difference<'_> {
                 let then = (rule.applies)(self, frame)?;
                 self.explains(then).then_some((rule.name, then))
             };
-            RULES.iter().find_map(applies)
+            rules().find_map(applies)
         })?;
         Some((name, if said.len() > 1 { Then::Stop } else { then }))
     }
@@ -76,6 +79,89 @@ impl Difference<'_> {
         self.step
             .map(|step| step.frames.as_slice())
             .unwrap_or_default()
+    }
+
+    /// What only h2 has shown.
+    pub(super) fn only_h2(&self) -> impl Iterator<Item = &Event> {
+        let native = self.of_native;
+        self.of_h2.iter().filter(|event| !native.contains(event))
+    }
+
+    /// What only ours has shown.
+    pub(super) fn only_native(&self) -> impl Iterator<Item = &Event> {
+        let h2 = self.of_h2;
+        self.of_native.iter().filter(|event| !h2.contains(event))
+    }
+
+    /// Both end the connection, with these codes, and show the same but for that. What frames that
+    /// came together lead to besides is a matter of luck, here and below.
+    pub(super) fn codes(&self, h2: u32, native: u32) -> bool {
+        let both = go_away(self.h2) == Some(h2) && go_away(self.native) == Some(native);
+        let is_code = |event: &Event| matches!(event, Event::GoAway(_));
+        both && (self.several() || self.apart().all(is_code))
+    }
+
+    /// h2 alone ends the connection, with this code; ours goes on, and has to show something that h2
+    /// does not for this stream alone.
+    pub(super) fn h2_ends(&self, code: u32, stream: Option<u32>) -> bool {
+        let ends = go_away(self.h2) == Some(code) && go_away(self.native).is_none();
+        ends && (self.several() || self.only_native().all(|event| is_of(event, stream)))
+    }
+
+    /// The same the other way round.
+    pub(super) fn native_ends(&self, code: u32, stream: Option<u32>) -> bool {
+        let ends = go_away(self.native) == Some(code) && go_away(self.h2).is_none();
+        ends && (self.several() || self.only_h2().all(|event| is_of(event, stream)))
+    }
+
+    /// Neither ends the connection for an error, and they are at one but for this stream.
+    pub(super) fn is_about(&self, stream: u32) -> bool {
+        let goes_on = go_away(self.h2).is_none() && go_away(self.native).is_none();
+        goes_on && (self.several() || self.apart().all(|event| is_of(event, Some(stream))))
+    }
+
+    /// The header blocks that were completed in this step.
+    pub(super) fn blocks(&self) -> Vec<Block> {
+        let before = self.before.iter().flat_map(|step| &step.frames);
+        let known = blocks(before).len();
+        let mut all = blocks(self.frames());
+        all.split_off(known.min(all.len()))
+    }
+
+    /// The frame before the last one, where it leaves a header block open; in a step of several any.
+    pub(super) fn open_block(&self) -> Option<&Said> {
+        let is_open = |said: &&Said| {
+            matches!(said.kind, HEADERS | CONTINUATION) && said.flags & END_HEADERS == 0
+        };
+        let mut before = self.before.iter().flat_map(|step| &step.frames);
+        let last = before.next_back().filter(is_open);
+        let own = self.said().iter().take(self.said().len().saturating_sub(1));
+        last.or_else(|| own.rev().find(is_open))
+    }
+
+    /// How many bytes of DATA each has sent on this stream.
+    pub(super) fn payloads_of(&self, stream: u32) -> (usize, usize) {
+        let of = |all: &[Vec<Event>]| -> usize {
+            let lengths = all.iter().flatten().map(|event| match event {
+                Event::Payload(of, bytes) if *of == stream => bytes.len(),
+                _ => 0,
+            });
+            lengths.sum()
+        };
+        (of(self.h2_all), of(self.native_all))
+    }
+
+    /// Every octet that was said.
+    pub(super) fn octets(&self) -> impl Iterator<Item = u8> {
+        let steps = self.before.iter().chain(self.step);
+        let pieces = steps.flat_map(|step| &step.pieces);
+        pieces.flat_map(|piece| piece.bytes.iter().copied())
+    }
+
+    /// An engine has ended its half of this stream.
+    pub(super) fn has_said_all(of: &[Vec<Event>], stream: u32) -> bool {
+        let mut events = of.iter().flatten();
+        events.any(|event| *event == Event::EndStream(stream))
     }
 
     /// What only one of them has shown.
@@ -180,18 +266,11 @@ impl Difference<'_> {
         earlier.any(|said| said.kind == HEADERS && said.stream == stream)
     }
 
-    /// Our engine has reset this stream by now, and nothing else follows.
-    pub(super) fn is_over(&self, stream: u32) -> bool {
-        let mut events = self.native_all.iter().flatten();
-        go_away(self.native).is_none()
-            && events.any(|event| matches!(event, Event::Reset(of, _) if *of == stream))
-    }
-
-    /// Nobody can have opened this stream: a client its even ones, a server any.
+    /// Nobody can have opened this stream: a client its even ones, a server any that we have not.
     pub(super) fn is_idle(&self, stream: u32) -> bool {
         let mut events = self.native_all.iter().flatten();
-        stream.is_multiple_of(2)
-            || !events.any(|event| matches!(event, Event::Head(of, _) if *of == stream))
+        let was_opened = |event: &Event| matches!(event, Event::Head(of, _) if *of == stream);
+        stream.is_multiple_of(2) || (!self.is_server && !events.any(was_opened))
     }
 
     /// Our engine had reset this stream, or given its whole answer.
@@ -222,11 +301,19 @@ pub(super) fn go_away(events: &[Event]) -> Option<u32> {
 }
 
 /// The code of this stream's RST_STREAM among these.
-pub(super) fn reset(events: &[Event], of: u32) -> Option<u32> {
-    events.iter().find_map(|event| match event {
+pub(super) fn reset<'a>(events: impl IntoIterator<Item = &'a Event>, of: u32) -> Option<u32> {
+    events.into_iter().find_map(|event| match event {
         Event::Reset(stream, code) if *stream == of => Some(*code),
         _ => None,
     })
+}
+
+/// Of this stream's, or of the end in order that comes with the last stream.
+fn is_of(event: &Event, stream: Option<u32>) -> bool {
+    match event {
+        Event::GoAway(0) | Event::Closed => true,
+        event => stream.is_some() && event.stream() == stream,
+    }
 }
 
 fn kind(event: &Event) -> String {

@@ -1,5 +1,6 @@
 //! Both HTTP/2 engines are told the same and show the same, or differ for a reason that has a name.
 
+mod blocks;
 mod client;
 mod difference;
 mod program;
@@ -25,7 +26,7 @@ const ACK: u8 = 1;
 
 /// The names of the rules, each once.
 pub fn lawful_differences() -> impl Iterator<Item = &'static str> {
-    rules::RULES.iter().map(|rule| rule.name)
+    rules::rules().map(|rule| rule.name)
 }
 
 /// Both engines as a server that is sent this: the names of the rules that explain in what they
@@ -49,9 +50,8 @@ pub fn compare_servers(input: &[u8]) -> Result<Vec<&'static str>, String> {
     if begin > 0 {
         steps.insert(0, Step::preface(PREFACE.to_vec()));
     }
-    compare(&steps, |engine| {
-        seen(server::observe(engine, allows, &steps))
-    })
+    let observe = |engine, steps: &[Step]| seen(server::observe(engine, allows, steps));
+    compare(Side::Client, &steps, observe)
 }
 
 /// Both engines as a client that is sent this: the names of the rules that explain in what they
@@ -70,9 +70,9 @@ pub fn compare_clients(input: &[u8]) -> Result<Vec<&'static str>, String> {
     let begin = source.byte().max(1);
     let mut cuts = source.clone();
     let steps = conversation(&mut source, begin, Side::Server, cut, &mut cuts);
-    compare(&steps, |engine| {
-        seen(client::observe(engine, &deeds, &steps))
-    })
+    let steps = Step::with_deeds(steps);
+    let observe = |engine, steps: &[Step]| seen(client::observe(engine, &deeds, steps));
+    compare(Side::Server, &steps, observe)
 }
 
 pub(crate) fn servers(input: &[u8]) {
@@ -131,22 +131,45 @@ fn seen(observing: impl Future<Output = Vec<Vec<Event>>>) -> Vec<Vec<Event>> {
     seen.into_inner()
 }
 
+/// Where frames that come together make a difference, they must make none, or one with a name, when
+/// each comes by itself: what they have in common explains that one is lost, and nothing more.
 fn compare(
+    said_by: Side,
     steps: &[Step],
-    seen: impl Fn(Engine) -> Vec<Vec<Event>>,
+    observe: impl Fn(Engine, &[Step]) -> Vec<Vec<Event>>,
 ) -> Result<Vec<&'static str>, String> {
-    let (h2, native) = (seen(Engine::H2), seen(Engine::Native));
-    if std::env::var_os("TRUNKLINE_FUZZ_SHOW").is_some() {
+    let mut names = compare_once(said_by, steps, &observe)?;
+    if !names.is_empty() && steps.iter().any(|step| step.frames.len() > 1) {
+        let apart: Vec<_> = steps.iter().flat_map(Step::apart).collect();
+        let found = compare_once(said_by, &apart, &observe);
+        names.extend(found.map_err(|why| format!("{why}\n  each by itself"))?);
+    }
+    Ok(names)
+}
+
+fn compare_once(
+    said_by: Side,
+    steps: &[Step],
+    observe: &impl Fn(Engine, &[Step]) -> Vec<Vec<Event>>,
+) -> Result<Vec<&'static str>, String> {
+    let (h2, native) = (observe(Engine::H2, steps), observe(Engine::Native, steps));
+    let is_shown = std::env::var_os("TRUNKLINE_FUZZ_SHOW").is_some();
+    if is_shown {
         for (at, (h2, native)) in h2.iter().zip(&native).enumerate() {
             let frames = steps.get(at).map(|step| &step.frames);
             eprintln!("{at} {frames:?}\n  h2     {h2:?}\n  native {native:?}");
         }
     }
-    differences(steps, &h2, &native)
+    let names = differences(said_by, steps, &h2, &native);
+    if is_shown {
+        eprintln!("{names:?}");
+    }
+    names
 }
 
 /// The names of the rules that explain all differences.
 fn differences(
+    said_by: Side,
     steps: &[Step],
     h2: &[Vec<Event>],
     native: &[Vec<Event>],
@@ -172,6 +195,7 @@ fn differences(
                 break;
             }
             let difference = Difference {
+                is_server: said_by == Side::Client,
                 step: steps.get(at),
                 before: steps.get(..at).unwrap_or_default(),
                 h2_all: h2_all.get(..=at).unwrap_or_default(),

@@ -9,6 +9,9 @@ use crate::wire;
 /// The head of a frame.
 const HEAD: usize = 9;
 
+/// The kind of a PRIORITY frame.
+pub(crate) const PRIORITY_FRAME: u8 = 2;
+
 /// More frames only take time: what they show, fewer show too.
 const MAX_STEPS: usize = 300;
 
@@ -18,6 +21,8 @@ pub(crate) struct Step {
     /// What is written at once.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) frames: Vec<Said>,
+    /// Nothing is said: our own side does what it does before the step of this number.
+    pub(crate) deeds: Option<usize>,
 }
 
 impl Step {
@@ -25,8 +30,45 @@ impl Step {
     pub(crate) fn preface(bytes: Vec<u8>) -> Self {
         Self {
             pieces: vec![Piece { bytes, then: None }],
-            frames: Vec::new(),
+            ..Self::default()
         }
+    }
+
+    /// What our own side does before each step comes by itself, so that nobody has to tell what
+    /// follows from which.
+    pub(crate) fn with_deeds(steps: Vec<Self>) -> Vec<Self> {
+        let both = steps.into_iter().enumerate().map(|(at, step)| {
+            let deeds = Self {
+                deeds: Some(at),
+                ..Self::default()
+            };
+            [deeds, step]
+        });
+        both.flatten().collect()
+    }
+}
+
+impl Step {
+    /// Each of its frames by itself.
+    pub(crate) fn apart(&self) -> Vec<Self> {
+        let ([_, _, ..], [piece]) = (self.frames.as_slice(), self.pieces.as_slice()) else {
+            return vec![self.clone()];
+        };
+        let mut rest = piece.bytes.as_slice();
+        let last = self.frames.len() - 1;
+        let each = self.frames.iter().enumerate().map(|(at, said)| {
+            let length = said.length.map_or(rest.len(), |length| HEAD + length);
+            let (bytes, behind) = rest.split_at(length.min(rest.len()));
+            rest = behind;
+            let bytes = bytes.to_vec();
+            let then = piece.then.filter(|_| at == last);
+            Self {
+                pieces: vec![Piece { bytes, then }],
+                frames: vec![said.clone()],
+                deeds: None,
+            }
+        });
+        each.collect()
     }
 }
 
@@ -44,8 +86,79 @@ pub(crate) struct Said {
     pub(crate) flags: u8,
     pub(crate) stream: u32,
     pub(crate) payload: Vec<u8>,
+    /// How long it says that it is, if that much of its head is there.
+    pub(crate) length: Option<usize>,
     /// False for the last one if the conversation ends before it does.
     pub(crate) whole: bool,
+}
+
+impl Said {
+    /// The pairs of SETTINGS.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (u16, u32)> {
+        let pairs = self.payload.chunks_exact(6);
+        pairs.filter_map(|pair| match pair {
+            &[high, low, a, b, c, d] => {
+                let value = u32::from_be_bytes([a, b, c, d]);
+                Some((u16::from_be_bytes([high, low]), value))
+            }
+            _ => None,
+        })
+    }
+
+    /// The number that a payload begins with, without its first bit.
+    pub(crate) fn number(&self) -> Option<u32> {
+        let octets = self.payload.first_chunk().copied();
+        octets.map(|octets| u32::from_be_bytes(octets) & 0x7fff_ffff)
+    }
+
+    /// Its length is none that its kind may have (RFC 9113 §4.2, §6).
+    pub(crate) fn has_wrong_length(&self) -> bool {
+        let Some(length) = self.length else {
+            return false;
+        };
+        let padding = usize::from(self.flags & wire::PADDED != 0);
+        let priority = if self.flags & wire::PRIORITY != 0 {
+            5
+        } else {
+            0
+        };
+        length > 16_384
+            || match self.kind {
+                wire::DATA => length < padding,
+                wire::HEADERS => {
+                    let own = self.unpadded().map(<[u8]>::len);
+                    length < padding + priority || own.is_some_and(|own| own < priority)
+                }
+                wire::PUSH_PROMISE => length < padding + 4,
+                PRIORITY_FRAME => length != 5,
+                wire::RST_STREAM | wire::WINDOW_UPDATE => length != 4,
+                wire::SETTINGS if self.flags & 1 != 0 => length > 0,
+                wire::SETTINGS => length % 6 != 0,
+                wire::PING => length != 8,
+                wire::GOAWAY => length < 8,
+                _ => false,
+            }
+    }
+
+    /// What of HEADERS or CONTINUATION belongs to the block; `None` if it is cut, or too short for what lies around it.
+    pub(crate) fn fragment(&self) -> Option<&[u8]> {
+        let own = self.unpadded()?;
+        match self.kind == wire::HEADERS && self.flags & wire::PRIORITY != 0 {
+            true => own.get(5..),
+            false => Some(own),
+        }
+    }
+
+    fn unpadded(&self) -> Option<&[u8]> {
+        if !self.whole {
+            return None;
+        }
+        if self.kind == wire::CONTINUATION || self.flags & wire::PADDED == 0 {
+            return Some(&self.payload);
+        }
+        let (padding, behind) = self.payload.split_first()?;
+        behind.get(..behind.len().checked_sub(usize::from(*padding))?)
+    }
 }
 
 impl fmt::Debug for Said {
@@ -121,7 +234,11 @@ pub(crate) fn steps(script: &[wire::Step], cut: Cut, source: &mut Source<'_>) ->
             }
             _ => {
                 let frames = vec![said];
-                steps.push(Step { pieces, frames });
+                steps.push(Step {
+                    pieces,
+                    frames,
+                    deeds: None,
+                });
                 if cut == Cut::Groups {
                     room = source.below(5);
                 }
@@ -132,7 +249,7 @@ pub(crate) fn steps(script: &[wire::Step], cut: Cut, source: &mut Source<'_>) ->
         let pieces = vec![piece(&[], Some(time))];
         steps.push(Step {
             pieces,
-            frames: Vec::new(),
+            ..Step::default()
         });
     }
     steps
@@ -147,11 +264,16 @@ fn piece(bytes: &[u8], then: Option<Duration>) -> Piece {
 fn frame(bytes: &[u8], at: usize) -> (Said, usize) {
     let rest = bytes.get(at..).unwrap_or_default();
     let Some((head, behind)) = rest.split_first_chunk::<HEAD>() else {
+        // What some look at before there is any more.
+        let length = rest
+            .first_chunk()
+            .map(|&[a, b, c]| u32::from_be_bytes([0, a, b, c]));
         let said = Said {
             kind: 0xff,
             flags: 0,
             stream: 0,
             payload: rest.to_vec(),
+            length: length.and_then(|length| usize::try_from(length).ok()),
             whole: false,
         };
         return (said, bytes.len());
@@ -164,6 +286,7 @@ fn frame(bytes: &[u8], at: usize) -> (Said, usize) {
         flags,
         stream: u32::from_be_bytes([s & 0x7f, t, u, v]),
         payload: payload.unwrap_or(behind).to_vec(),
+        length: Some(length),
         whole: payload.is_some(),
     };
     (said, (at + HEAD + length).min(bytes.len()))

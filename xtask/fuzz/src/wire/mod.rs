@@ -8,7 +8,7 @@ mod talk;
 
 pub(crate) use echo::Echoing;
 #[cfg(not(test))]
-pub(crate) use frame::{CONTINUATION, GOAWAY, PUSH_PROMISE, RST_STREAM};
+pub(crate) use frame::{CONTINUATION, GOAWAY, PING, PRIORITY, PUSH_PROMISE, RST_STREAM};
 pub(crate) use frame::{
     DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PREFACE, SETTINGS, WINDOW_UPDATE, block, frame,
     message, request, response, trailers,

@@ -61,6 +61,26 @@ fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<Field>, HpackError>
     Ok(fields)
 }
 
+/// What blocks mean by the book, whatever an engine makes of them.
+pub(crate) struct ByTheBook(Model);
+
+impl ByTheBook {
+    /// With the table that a connection begins with. `is_lax`: the rules about when the table's size is updated are
+    /// left out.
+    pub(crate) fn new(is_lax: bool) -> Self {
+        let mut model = Model::new(4_096, static_table());
+        model.is_lax = is_lax;
+        Self(model)
+    }
+
+    /// The fields; `None` is a connection error.
+    pub(crate) fn read(&mut self, block: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let fields = self.0.decode(block)?;
+        let pairs = fields.into_iter().map(|(name, value, _)| (name, value));
+        Some(pairs.collect())
+    }
+}
+
 fn static_table() -> Vec<(Vec<u8>, Vec<u8>)> {
     let block: Vec<u8> = (1..=61).map(|index| 0x80 | index).collect();
     let fields = decode(&mut Decoder::new(0), &block).expect("the static table");

@@ -14,6 +14,8 @@ pub(super) struct Model {
     limit: usize,
     /// The lowest limit since the last block, if it is below what the table may have.
     due: Option<usize>,
+    /// Updates of the table's size are taken however many they are, and wherever.
+    pub(super) is_lax: bool,
 }
 
 impl Model {
@@ -26,6 +28,7 @@ impl Model {
             max: limit,
             limit,
             due: None,
+            is_lax: false,
         }
     }
 
@@ -46,7 +49,7 @@ impl Model {
             if is_update {
                 updates += 1;
                 let max = integer(&mut rest, 5)?;
-                let is_late = !fields.is_empty() || updates > 2;
+                let is_late = !self.is_lax && (!fields.is_empty() || updates > 2);
                 if is_late || max > self.limit || self.due.is_some_and(|due| max > due) {
                     return None;
                 }

@@ -1,0 +1,67 @@
+//! The header blocks that a peer has said, read by the book.
+
+use super::program::Said;
+use crate::http2::native::blocks::ByTheBook;
+use crate::wire::{CONTINUATION, END_HEADERS, HEADERS};
+
+/// One block, whole.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) stream: u32,
+    /// Name and value; `None`: it is no HPACK.
+    pub(super) fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    /// It would be, were it free when the table's size is updated.
+    pub(super) is_lax: bool,
+}
+
+impl Block {
+    pub(super) fn has_pseudo(&self) -> bool {
+        let mut fields = self.fields.iter().flatten();
+        fields.any(|(name, _)| name.starts_with(b":"))
+    }
+
+    pub(super) fn value(&self, of: &str) -> Option<&[u8]> {
+        let mut fields = self.fields.iter().flatten();
+        let found = fields.find(|(name, _)| name == of.as_bytes());
+        found.map(|(_, value)| value.as_slice())
+    }
+}
+
+/// All whole blocks, up to the first that is no HPACK.
+pub(super) fn blocks<'a>(frames: impl Iterator<Item = &'a Said>) -> Vec<Block> {
+    let (mut strict, mut lax) = (ByTheBook::new(false), ByTheBook::new(true));
+    let mut blocks = Vec::new();
+    let mut open: Option<(u32, Vec<u8>)> = None;
+    for said in frames {
+        match said.kind {
+            HEADERS if open.is_none() => open = Some((said.stream, Vec::new())),
+            CONTINUATION
+                if open
+                    .as_ref()
+                    .is_some_and(|(stream, _)| *stream == said.stream) => {}
+            _ if open.is_none() => continue,
+            _ => break,
+        }
+        let (Some(part), Some((_, octets))) = (said.fragment(), &mut open) else {
+            break;
+        };
+        octets.extend_from_slice(part);
+        if said.flags & END_HEADERS == 0 {
+            continue;
+        }
+        let Some((stream, octets)) = open.take() else {
+            break;
+        };
+        let (fields, lax) = (strict.read(&octets), lax.read(&octets));
+        let is_over = fields.is_none();
+        blocks.push(Block {
+            stream,
+            fields,
+            is_lax: lax.is_some(),
+        });
+        if is_over {
+            break;
+        }
+    }
+    blocks
+}

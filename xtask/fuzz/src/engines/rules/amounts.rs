@@ -1,0 +1,190 @@
+//! How much, when, and in which order: what is nobody's promise.
+
+use super::{
+    CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR, Rule,
+};
+use crate::engines::difference::{Difference, Then, go_away, reset};
+use crate::engines::seen::Event;
+use crate::wire::{DATA, END_STREAM, SETTINGS};
+
+/// The one difference that changes nothing in the sum.
+pub(in super::super) const SHARES: &str = "shares of the connection's window";
+
+const MAX_HEADER_LIST_SIZE: u16 = 6;
+
+/// More than the heads of these calls and answers take.
+const HEAD: u32 = 1_024;
+
+/// What both engines let a stream have before anything of it is taken.
+const FIRST_WINDOW: usize = 65_535;
+
+/// Three quarters of them.
+const MOST_NUMBERS: u32 = 0x6000_0000;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        // RFC 9113 §6.5.2: what SETTINGS_MAX_HEADER_LIST_SIZE says is advice. h2 does not take it;
+        // our call fails here, with the reason, before it fails there without one; its stream was
+        // never on the wire.
+        name: "heads that the peer does not take",
+        applies: |difference, _| {
+            let mut frames = difference.frames().filter(|said| said.kind == SETTINGS);
+            let is_little = |(id, value)| id == MAX_HEADER_LIST_SIZE && value < HEAD;
+            let advised = frames.any(|said| said.settings().any(is_little));
+            let failed = |event: &Event| match event {
+                Event::Reset(stream, INTERNAL_ERROR) => Some(*stream),
+                Event::Ended(stream, how) if how == "INTERNAL" => Some(*stream),
+                _ => None,
+            };
+            let streams: Vec<_> = difference.only_native().filter_map(failed).collect();
+            // What those have of the window, others have here.
+            let is_theirs = |event: &Event| match event {
+                Event::Payload(..) => true,
+                event => event.stream().is_some_and(|of| streams.contains(&of)),
+            };
+            // The peer may go on with streams that were never on the wire.
+            (advised && !streams.is_empty() && difference.apart().all(is_theirs))
+                .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // Who gets how much of a connection's window is nobody's promise: h2 serves one stream
+        // after the other, ours each in its turn.
+        name: SHARES,
+        applies: |difference, _| {
+            let stream = difference.apart().find_map(|event| match event {
+                Event::Payload(stream, _) => Some(*stream),
+                _ => None,
+            })?;
+            let is_share = |event: &Event| {
+                matches!(
+                    event,
+                    Event::Payload(..) | Event::EndStream(_) | Event::Head(..)
+                )
+            };
+            let (h2, native) = difference.payloads();
+            (difference.sending() > 1
+                && (h2 == native || difference.is_partial)
+                && difference.apart().all(is_share))
+            .then_some(Then::Forget(stream))
+        },
+    },
+    Rule {
+        // Who answers message by message takes the next one once its answer has room to wait in:
+        // how much may wait for a window that is shut differs by less than one message.
+        name: "what may wait for a window",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let (h2, native) = difference.payloads_of(frame.stream);
+            let is_taken =
+                |event: &Event| matches!(event, Event::Received(of, _) if *of == frame.stream);
+            let is_shut = |events: &[Event]| {
+                !events
+                    .iter()
+                    .any(|event| matches!(event, Event::Payload(of, _) if *of == frame.stream))
+            };
+            (difference.is_server
+                && frame.kind == DATA
+                && h2 == native
+                && h2 > 0
+                && is_shut(difference.h2)
+                && is_shut(difference.native)
+                && difference.apart().all(is_taken))
+            .then_some(Then::Forget(frame.stream))
+        },
+    },
+    Rule {
+        // When what was taken is given back to a window is each engine's own affair, and so is by
+        // how much a peer may go beyond the first window. Who goes beyond what was given back breaks
+        // a rule: a little earlier with one than with the other.
+        name: "when a window is given back",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let mut resets = [difference.h2, difference.native].map(|of| reset(of, frame.stream));
+            resets.sort_unstable();
+            let said = difference
+                .frames()
+                .filter(|said| said.stream == frame.stream);
+            let data = said.filter(|said| said.kind == DATA);
+            let sum: usize = data.map(|said| said.payload.len()).sum();
+            (frame.kind == DATA
+                && sum > FIRST_WINDOW
+                && resets == [None, Some(FLOW_CONTROL_ERROR)]
+                && difference.is_about(frame.stream))
+            .then_some(Then::Forget(frame.stream))
+        },
+    },
+    Rule {
+        // Behind a whole answer the rest of a request is not wanted, and is not sent: ours says so at
+        // once, h2 when the handler has let go of the request, or the caller of its sender.
+        name: "reset behind an early answer",
+        applies: |difference, _| {
+            difference.apart().find_map(|event| match event {
+                Event::Reset(stream, NO_ERROR | CANCEL) => {
+                    let mut own = difference
+                        .apart()
+                        .filter(|event| event.stream() == Some(*stream));
+                    let is_alone = own.all(|own| own == event);
+                    (is_alone && difference.is_answered(*stream)).then_some(Then::Forget(*stream))
+                }
+                _ => None,
+            })
+        },
+    },
+    Rule {
+        // A connection that takes no more streams ends with its last one: where that is left out,
+        // because the engines had gone apart over it, so is the end.
+        name: "end with a stream that is left out",
+        applies: |difference, _| {
+            let is_end = |event: &Event| matches!(event, Event::GoAway(NO_ERROR) | Event::Closed);
+            (difference.is_partial && difference.apart().all(is_end)).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // Numbers do not last for ever: who has used most of them is asked to open a new connection
+        // in time, by ours.
+        name: "numbers that are nearly used up",
+        applies: |difference, frame| {
+            let is_late = frame?.stream >= MOST_NUMBERS;
+            let mut apart = difference.apart();
+            (difference.is_server
+                && is_late
+                && difference.only_h2().next().is_none()
+                && apart.all(|event| *event == Event::GoAway(NO_ERROR)))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // A header block that is not finished for long ends the connection here; h2 waits.
+        name: "a block that takes too long",
+        applies: |difference, _| {
+            // What interrupts it in the end is PROTOCOL_ERROR there.
+            let h2 = go_away(difference.h2);
+            let ends = go_away(difference.native) == Some(ENHANCE_YOUR_CALM)
+                && matches!(h2, None | Some(PROTOCOL_ERROR));
+            (ends && difference.open_block().is_some()).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // How much of what is useless is too much, each engine decides for itself: ours has no bound
+        // here, h2 keeps some.
+        name: "budgets",
+        applies: |difference, frame| {
+            let stream = frame.map(|frame| frame.stream);
+            let ends = difference.h2_ends(ENHANCE_YOUR_CALM, stream);
+            ends.then_some(Then::Stop)
+        },
+    },
+];
+
+impl Difference<'_> {
+    /// All of the answer was said: by our own side, or by the peer.
+    fn is_answered(&self, stream: u32) -> bool {
+        let mut said = self.frames().filter(|said| said.stream == stream);
+        if self.is_server {
+            Self::has_said_all(self.native_all, stream)
+        } else {
+            said.any(|said| said.flags & END_STREAM != 0)
+        }
+    }
+}

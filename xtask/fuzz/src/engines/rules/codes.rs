@@ -1,0 +1,132 @@
+//! Both end the connection, by different codes, or say something different at its end.
+
+use super::{
+    ACK, COMPRESSION_ERROR, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, PROTOCOL_ERROR, Rule,
+    SETTINGS_TIMEOUT,
+};
+use crate::engines::blocks::Block;
+use crate::engines::difference::{Then, go_away, reset};
+use crate::engines::program::Said;
+use crate::engines::seen::Event;
+use crate::wire::{GOAWAY, PREFACE, SETTINGS};
+
+/// SETTINGS_INITIAL_WINDOW_SIZE.
+const WINDOW: u16 = 4;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        // Another protocol. RFC 9113 §3.4 lets the GOAWAY be left out, as h2 does.
+        name: "no preface",
+        applies: |difference, _| {
+            let is_other = difference
+                .octets()
+                .zip(PREFACE)
+                .any(|(one, two)| one != *two);
+            let silent = difference.of_h2 == [Event::Closed];
+            let told = difference.of_native == [Event::GoAway(PROTOCOL_ERROR), Event::Closed];
+            (difference.is_server && is_other && silent && told).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §4.3: a block that cannot be decoded is COMPRESSION_ERROR; h2 says
+        // PROTOCOL_ERROR.
+        name: "code of what is no HPACK",
+        applies: |difference, _| {
+            let is_none = |block: &Block| block.fields.is_none() && !block.is_lax;
+            (difference.blocks().iter().any(is_none)
+                && difference.codes(PROTOCOL_ERROR, COMPRESSION_ERROR))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // The same where h2 gives up a malformed head before it has read all of its block, and takes
+        // what follows for nothing: the table of what comes later is a matter of luck.
+        name: "scope of what is no HPACK",
+        applies: |difference, frame| {
+            let stream = frame?.stream;
+            let mut blocks = difference.blocks().into_iter();
+            let is_none = |block: Block| block.fields.is_none() && !block.is_lax;
+            (blocks.any(is_none)
+                && reset(difference.h2, stream) == Some(PROTOCOL_ERROR)
+                && difference.native_ends(COMPRESSION_ERROR, Some(stream)))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §4.2: a frame too short or too long for its kind is FRAME_SIZE_ERROR; h2 says
+        // PROTOCOL_ERROR for some.
+        name: "code of a wrong length",
+        applies: |difference, frame| {
+            let is_wrong = frame?.has_wrong_length();
+            (is_wrong && difference.codes(PROTOCOL_ERROR, FRAME_SIZE_ERROR)).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §6.5.2: SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1 is FLOW_CONTROL_ERROR; h2 says
+        // PROTOCOL_ERROR.
+        name: "code of a window too large",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let is_too_large = |(id, value)| id == WINDOW && value > 0x7fff_ffff;
+            (frame.kind == SETTINGS
+                && frame.settings().any(is_too_large)
+                && difference.codes(PROTOCOL_ERROR, FLOW_CONTROL_ERROR))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §6.5.3: values are acknowledged once they are applied. h2 acknowledges first, also
+        // those that end the connection; behind its GOAWAY it makes no difference.
+        name: "acknowledgement of what ends the connection",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let is_end = frame.kind == SETTINGS && frame.flags & ACK == 0;
+            let code = go_away(difference.native);
+            let mut apart = difference.apart();
+            (is_end
+                && code.is_some()
+                && code == go_away(difference.h2)
+                && difference.is_only_of_h2()
+                && apart.all(|event| *event == Event::SettingsAck))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §6.5.3: SETTINGS that are never acknowledged may end the connection; h2 waits
+        // for ever.
+        name: "settings nobody acknowledges",
+        applies: |difference, _| {
+            let acks = |said: &Said| said.kind == SETTINGS && said.flags & ACK != 0;
+            // What comes in this step may come too late.
+            let mut before = difference.before.iter().flat_map(|step| &step.frames);
+            let is_late = go_away(difference.native) == Some(SETTINGS_TIMEOUT);
+            (is_late && !before.any(acks)).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // Frames that come together with one that ends the connection may be lost with it, and where
+        // two of them would end it, it may be either; a GOAWAY ends it where nothing is open.
+        name: "company of the last frame",
+        applies: |difference, frame| {
+            let is_goodbye = frame?.kind == GOAWAY;
+            let ends = |events: &[Event]| {
+                go_away(events).is_some() || (is_goodbye && events.contains(&Event::Closed))
+            };
+            let both = ends(difference.h2) && ends(difference.native);
+            (difference.several() && both).then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // The end of a connection may come as soon as the first octets of a frame show that it is
+        // wrong, or once all of it is there. h2 looks at the length alone first, ours at the head.
+        name: "a frame that is not whole",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let is_cut = !frame.whole && frame.length.is_some();
+            let by_head = [PROTOCOL_ERROR, FRAME_SIZE_ERROR];
+            let by_head = by_head.map(|code| difference.native_ends(code, None));
+            let by_length = frame.has_wrong_length() && difference.h2_ends(FRAME_SIZE_ERROR, None);
+            (is_cut && (by_head.contains(&true) || by_length)).then_some(Then::Stop)
+        },
+    },
+];

@@ -1,0 +1,62 @@
+//! In what the engines may differ, and why that is lawful.
+//!
+//! A rule looks at one step in which they differ: what the peer said, what had gone before, and
+//! what each has shown. The engine on the h2 crate is the one that differs from what the standard
+//! says at most of these places; where both are lawful, the rule says so. A rule accepts the one
+//! difference that it argues, and nothing beside it.
+
+mod amounts;
+mod codes;
+mod lenient;
+mod scopes;
+
+use super::difference::{Difference, Then};
+use super::program::{Said, Step};
+use super::seen::Event;
+use crate::wire::{CONTINUATION, END_HEADERS, GOAWAY, HEADERS, SETTINGS};
+
+pub(super) use self::amounts::SHARES;
+
+/// The flag of an acknowledgement.
+const ACK: u8 = 1;
+
+const NO_ERROR: u32 = 0;
+const PROTOCOL_ERROR: u32 = 1;
+const INTERNAL_ERROR: u32 = 2;
+const FLOW_CONTROL_ERROR: u32 = 3;
+const SETTINGS_TIMEOUT: u32 = 4;
+const STREAM_CLOSED: u32 = 5;
+const FRAME_SIZE_ERROR: u32 = 6;
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+const COMPRESSION_ERROR: u32 = 9;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// One difference that is known.
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    /// For one of the frames that the peer has said.
+    pub(super) applies: fn(&Difference<'_>, Option<&Said>) -> Option<Then>,
+}
+
+/// All that is known.
+pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
+    let all = [codes::RULES, scopes::RULES, lenient::RULES, amounts::RULES];
+    all.into_iter().flatten()
+}
+
+/// A peer that goes away before it has sent SETTINGS, or within a header block, has ended in order
+/// for h2, which looks at frames only; for ours it was cut off.
+pub(super) fn may_end_in_order(steps: &[Step]) -> bool {
+    let mut frames = steps.iter().flat_map(|step| &step.frames);
+    let begun = frames.clone().any(|said| said.kind == SETTINGS);
+    let block = frames.rfind(|said| matches!(said.kind, HEADERS | CONTINUATION));
+    !begun || block.is_some_and(|said| said.flags & END_HEADERS == 0)
+}
+
+/// A peer that takes no more streams and has none open is answered by the end of the connection.
+/// The GOAWAY that h2 puts before it says nothing that matters then.
+pub(super) fn is_goodbye(event: &Event, steps: &[Step]) -> bool {
+    let mut frames = steps.iter().flat_map(|step| &step.frames);
+    *event == Event::GoAway(NO_ERROR) && frames.any(|said| said.kind == GOAWAY)
+}
