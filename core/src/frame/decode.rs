@@ -45,10 +45,10 @@ pub struct FrameDecoder {
     /// Bytes in all three.
     buffered: usize,
     /// The prefix of the message being waited for: its flag and its length.
-    prefix: Option<(bool, usize)>,
+    prefix: Option<(bool, u32)>,
     /// The message being waited for lies in `tail`, as far as it is there; this much is missing.
     missing: usize,
-    failed: Option<FrameError>,
+    failed: Option<Box<FrameError>>,
 }
 
 impl FrameDecoder {
@@ -101,7 +101,7 @@ impl FrameDecoder {
             }
             Err(error) => {
                 *self = Self::new(self.max_message_bytes);
-                self.failed = Some(error.clone());
+                self.failed = Some(Box::new(error.clone()));
                 Err(error)
             }
         }
@@ -144,11 +144,11 @@ impl FrameDecoder {
     /// Call it once [`pop`](Self::pop) has given `None`.
     /// Errors: [`FrameError::Truncated`] inside a message, or the error that `pop` gave.
     pub fn finish(&self) -> Result<(), FrameError> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = self.failed.as_deref() {
             return Err(error.clone());
         }
         let wanted = match self.prefix {
-            Some((_, length)) => length,
+            Some((_, length)) => bytes(length),
             None if self.buffered == 0 => return Ok(()),
             None => PREFIX_BYTES,
         };
@@ -167,7 +167,7 @@ impl FrameDecoder {
     }
 
     fn try_pop(&mut self) -> Result<Option<Frame>, FrameError> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = self.failed.as_deref() {
             return Err(error.clone());
         }
         let (compressed, length) = match self.prefix {
@@ -178,6 +178,7 @@ impl FrameDecoder {
                 None => return Ok(None),
             },
         };
+        let length = bytes(length);
         if self.buffered < length {
             if length >= JOINED_BYTES && self.missing == 0 && self.buffered >= length / JOINED_PART
             {
@@ -193,7 +194,7 @@ impl FrameDecoder {
         }))
     }
 
-    fn read_prefix(&mut self) -> Result<Option<(bool, usize)>, FrameError> {
+    fn read_prefix(&mut self) -> Result<Option<(bool, u32)>, FrameError> {
         if self.buffered < PREFIX_BYTES {
             return Ok(None);
         }
@@ -203,12 +204,12 @@ impl FrameDecoder {
             1 => true,
             flag => return Err(FrameError::BadFlag(flag)),
         };
-        let size = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        let limit = self.max_message_bytes;
+        let length = u32::from_be_bytes(length);
+        let (size, limit) = (bytes(length), self.max_message_bytes);
         if size > limit {
             return Err(FrameError::TooLarge { size, limit });
         }
-        Ok(Some((compressed, size)))
+        Ok(Some((compressed, length)))
     }
 
     /// The next prefix, which must be there. Where bytes follow it in the same chunk, as they nearly
@@ -288,6 +289,10 @@ impl FrameDecoder {
         self.first = Bytes::new();
         self.tail = joined;
     }
+}
+
+fn bytes(length: u32) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ pub struct RecvHalf<T> {
     /// Only where the head names an encoding.
     decompress: Option<Box<Decompress>>,
     max_receive_bytes: usize,
-    headers: Metadata,
-    trailers: Metadata,
+    /// Client: what the answer said beside its messages, if anything.
+    said: Option<Box<Said>>,
     answered: bool,
     /// Client: the answer began with headers, which are here.
     has_headers: bool,
@@ -44,6 +44,15 @@ pub struct RecvHalf<T> {
     /// Those who look at the messages; most halves have none.
     tap: Option<Box<Tap<T>>>,
 }
+
+/// Headers and trailers of an answer. Most have none to tell of.
+#[derive(Debug, Default)]
+struct Said {
+    headers: Metadata,
+    trailers: Metadata,
+}
+
+static NONE: Metadata = Metadata::new();
 
 #[derive(Debug)]
 enum Phase {
@@ -110,8 +119,7 @@ impl<T> RecvHalf<T> {
             decoder,
             decompress: None,
             max_receive_bytes: limit,
-            headers: Metadata::new(),
-            trailers: Metadata::new(),
+            said: None,
             answered: false,
             has_headers: false,
             interim: Interim::default(),
@@ -257,32 +265,39 @@ impl<T> RecvHalf<T> {
     /// Client: the response headers, once there are any.
     #[must_use]
     pub const fn headers(&self) -> &Metadata {
-        &self.headers
+        match &self.said {
+            Some(said) => &said.headers,
+            None => &NONE,
+        }
     }
 
     /// Client: the trailers, after a clean end.
     #[must_use]
     pub const fn trailers(&self) -> &Metadata {
-        &self.trailers
+        match &self.said {
+            Some(said) => &said.trailers,
+            None => &NONE,
+        }
     }
 
     /// Client: takes the response headers out.
     #[must_use]
     pub fn take_headers(&mut self) -> Metadata {
-        std::mem::take(&mut self.headers)
+        let said = self.said.as_deref_mut();
+        said.map_or_else(Metadata::new, |said| std::mem::take(&mut said.headers))
     }
 
     /// Client: takes the trailers out.
     #[must_use]
     pub fn take_trailers(&mut self) -> Metadata {
-        std::mem::take(&mut self.trailers)
+        let said = self.said.as_deref_mut();
+        said.map_or_else(Metadata::new, |said| std::mem::take(&mut said.trailers))
     }
 
     /// Client: puts others in the place of the response headers and the trailers, once the call has
     /// ended.
     pub fn set_metadata(&mut self, headers: Metadata, trailers: Metadata) {
-        self.headers = headers;
-        self.trailers = trailers;
+        self.said = Some(Box::new(Said { headers, trailers }));
     }
 
     /// Client: true once there are response headers, also if the call has failed after them. An

@@ -27,7 +27,9 @@ impl<T> RecvHalf<T> {
                     let metadata = &headers;
                     tap.hooks.tell(&CallEvent::HeadersIn { metadata });
                 }
-                self.headers = headers;
+                if !headers.is_empty() {
+                    self.said.get_or_insert_default().headers = headers;
+                }
                 self.has_headers = true;
                 self.decompress = encoding
                     .and_then(|encoding| stream.decompress(encoding))
@@ -116,7 +118,9 @@ impl<T> RecvHalf<T> {
         }
         match outcome {
             Ok(trailers) => {
-                self.trailers = trailers;
+                if !trailers.is_empty() {
+                    self.said.get_or_insert_default().trailers = trailers;
+                }
                 stream.end(|| {
                     Status::cancelled("the server ended the call with OK before it was all sent")
                         .with_origin(Origin::Transport)

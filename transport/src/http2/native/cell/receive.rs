@@ -10,16 +10,16 @@ use super::outbox::Outbox;
 use super::state::{State, set_waker};
 use super::{StreamCell, wake};
 use crate::http2::failure;
-use crate::http2::native::connection::{End, Rest};
+use crate::http2::native::connection::{End, Inbound};
 use crate::http2::native::frame::Reason;
 use crate::http2::native::head::{FieldList, Head, Response};
 
 impl StreamCell {
     /// Client: the response's head; true with it if it is all there is. What follows it is put into
-    /// `rest` where it is here already.
+    /// `rest`, with its end, if all of it is here already.
     pub(in super::super) fn poll_head(
         self: &Arc<Self>,
-        rest: &mut Option<Rest>,
+        rest: &mut Inbound,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(Response, bool), Status>> {
         self.poll(cx, |state| {
@@ -27,7 +27,7 @@ impl StreamCell {
                 return state.response_end(None);
             };
             let is_all = state.inbound.parts().is_some_and(|parts| parts.is_all);
-            *rest = state.take_rest();
+            state.take_rest(rest);
             Some(Ok((head, is_all)))
         })
     }
@@ -101,12 +101,12 @@ impl StreamCell {
 }
 
 impl State {
-    /// Client: the same as reading it piece by piece. Its window is nobody's any more.
-    fn take_rest(&mut self) -> Option<Rest> {
-        if self.inbound.end != Some(End::Clean) || !self.is_closed {
-            return None;
+    /// Client: the same as reading it piece by piece, where the answer has come as a whole. Its
+    /// window is nobody's any more, and its driver has forgotten it.
+    fn take_rest(&mut self, rest: &mut Inbound) {
+        if self.inbound.end == Some(End::Clean) && self.is_closed {
+            *rest = self.inbound.take_all();
         }
-        self.inbound.take_rest()
     }
 
     /// What is taken is given back to the peer as window, in steps: each is an order.

@@ -36,14 +36,6 @@ pub(in super::super) struct Parts {
     pub(in super::super) trailers: Option<FieldList>,
 }
 
-/// What follows the head of an answer that has come as a whole, in at most one piece. Nothing more
-/// comes for its stream, and its driver has forgotten it.
-#[derive(Debug, Default)]
-pub(in super::super) struct Rest {
-    pub(in super::super) chunk: Option<Bytes>,
-    pub(in super::super) trailers: Option<FieldList>,
-}
-
 thread_local! {
     static SHELF: Shelf<Parts> = const { RefCell::new(Vec::new()) };
 }
@@ -99,18 +91,13 @@ impl Inbound {
         Some(chunk)
     }
 
-    /// What follows the head of an answer, if it is at most one piece.
-    pub(in super::super) fn take_rest(&mut self) -> Option<Rest> {
-        let rest = match self.parts.get_mut() {
-            None => Rest::default(),
-            Some(parts) if !parts.tail.is_empty() || parts.chunks.has_more() => return None,
-            Some(parts) => Rest {
-                chunk: parts.chunks.pop_front(),
-                trailers: parts.trailers.take(),
-            },
-        };
-        self.rest();
-        Some(rest)
+    /// Everything, if it is a whole answer.
+    #[inline]
+    pub(in super::super) fn take_all(&mut self) -> Self {
+        Self {
+            parts: std::mem::take(&mut self.parts),
+            end: self.end,
+        }
     }
 
     /// A payload waits.

@@ -47,7 +47,7 @@ use super::strikes::Strikes;
 use crate::http2::held::Pressure;
 use crate::http2::keepalive::Policy;
 
-pub(super) use self::arrived::{Inbound, Parts, Rest};
+pub(super) use self::arrived::{Inbound, Parts};
 pub(super) use self::config::{Config, Role};
 pub(super) use self::goaway::printable;
 pub(super) use self::heads::{MAX_INTERIM, TOO_MANY_INTERIM};

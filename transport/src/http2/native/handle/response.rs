@@ -9,7 +9,7 @@ use trunkline_core::{CompressorRegistry, Encoding, Metadata, Status};
 
 use crate::http2::failure::already_ended;
 use crate::http2::native::cell::StreamCell;
-use crate::http2::native::connection::Rest;
+use crate::http2::native::connection::Inbound;
 use crate::http2::native::link::Link;
 use crate::http2::{Head, Interim};
 use crate::stream::Decompress;
@@ -82,8 +82,8 @@ pub(crate) struct ResponseStream {
     cell: Arc<StreamCell>,
     link: Arc<Link>,
     state: State,
-    /// What is left of an answer that was taken as a whole.
-    rest: Option<Rest>,
+    /// What is left of an answer that was taken as a whole, which has its end.
+    rest: Inbound,
     /// With one request message nobody sends beside it.
     is_single: bool,
     max_receive_bytes: usize,
@@ -99,7 +99,7 @@ enum State {
 }
 
 impl ResponseStream {
-    pub(super) const fn new(
+    pub(super) fn new(
         cell: Arc<StreamCell>,
         link: Arc<Link>,
         is_single: bool,
@@ -109,7 +109,7 @@ impl ResponseStream {
             cell,
             link,
             state: State::Head,
-            rest: None,
+            rest: Inbound::default(),
             is_single,
             max_receive_bytes,
             is_timed: false,
@@ -200,10 +200,10 @@ impl ResponseStream {
         if self.state != State::Body {
             return Poll::Ready(Err(already_ended()));
         }
-        match &mut self.rest {
-            Some(rest) => Poll::Ready(Ok(rest.chunk.take())),
-            None => self.cell.poll_response(cx),
+        if self.rest.end.is_some() {
+            return Poll::Ready(Ok(self.rest.take_chunk()));
         }
+        self.cell.poll_response(cx)
     }
 
     /// What the trailers say; `None` if the stream ended without.
@@ -214,9 +214,10 @@ impl ResponseStream {
         if self.state != State::Body {
             return Poll::Ready(Err(already_ended()));
         }
-        let trailers = match &mut self.rest {
-            Some(rest) => rest.trailers.take(),
-            None => ready!(self.cell.poll_trailers(cx))?,
+        let trailers = if self.rest.end.is_some() {
+            self.rest.take_trailers()
+        } else {
+            ready!(self.cell.poll_trailers(cx))?
         };
         Poll::Ready(Ok(trailers.map(|mut fields| {
             if fields.is_plain_ok() {
@@ -230,7 +231,7 @@ impl ResponseStream {
     pub(crate) fn end(&mut self, status: impl FnOnce() -> Status) {
         self.state = State::Ended;
         if self.is_single {
-            if self.rest.is_none() {
+            if self.rest.end.is_none() {
                 self.cell.release();
             }
         } else {

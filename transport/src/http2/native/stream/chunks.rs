@@ -40,11 +40,6 @@ impl Chunks {
         self.first.as_mut()
     }
 
-    /// There is more than one.
-    pub(in super::super) fn has_more(&self) -> bool {
-        self.more.as_ref().is_some_and(|more| !more.0.is_empty())
-    }
-
     pub(in super::super) const fn is_empty(&self) -> bool {
         self.first.is_none()
     }

@@ -5,7 +5,7 @@ mod arrived;
 #[path = "../../../../../transport/src/http2/native/connection/orders.rs"]
 mod orders;
 
-pub(super) use self::arrived::{Inbound, Rest};
+pub(super) use self::arrived::Inbound;
 pub(super) use self::orders::{End, Order, Start, StreamKey};
 
 pub(crate) const MAX_INTERIM: u8 = 0;
