@@ -42,8 +42,8 @@ impl<T> Sender<T> {
     /// Errors: RESOURCE_EXHAUSTED over `max_send_message_bytes` (the stream goes on), INTERNAL if
     /// it cannot be encoded, otherwise why the client takes no more; sticky.
     /// Cancel safe: a send that was cancelled has sent nothing.
-    pub async fn send(&mut self, message: &T) -> Result<(), Status> {
-        self.half.send(message).await
+    pub fn send(&mut self, message: &T) -> impl Future<Output = Result<(), Status>> {
+        self.half.send(message)
     }
 
     /// Sends a message as [`send`](Self::send) does, and does not compress it: for one that holds a

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -291,16 +292,27 @@ impl<T> SendHalf<T> {
     ///
     /// # Errors
     /// As [`start_send`](Self::start_send).
-    pub async fn send(&mut self, message: &T) -> Result<(), Status> {
-        poll_fn(|cx| self.poll_ready(cx)).await?;
-        if self.is_plain() {
-            return self.push(message).map(|_size| ());
-        }
-        if let Some(work) = self.begin_send(message)? {
-            let framed = work.await;
-            self.finish_send(framed)?;
-        }
-        Ok(())
+    pub fn send(&mut self, message: &T) -> impl Future<Output = Result<(), Status>> {
+        // By hand: it is the largest of what most handlers of streams ever wait for, and each holds
+        // the room for it all the time.
+        let mut begun: Option<Box<Work<Framed>>> = None;
+        poll_fn(move |cx| {
+            let work = match &mut begun {
+                Some(work) => work,
+                begun => {
+                    ready!(self.poll_ready(cx))?;
+                    if self.is_plain() {
+                        return Poll::Ready(self.push(message).map(|_size| ()));
+                    }
+                    match self.begin_send(message)? {
+                        None => return Poll::Ready(Ok(())),
+                        Some(work) => begun.insert(Box::new(work)),
+                    }
+                }
+            };
+            let framed = ready!(Pin::new(&mut **work).poll(cx));
+            Poll::Ready(self.finish_send(framed))
+        })
     }
 
     /// Client: END_STREAM behind all that was sent. Failures come out at the receiving half.
