@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::super::frame::Reason;
 use super::super::guard::STREAM_STALLED;
-use super::super::stream::{Blocked, Fin, Stream};
+use super::super::stream::{Blocked, Stream};
 use super::place::{FULL, SPARING};
 use super::{Core, End, StreamKey};
 use crate::http2::held::Pressure;
@@ -83,7 +83,6 @@ impl Core {
             let queued = u64::try_from(stream.queue.bytes()).unwrap_or(u64::MAX);
             self.held = self.held.saturating_sub(queued);
             stream.queue.clear();
-            stream.fin = Fin::Open;
         }
     }
 

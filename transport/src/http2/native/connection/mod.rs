@@ -217,7 +217,7 @@ impl Core {
             stream.interim = Stream::UNCOUNTED;
         }
         if start.end {
-            stream.fin = Fin::EndStream;
+            stream.queue.set_fin(Fin::EndStream);
         }
         self.open += 1;
         self.guard.opened();
@@ -307,7 +307,6 @@ impl Core {
         stream.unread = 0;
         stream.queue.clear();
         stream.blocked = Blocked::No;
-        stream.fin = Fin::Open;
         self.open = self.open.saturating_sub(1);
         self.ring.remove(key);
         self.events.close(key);

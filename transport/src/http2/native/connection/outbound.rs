@@ -18,11 +18,11 @@ impl Core {
         if stream.is_closed || self.leaving.is_closed() {
             return;
         }
-        let is_open = matches!(stream.fin, Fin::Open) && stream.sending != Sending::Ended;
+        let is_open = matches!(stream.queue.fin(), Fin::Open) && stream.sending != Sending::Ended;
         match order {
             Order::Head { head, extra, end } => {
                 if end {
-                    stream.fin = Fin::EndStream;
+                    stream.queue.set_fin(Fin::EndStream);
                 }
                 self.heads.push_back((key, OutHead::Response(head, extra)));
                 return;
@@ -31,8 +31,8 @@ impl Core {
                 self.held = self.held.saturating_add(bytes_of(&payload));
                 stream.queue.push(payload);
             }
-            Order::Trailers(fields) if is_open => stream.fin = Fin::Trailers(fields),
-            Order::Finish if is_open => stream.fin = Fin::EndStream,
+            Order::Trailers(fields) if is_open => stream.queue.set_fin(Fin::Trailers(fields)),
+            Order::Finish if is_open => stream.queue.set_fin(Fin::EndStream),
             Order::Data(_) | Order::Trailers(_) | Order::Finish => return,
             Order::Reset(reason) => return self.reset(key, reason),
             Order::Credit(bytes) => return self.credit(key, bytes),

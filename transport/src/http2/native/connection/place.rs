@@ -115,7 +115,7 @@ impl Core {
         // The end of a request is said by DATA, if it be empty (gRPC over HTTP/2, "Requests"): there
         // are servers that wait for it.
         let is_answer = matches!(head, OutHead::Response(..));
-        let is_ended = stream.queue.is_empty() && matches!(stream.fin, Fin::EndStream);
+        let is_ended = stream.queue.bytes() == 0 && matches!(stream.queue.fin(), Fin::EndStream);
         let end = is_answer && is_ended;
         let most = self.remote.max_frame();
         write::headers(stream.id, &self.block, end, most, out.small());
@@ -138,7 +138,7 @@ impl Core {
         if stream.is_closed || !stream.is_ready() {
             return Turn::Over;
         }
-        if !stream.queue.is_empty() {
+        if stream.queue.bytes() > 0 {
             let length = stream.queue.bytes().min(TURN);
             let wanted = u32::try_from(length).unwrap_or(u32::MAX);
             let (own, all) = (stream.send.available(), self.send.available());
@@ -149,7 +149,7 @@ impl Core {
             }
             let length = usize::try_from(granted).unwrap_or(length);
             let is_last = length == stream.queue.bytes();
-            let end = is_last && matches!(stream.fin, Fin::EndStream);
+            let end = is_last && matches!(stream.queue.fin(), Fin::EndStream);
             write::data_head(stream.id, length, end, out.small());
             stream.queue.place(length, out);
             stream.send.consume(granted);
@@ -174,7 +174,7 @@ impl Core {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
-        match std::mem::take(&mut stream.fin) {
+        match stream.queue.take_fin() {
             Fin::Open => {}
             Fin::EndStream => {
                 write::data_head(stream.id, 0, true, out.small());
@@ -199,6 +199,7 @@ impl Core {
             return;
         };
         stream.sending = Sending::Ended;
+        stream.queue.clear();
         if stream.receiving == Receiving::Ended {
             self.completed(key);
         } else if self.role == Role::Server {

@@ -18,6 +18,7 @@ use crate::http2::held::Holder;
 use crate::http2::native::cell::Outbox;
 use crate::http2::native::connection::{Parts, Role, sooner};
 use crate::http2::native::lent;
+use crate::http2::native::stream::Unsent;
 use crate::now;
 
 /// How often mail that comes while the driver runs keeps it from looking at the socket.
@@ -197,6 +198,7 @@ impl Driver {
         trunkline_core::release_spare_buffers();
         lent::release::<Parts>();
         lent::release::<Outbox>();
+        lent::release::<Unsent>();
         self.rest();
         self.core.shrink();
         self.out.shrink();

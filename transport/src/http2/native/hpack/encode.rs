@@ -77,10 +77,7 @@ impl Encoder {
         match extra.lead() {
             Lead::None => {}
             Lead::Ok => self.ok.write(&GrpcStatus0, &mut self.table, out),
-            Lead::Timeout { octets, length } => {
-                let timeout = octets.get(..usize::from(*length)).unwrap_or_default();
-                out.extend_from_slice(timeout);
-            }
+            Lead::Timeout(text) => text.write(out),
         }
         out.extend_from_slice(extra.block());
     }

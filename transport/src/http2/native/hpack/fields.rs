@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
 use http::{HeaderName, HeaderValue};
 use trunkline_core::Timeout;
 
@@ -19,8 +20,8 @@ const FIRST_OCTETS: usize = 64;
 pub(in super::super) struct Fields {
     lead: Lead,
     block: Vec<u8>,
-    /// As SETTINGS_MAX_HEADER_LIST_SIZE counts.
-    list_size: usize,
+    /// As SETTINGS_MAX_HEADER_LIST_SIZE counts, up to what it can say.
+    list_size: u32,
 }
 
 /// The first field, if it is one that is not in the block.
@@ -30,18 +31,24 @@ pub(super) enum Lead {
     None,
     /// `grpc-status: 0`, which the encoder has in its table.
     Ok,
-    /// `grpc-timeout`, encoded.
-    Timeout {
-        octets: [u8; TIMEOUT_OCTETS],
-        length: u8,
-    },
+    /// `grpc-timeout`.
+    Timeout(Text),
 }
 
 const TIMEOUT: &[u8] = b"grpc-timeout";
 /// `grpc-timeout` as a literal with a name of its own.
 const TIMEOUT_NAME: &[u8; 14] = b"\x00\x0cgrpc-timeout";
-/// The name, a length, and a number of at most eight digits with its unit.
-const TIMEOUT_OCTETS: usize = TIMEOUT_NAME.len() + 1 + 9;
+/// The name, a length, and the text.
+const TIMEOUT_OCTETS: usize = TIMEOUT_NAME.len() + 1 + TEXT_OCTETS;
+/// A number of at most eight digits with its unit.
+const TEXT_OCTETS: usize = 9;
+
+/// What a timeout says, and how much of that is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    octets: [u8; TEXT_OCTETS],
+    length: u8,
+}
 
 impl Lead {
     fn new(name: &[u8], value: &[u8]) -> Self {
@@ -53,15 +60,26 @@ impl Lead {
     }
 
     fn timeout(value: &[u8]) -> Option<Self> {
-        let mut octets = [0; TIMEOUT_OCTETS];
+        let mut octets = [0; TEXT_OCTETS];
         let length = u8::try_from(value.len()).ok()?;
-        let (name, rest) = octets.split_first_chunk_mut()?;
-        *name = *TIMEOUT_NAME;
-        let (place, rest) = rest.split_first_mut()?;
-        *place = length;
-        rest.get_mut(..value.len())?.copy_from_slice(value);
-        let length = u8::try_from(TIMEOUT_NAME.len() + 1 + value.len()).ok()?;
-        Some(Self::Timeout { octets, length })
+        octets.get_mut(..value.len())?.copy_from_slice(value);
+        Some(Self::Timeout(Text { octets, length }))
+    }
+}
+
+impl Text {
+    /// Appends the field as a literal.
+    #[inline]
+    pub(super) fn write(self, out: &mut BytesMut) {
+        let mut field = [0; TIMEOUT_OCTETS];
+        let (name, rest) = field.split_at_mut(TIMEOUT_NAME.len());
+        name.copy_from_slice(TIMEOUT_NAME);
+        if let Some((length, text)) = rest.split_first_mut() {
+            *length = self.length;
+            text.copy_from_slice(&self.octets);
+        }
+        let length = TIMEOUT_NAME.len() + 1 + usize::from(self.length);
+        out.extend_from_slice(field.get(..length).unwrap_or_default());
     }
 }
 
@@ -74,7 +92,12 @@ impl Fields {
     /// What they are counted for against a SETTINGS_MAX_HEADER_LIST_SIZE: names, values and 32
     /// octets per field (RFC 9113 §10.5.1).
     pub(in super::super) fn list_size(&self) -> usize {
-        self.list_size
+        usize::try_from(self.list_size).unwrap_or(usize::MAX)
+    }
+
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        let size = u32::try_from(field_size(name, value)).unwrap_or(u32::MAX);
+        self.list_size = self.list_size.saturating_add(size);
     }
 
     pub(super) fn lead(&self) -> &Lead {
@@ -121,7 +144,7 @@ impl FieldsWriter {
                 literal(TIMEOUT, text.as_bytes(), PLAIN, Coding::Plain, block);
             }
         }
-        fields.list_size += field_size(TIMEOUT, text.as_bytes());
+        fields.add(TIMEOUT, text.as_bytes());
     }
 
     pub(in super::super) fn push(&mut self, name: &HeaderName, value: &HeaderValue) {
@@ -131,7 +154,7 @@ impl FieldsWriter {
             fields.lead = Lead::new(name, text);
         }
         let is_lead = fields.list_size == 0 && fields.lead != Lead::None;
-        fields.list_size += field_size(name, text);
+        fields.add(name, text);
         if is_lead {
             return;
         }

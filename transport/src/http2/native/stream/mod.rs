@@ -9,5 +9,6 @@ mod table;
 
 pub(super) use self::chunks::Chunks;
 pub(super) use self::closed::Closed;
-pub(super) use self::state::{Blocked, Fin, Marks, Receiving, Sending, Stream, Taken};
+pub(super) use self::queue::{Fin, Unsent};
+pub(super) use self::state::{Blocked, Marks, Receiving, Sending, Stream, Taken};
 pub(super) use self::table::Table;

@@ -1,15 +1,53 @@
 //! What a stream has still to send.
 
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
 use bytes::Bytes;
 
+use super::super::hpack::Fields;
+use super::super::lent::{Lend, Lent, Shelf};
 use super::super::out::Out;
 use super::chunks::Chunks;
 
-/// Payloads in their order, and how long they are together.
+/// Payloads in their order, how long they are together, and what follows the last one.
 #[derive(Debug, Default)]
 pub(in super::super) struct SendQueue {
-    chunks: Chunks,
+    /// There is one where there is anything.
+    unsent: Lent<Unsent>,
     bytes: usize,
+}
+
+#[derive(Debug, Default)]
+pub(in super::super) struct Unsent {
+    chunks: Chunks,
+    fin: Fin,
+}
+
+/// What follows the last byte of data.
+#[derive(Debug, Default)]
+pub(in super::super) enum Fin {
+    /// Not known yet.
+    #[default]
+    Open,
+    EndStream,
+    Trailers(Fields),
+}
+
+thread_local! {
+    static SHELF: Shelf<Unsent> = const { RefCell::new(Vec::new()) };
+}
+
+impl Lend for Unsent {
+    fn shelf() -> &'static LocalKey<Shelf<Self>> {
+        &SHELF
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.chunks.clear();
+        self.fin = Fin::Open;
+    }
 }
 
 impl SendQueue {
@@ -18,23 +56,48 @@ impl SendQueue {
             return;
         }
         self.bytes = self.bytes.saturating_add(payload.len());
-        self.chunks.push_back(payload);
+        self.unsent.open().chunks.push_back(payload);
     }
 
     pub(in super::super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(in super::super) const fn is_empty(&self) -> bool {
-        self.bytes == 0
+    /// No payload, and no end.
+    #[inline]
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.unsent.get().is_none()
+    }
+
+    #[inline]
+    pub(in super::super) fn fin(&self) -> &Fin {
+        self.unsent.get().map_or(&Fin::Open, |unsent| &unsent.fin)
+    }
+
+    pub(in super::super) fn set_fin(&mut self, fin: Fin) {
+        self.unsent.open().fin = fin;
+    }
+
+    /// What follows the last byte, which is placed. Nothing is left then.
+    #[inline]
+    pub(in super::super) fn take_fin(&mut self) -> Fin {
+        let Some(unsent) = self.unsent.get_mut() else {
+            return Fin::Open;
+        };
+        let fin = std::mem::take(&mut unsent.fin);
+        self.clear();
+        fin
     }
 
     /// Places the first `length` bytes, of which there are as many.
     pub(in super::super) fn place(&mut self, length: usize, out: &mut Out) {
+        let Some(unsent) = self.unsent.get_mut() else {
+            return;
+        };
         let mut left = length.min(self.bytes);
         self.bytes -= left;
         while left > 0 {
-            let Some(first) = self.chunks.front_mut() else {
+            let Some(first) = unsent.chunks.front_mut() else {
                 return;
             };
             if first.len() > left {
@@ -42,14 +105,18 @@ impl SendQueue {
                 return;
             }
             left -= first.len();
-            if let Some(whole) = self.chunks.pop_front() {
+            if let Some(whole) = unsent.chunks.pop_front() {
                 out.piece(whole);
             }
+        }
+        if self.bytes == 0 && matches!(unsent.fin, Fin::Open) {
+            self.unsent.close();
         }
     }
 
     pub(in super::super) fn clear(&mut self) {
-        *self = Self::default();
+        self.bytes = 0;
+        self.unsent.close();
     }
 }
 
@@ -71,7 +138,7 @@ mod tests {
                 queue.place(some, &mut out);
             }
             queue.place(usize::MAX, &mut out);
-            assert!(queue.is_empty() && queue.chunks.is_empty());
+            assert!(queue.is_empty() && queue.bytes() == 0);
             assert_eq!(written(&mut out), expected, "seed {seed}");
         }
     }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::super::connection::Inbound;
 use super::super::flow::{RecvWindow, SendWindow};
 use super::super::frame::StreamId;
-use super::super::hpack::Fields;
 use super::queue::SendQueue;
 
 /// How far our half is.
@@ -35,16 +34,6 @@ pub(in super::super) enum Blocked {
     Stream,
     /// It stands in the queue of those that wait for it.
     Connection,
-}
-
-/// What follows the last byte of data.
-#[derive(Debug, Default)]
-pub(in super::super) enum Fin {
-    /// Not known yet.
-    #[default]
-    Open,
-    EndStream,
-    Trailers(Fields),
 }
 
 /// In which batch of events the stream was last named, so that each kind is there once.
@@ -83,7 +72,6 @@ pub(in super::super) struct Stream {
     pub(in super::super) length_left: Option<u64>,
     pub(in super::super) send: SendWindow,
     pub(in super::super) queue: SendQueue,
-    pub(in super::super) fin: Fin,
     /// How much had ever been placed in the output when its head was.
     pub(in super::super) head_offset: Option<u64>,
     /// What its reader has taken in this round of the window's growth.
@@ -127,7 +115,6 @@ impl Stream {
             length_left: None,
             send: SendWindow::new(send),
             queue: SendQueue::default(),
-            fin: Fin::Open,
             head_offset: None,
             taken: Taken::default(),
             marks: Marks::default(),
@@ -135,9 +122,8 @@ impl Stream {
     }
 
     /// Something is to be sent for which a head went ahead.
-    pub(in super::super) const fn is_ready(&self) -> bool {
-        matches!(self.sending, Sending::Body)
-            && (!self.queue.is_empty() || !matches!(self.fin, Fin::Open))
+    pub(in super::super) fn is_ready(&self) -> bool {
+        self.sending == Sending::Body && !self.queue.is_empty()
     }
 
     /// Bytes that lie here for somebody else.
