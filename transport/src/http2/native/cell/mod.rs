@@ -19,13 +19,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use trunkline_core::{Metadata, Status};
 
-use self::state::{Local, Response, State, set_waker};
+use self::state::{Response, State, set_waker};
 use super::connection::{End, Inbound, StreamKey};
 use super::frame::Reason;
 use super::head::{ResponseHead, write};
 use super::hpack::Fields;
 use super::link::{Link, wake};
-use crate::http2::failure::ended_status;
 use crate::http2::{Finished, ResponseForm};
 use crate::sync::Mutex;
 
@@ -83,7 +82,7 @@ impl StreamCell {
     pub(super) fn share(&self, form: ResponseForm) {
         let mut state = self.state.lock();
         if !state.ended {
-            state.response = Some(Box::new(Response::new(form)));
+            state.response = Response::new(form);
         }
     }
 
@@ -206,14 +205,14 @@ impl StreamCell {
     /// Ends the RPC from this side with RST_STREAM CANCEL. Both halves then fail with `status`.
     pub(super) fn abort(self: &Arc<Self>, status: Status) {
         let mut state = self.state.lock();
-        state.end_locally(Local::Status(status));
+        state.fail_locally(status);
         self.reset(state, Reason::CANCEL);
     }
 
     /// Client: the RPC has ended with the peer's word. A sender that still lives fails.
     pub(super) fn peer_ended(self: &Arc<Self>, status: Status) {
         let mut state = self.state.lock();
-        state.end_locally(Local::Status(status));
+        state.fail_locally(status);
         self.reset(state, Reason::CANCEL);
     }
 
@@ -306,17 +305,16 @@ impl StreamCell {
     /// Server: runs `edit` on the response headers, unless they are already sent.
     pub(super) fn with_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         let mut state = self.state.lock();
-        let response = state.response.as_mut()?;
-        response.is_unsent().then(|| edit(&mut response.headers))
+        let unsent = state.response.unsent()?;
+        Some(edit(&mut unsent.headers))
     }
 
     /// Server: the same for the handler, whose headers are sent as such even if it fails.
     pub(super) fn with_own_headers<R>(&self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
         let mut state = self.state.lock();
-        let response = state.response.as_mut();
-        let response = response.filter(|response| response.is_unsent())?;
-        let edited = edit(&mut response.headers);
-        response.has_own_headers = !response.headers.is_empty();
+        let unsent = state.response.unsent()?;
+        let edited = edit(&mut unsent.headers);
+        unsent.has_own_headers = !unsent.headers.is_empty();
         Some(edited)
     }
 
@@ -326,8 +324,7 @@ impl StreamCell {
         if state.ended {
             return None;
         }
-        let response = state.response.as_mut()?;
-        Some(edit(&mut response.trailers))
+        state.response.with_trailers(edit)
     }
 
     /// Server: sends the response headers now, if they are not yet sent.
@@ -345,9 +342,8 @@ impl StreamCell {
     /// Server: takes one message that is encoded already and ends the RPC with it.
     pub(super) fn reply(self: &Arc<Self>, headers: Metadata, frame: Bytes, trailers: &Metadata) {
         let mut state = self.state.lock();
-        let response = state.response.as_mut();
-        if let Some(response) = response.filter(|response| response.is_unsent()) {
-            response.headers.extend(headers);
+        if let Some(unsent) = state.response.unsent() {
+            unsent.headers.extend(headers);
         }
         if !state.ended && state.stop.is_none() {
             state.append_large(frame);
@@ -362,10 +358,10 @@ impl StreamCell {
         if state.ended {
             return;
         }
-        state.end_locally(match outcome {
-            Ok(_) => Local::Returned,
-            Err(status) => Local::Status(status.clone()),
-        });
+        match outcome {
+            Ok(_) => state.return_locally(),
+            Err(status) => state.fail_locally(status.clone()),
+        }
         state.end(outcome);
         state.drop_body();
         let driver = self.queue(&mut state);
@@ -395,7 +391,7 @@ impl StreamCell {
             return Finished::Trailers;
         }
         let mut state = self.state.lock();
-        state.end_locally(Local::Status(status.clone()));
+        state.fail_locally(status.clone());
         state.ended = true;
         state.clear();
         state.drop_body();
@@ -409,13 +405,5 @@ impl StreamCell {
     fn has_window(&self) -> bool {
         let state = self.state.lock();
         !state.is_blocked || state.stop.is_some()
-    }
-
-    /// What a half that outlives its RPC is told.
-    fn told(local: &Local) -> Status {
-        match local {
-            Local::Returned => ended_status(Ok(&Metadata::new())),
-            Local::Status(status) => status.clone(),
-        }
     }
 }

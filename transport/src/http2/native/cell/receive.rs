@@ -138,8 +138,7 @@ impl State {
                 None => {}
             }
         }
-        let local = self.local.as_ref()?;
-        Some(Err(StreamCell::told(local)))
+        self.told().map(Err)
     }
 
     /// Client: how the stream has ended, if it has; `clean` is what a clean end means here.
@@ -153,10 +152,8 @@ impl State {
             (Some(end @ (End::Reset(_) | End::LeftOut | End::Lost)), _) => (Some(end), true),
             (None, _) => (None, false),
         };
-        if let Some(local) = &self.local
-            && !from_outside
-        {
-            return Some(Err(StreamCell::told(local)));
+        if !from_outside && let Some(told) = self.told() {
+            return Some(Err(told));
         }
         end.map(|end| Err(self.status_of(end, Stage::Response)))
     }

@@ -7,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 use trunkline_core::{Metadata, Stage, Status};
 
 use super::outbox::Outbox;
-use super::{LARGE, StreamCell, Wakers, write};
+use super::{LARGE, Wakers, write};
 use crate::http2::ResponseForm;
 use crate::http2::failure::{
-    self, cut_off, early_end, fault, left_out, reset_by_peer, unavailable,
+    self, cut_off, early_end, ended_status, fault, left_out, reset_by_peer, unavailable,
 };
 use crate::http2::native::connection::{End, Inbound, MAX_INTERIM, StreamKey, TOO_MANY_INTERIM};
 use crate::http2::native::frame::Reason;
@@ -51,8 +51,10 @@ pub(super) struct State {
     pub(super) kept: Option<Vec<Bytes>>,
     kept_bytes: usize,
 
-    /// How this side ended the RPC; both halves fail with it.
-    pub(super) local: Option<Local>,
+    /// How this side ended the RPC, if its handler is not just done; both halves fail with it.
+    failure: Option<Status>,
+    /// Server: the handler is done, and has ended the RPC.
+    has_returned: bool,
     /// Client: its deadline has passed, as its driver has seen.
     pub(super) is_late: bool,
     /// How it was ended from outside.
@@ -63,7 +65,7 @@ pub(super) struct State {
     pub(super) is_unprocessed: bool,
 
     /// Server: what halves in several tasks put together, until the RPC has ended.
-    pub(super) response: Option<Box<Response>>,
+    pub(super) response: Response,
 
     sender: Option<Waker>,
     pub(super) receiver: Option<Waker>,
@@ -72,37 +74,61 @@ pub(super) struct State {
 
 /// A server's response that is put together piece by piece.
 #[derive(Debug)]
-pub(super) struct Response {
-    /// What its head will be made of, until that is sent.
-    form: Option<ResponseForm>,
+pub(super) enum Response {
+    /// Its RPC has ended, or answers at once.
+    None,
+    /// Its head was not sent yet.
+    Unsent(Box<Unsent>),
+    /// Its trailers, if there are any so far.
+    Sent(Option<Box<Metadata>>),
+}
+
+#[derive(Debug)]
+pub(super) struct Unsent {
+    /// What its head will be made of.
+    form: ResponseForm,
     pub(super) headers: Metadata,
-    pub(super) trailers: Metadata,
+    trailers: Metadata,
     /// The handler has set response headers of its own.
     pub(super) has_own_headers: bool,
 }
 
 impl Response {
     pub(super) fn new(form: ResponseForm) -> Self {
-        Self {
-            form: Some(form),
+        Self::Unsent(Box::new(Unsent {
+            form,
             headers: Metadata::new(),
             trailers: Metadata::new(),
             has_own_headers: false,
+        }))
+    }
+
+    pub(super) fn unsent(&mut self) -> Option<&mut Unsent> {
+        match self {
+            Self::Unsent(unsent) => Some(unsent),
+            Self::None | Self::Sent(_) => None,
         }
     }
 
-    /// Its head was not sent yet.
-    pub(super) const fn is_unsent(&self) -> bool {
-        self.form.is_some()
+    /// Runs `edit` on the trailers.
+    pub(super) fn with_trailers<R>(&mut self, edit: impl FnOnce(&mut Metadata) -> R) -> Option<R> {
+        Some(match self {
+            Self::None => return None,
+            Self::Unsent(unsent) => edit(&mut unsent.trailers),
+            Self::Sent(Some(trailers)) => edit(trailers),
+            Self::Sent(none) => {
+                let mut trailers = Metadata::new();
+                let edited = edit(&mut trailers);
+                *none = boxed(trailers);
+                edited
+            }
+        })
     }
 }
 
-/// How this side ended the RPC.
-#[derive(Debug)]
-pub(super) enum Local {
-    /// The handler is done.
-    Returned,
-    Status(Status),
+/// Most streams have nothing to say behind their messages.
+fn boxed(trailers: Metadata) -> Option<Box<Metadata>> {
+    (!trailers.is_empty()).then(|| Box::new(trailers))
 }
 
 impl State {
@@ -124,12 +150,13 @@ impl State {
             ended: false,
             kept: None,
             kept_bytes: 0,
-            local: None,
+            failure: None,
+            has_returned: false,
             is_late: false,
             stop: None,
             has_failed: false,
             is_unprocessed: false,
-            response: None,
+            response: Response::None,
             sender: None,
             receiver: None,
             runner: None,
@@ -151,8 +178,8 @@ impl State {
 
     /// Errors: why nothing more can be sent.
     pub(super) fn check(&self) -> Result<(), Status> {
-        if let Some(local) = &self.local {
-            return Err(StreamCell::told(local));
+        if let Some(told) = self.told() {
+            return Err(told);
         }
         match self.stop {
             Some(end) if self.has_failed && !self.is_undecided() => Err(self.sender_status(end)),
@@ -189,7 +216,7 @@ impl State {
     }
 
     pub(super) const fn may_restart(&self) -> bool {
-        self.kept.is_some() && self.local.is_none()
+        self.kept.is_some() && !self.has_ended_locally()
     }
 
     /// Appends what `write` writes to what waits.
@@ -265,11 +292,28 @@ impl State {
         self.waiting = 0;
     }
 
+    const fn has_ended_locally(&self) -> bool {
+        self.has_returned || self.failure.is_some()
+    }
+
+    /// Server: the handler is done. What is there already stays.
+    pub(super) const fn return_locally(&mut self) {
+        self.has_returned |= self.failure.is_none();
+    }
+
     /// The first reason stays.
-    pub(super) fn end_locally(&mut self, local: Local) {
-        if self.local.is_none() {
-            self.local = Some(local);
+    pub(super) fn fail_locally(&mut self, status: Status) {
+        if !self.has_ended_locally() {
+            self.failure = Some(status);
         }
+    }
+
+    /// What a half is told that outlives its RPC; `None` while this side has not ended it.
+    pub(super) fn told(&self) -> Option<Status> {
+        if self.has_returned {
+            return Some(ended_status(Ok(&Metadata::new())));
+        }
+        self.failure.clone()
     }
 
     pub(super) fn drop_body(&mut self) {
@@ -279,15 +323,15 @@ impl State {
 
     /// Server: sends the response headers if they are not yet sent.
     pub(super) fn open(&mut self) -> bool {
-        let Some(response) = &mut self.response else {
+        if !matches!(self.response, Response::Unsent(_)) {
             return false;
-        };
-        let Some(form) = response.form.take() else {
-            return false;
-        };
-        let headers = std::mem::take(&mut response.headers);
-        let head = write::response(&form, &headers);
-        self.outbox.open().set_head(head, false);
+        }
+        let sent = std::mem::replace(&mut self.response, Response::Sent(None));
+        if let Response::Unsent(unsent) = sent {
+            let head = write::response(&unsent.form, &unsent.headers);
+            self.outbox.open().set_head(head, false);
+            self.response = Response::Sent(boxed(unsent.trailers));
+        }
         true
     }
 
@@ -296,23 +340,20 @@ impl State {
     /// status then: clients may repeat a call that was answered by a status alone (gRFC A6).
     pub(super) fn end(&mut self, outcome: Result<&Metadata, &Status>) {
         self.ended = true;
-        let response = self.response.as_deref();
-        if let (Some(response), Err(status), 0) = (response, outcome, self.waiting)
-            && response.is_unsent()
-            && !response.has_own_headers
+        if let (Response::Unsent(unsent), Err(status), 0) = (&self.response, outcome, self.waiting)
+            && !unsent.has_own_headers
         {
-            let (headers, trailers) = (&response.headers, &response.trailers);
-            let head = write::trailers_only(status, headers, trailers);
+            let head = write::trailers_only(status, &unsent.headers, &unsent.trailers);
             self.outbox.open().set_head(head, true);
         } else {
             self.open();
             let trailers = match &self.response {
-                Some(response) => write::trailers(outcome, &response.trailers),
-                None => write::trailers(outcome, &Metadata::new()),
+                Response::Sent(Some(trailers)) => write::trailers(outcome, trailers),
+                _ => write::trailers(outcome, &Metadata::new()),
             };
             self.outbox.open().set_trailers(trailers);
         }
-        self.response = None;
+        self.response = Response::None;
     }
 
     /// The sender is woken when fewer than `below` bytes wait, or none can be sent any more.
