@@ -21,7 +21,7 @@ pub use self::decode::FrameDecoder;
 pub use self::encode::FrameEncoder;
 pub use self::lent::Lent;
 pub use self::payload::Payload;
-pub use self::spare::release_spare_buffers;
+pub use self::spare::{has_spare_buffers, release_spare_buffers, sweep_spare_buffers};
 
 /// Flag and length in front of every message.
 pub(crate) const PREFIX_BYTES: usize = 5;

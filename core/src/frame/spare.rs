@@ -2,9 +2,11 @@
 //!
 //! Allocators give large blocks back to the system and get them anew, page by page: with messages of
 //! a MiB that costs more than anything else that is done for them. What is kept here is bounded, by
-//! one number for the whole process, and given back when connections come to rest.
+//! one number for the whole process, and given back when nobody has used it for a while. There is no
+//! clock here: whoever has one [sweeps](sweep_spare_buffers).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
@@ -23,12 +25,23 @@ static SPARE: Mutex<Spare> = Mutex::new(Spare {
     bytes: 0,
 });
 
+/// Whether there are any, for those who ask often.
+static SOME: AtomicBool = AtomicBool::new(false);
+
 /// Buffers, known by an empty handle each. One is spare once nothing else points into it.
 #[derive(Debug)]
 struct Spare {
-    /// How large each is; the oldest first.
-    known: VecDeque<(usize, BytesMut)>,
+    /// The oldest first.
+    known: VecDeque<Known>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    bytes: usize,
+    handle: BytesMut,
+    /// A message lay in it since the last sweep.
+    was_used: bool,
 }
 
 /// An empty buffer with at least this much room.
@@ -41,7 +54,10 @@ pub(super) fn buffer(room: usize) -> BytesMut {
         let mut handle = BytesMut::with_capacity(room);
         let buffer = handle.split_off(0);
         // What is too much is dropped without the lock.
-        let dropped = spare().keep(room, handle);
+        let mut spare = spare();
+        let dropped = spare.keep(room, handle);
+        SOME.store(true, Ordering::Relaxed);
+        drop(spare);
         drop(dropped);
         buffer
     })
@@ -50,11 +66,31 @@ pub(super) fn buffer(room: usize) -> BytesMut {
 /// Gives back the memory of large messages that nobody uses, of which up to 8 MiB are kept for the
 /// next ones.
 ///
-/// Connections on the native HTTP/2 engine do it when they have been at rest for a quarter of a second; those on the
-/// h2 engine never do.
+/// Connections see to it that what was not used for a second or two is given back.
 pub fn release_spare_buffers() {
-    let all = spare().clear();
+    let mut spare = spare();
+    let all = spare.clear();
+    SOME.store(false, Ordering::Relaxed);
+    drop(spare);
     drop(all);
+}
+
+/// Gives back the memory of large messages that nobody has used since the last sweep; true if some
+/// is kept. One who sweeps once a second keeps it for a second or two.
+pub fn sweep_spare_buffers() -> bool {
+    let mut spare = spare();
+    let dropped = spare.sweep();
+    let some = !spare.known.is_empty();
+    SOME.store(some, Ordering::Relaxed);
+    drop(spare);
+    drop(dropped);
+    some
+}
+
+/// Whether memory of large messages may be kept: costs a load.
+#[inline]
+pub fn has_spare_buffers() -> bool {
+    SOME.load(Ordering::Relaxed)
 }
 
 fn spare() -> MutexGuard<'static, Spare> {
@@ -64,29 +100,47 @@ fn spare() -> MutexGuard<'static, Spare> {
 
 impl Spare {
     fn take(&mut self, room: usize) -> Option<BytesMut> {
-        for (bytes, handle) in &mut self.known {
-            let fits = *bytes >= room && *bytes / PART <= room;
-            if fits && handle.try_reclaim(room) {
-                return Some(handle.split_off(0));
+        for known in &mut self.known {
+            let fits = known.bytes >= room && known.bytes / PART <= room;
+            if fits && known.handle.try_reclaim(room) {
+                known.was_used = true;
+                return Some(known.handle.split_off(0));
             }
         }
         None
     }
 
-    fn keep(&mut self, bytes: usize, handle: BytesMut) -> Vec<BytesMut> {
-        self.known.push_back((bytes, handle));
+    fn keep(&mut self, bytes: usize, handle: BytesMut) -> Vec<Known> {
+        self.known.push_back(Known {
+            bytes,
+            handle,
+            was_used: true,
+        });
         self.bytes += bytes;
         let mut dropped = Vec::new();
         while self.bytes > MOST_BYTES
-            && let Some((bytes, handle)) = self.known.pop_front()
+            && let Some(oldest) = self.known.pop_front()
         {
-            self.bytes -= bytes;
-            dropped.push(handle);
+            self.bytes -= oldest.bytes;
+            dropped.push(oldest);
         }
         dropped
     }
 
-    fn clear(&mut self) -> VecDeque<(usize, BytesMut)> {
+    /// Those that no message lay in since the last time.
+    fn sweep(&mut self) -> VecDeque<Known> {
+        let all = std::mem::take(&mut self.known);
+        let (mut kept, dropped): (VecDeque<_>, VecDeque<_>) =
+            all.into_iter().partition(|known| known.was_used);
+        for known in &mut kept {
+            known.was_used = false;
+        }
+        self.known = kept;
+        self.bytes = self.known.iter().map(|known| known.bytes).sum();
+        dropped
+    }
+
+    fn clear(&mut self) -> VecDeque<Known> {
         self.bytes = 0;
         std::mem::take(&mut self.known)
     }
@@ -142,13 +196,32 @@ mod tests {
         let mut used = Vec::new();
         for length in 1..200 {
             used.push(buffer(&mut spare, LEAST_BYTES + length * 1_000));
-            let sum: usize = spare.known.iter().map(|(bytes, _)| bytes).sum();
+            let sum: usize = spare.known.iter().map(|known| known.bytes).sum();
             assert_eq!(spare.bytes, sum);
             assert!(sum <= MOST_BYTES);
         }
         drop(spare.clear());
         assert_eq!((spare.bytes, spare.known.len()), (0, 0));
         assert!(spare.take(LEAST_BYTES).is_none());
+    }
+
+    #[test]
+    fn what_was_not_used_since_the_last_sweep_is_given_back() {
+        let mut spare = new();
+        let (large, small) = (buffer(&mut spare, MIB), buffer(&mut spare, LEAST_BYTES));
+        drop((large, small));
+        assert!(spare.sweep().is_empty(), "both were used");
+        for _ in 0..3 {
+            drop(buffer(&mut spare, MIB));
+            drop(spare.sweep());
+            let left: Vec<_> = spare.known.iter().map(|known| known.bytes).collect();
+            assert_eq!((left, spare.bytes), (vec![MIB], MIB));
+        }
+        let held = buffer(&mut spare, MIB);
+        assert!(spare.sweep().is_empty());
+        assert_eq!(spare.sweep().len(), 1, "it is its holder's alone");
+        drop(held);
+        assert_eq!((spare.bytes, spare.known.len()), (0, 0));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod response;
 mod room;
 mod server;
 mod slots;
+mod spare;
 
 use std::time::Duration;
 

@@ -22,6 +22,7 @@ use crate::http2::failure::{io_error, keepalive_error, unavailable};
 use crate::http2::pace::Pace;
 use crate::http2::room::Room;
 use crate::http2::slots::{Permit, Slots};
+use crate::http2::spare::SpareWatch;
 use crate::{Timer, now};
 
 /// What a peer that takes nothing any more is granted before the socket is dropped.
@@ -48,6 +49,7 @@ pub(super) struct Driver {
     /// How long the last words may take once nobody uses the connection any more.
     goodbye: Option<Timer>,
     alive: Option<Box<Alive>>,
+    spare_watch: SpareWatch,
 }
 
 impl Driver {
@@ -76,6 +78,7 @@ impl Driver {
             leaving: Vec::new(),
             goodbye: None,
             alive: None,
+            spare_watch: SpareWatch::new(),
         }
     }
 
@@ -159,6 +162,7 @@ impl Driver {
         if self.slots.in_use() == 0 {
             self.flusher.shrink();
         }
+        self.spare_watch.poll(cx);
         match self.flusher.poll_flush(cx) {
             Poll::Ready(Err(error)) => {
                 Poll::Ready(Some(io_error(&error, self.link.peer(), Stage::Response)))

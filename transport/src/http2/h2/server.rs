@@ -28,6 +28,7 @@ use crate::http2::config::{SEND_BUFFER, connection_window, max_frame};
 use crate::http2::failure::{io_error, keepalive_error};
 use crate::http2::pace::{Pace, Recent};
 use crate::http2::room::Room;
+use crate::http2::spare::SpareWatch;
 use crate::linger::linger;
 use crate::{BoxIo, Peer, now};
 
@@ -56,6 +57,7 @@ pub(crate) struct ServerConnection {
     /// What the client did, if this side has hung up for it.
     breach: Option<String>,
     alive: Option<Box<Alive>>,
+    spare_watch: SpareWatch,
     pings: Pings,
     /// Only where the streams' window may grow.
     growth: Option<Box<Growing>>,
@@ -113,6 +115,7 @@ impl ServerConnection {
             failed: false,
             breach: None,
             alive,
+            spare_watch: SpareWatch::new(),
             pings: Pings::default(),
             growth,
         })
@@ -176,6 +179,7 @@ impl ServerConnection {
                 self.ended(Some(why), cx)
             }
             Poll::Ready(Ok(())) | Poll::Pending => {
+                self.spare_watch.poll(cx);
                 match std::mem::take(&mut self.started) {
                     1 => self.pace.sleep_beside_one(cx),
                     _ => self.pace.sleep(),

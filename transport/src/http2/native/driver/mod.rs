@@ -40,6 +40,7 @@ use crate::http2::heard::Heard;
 use crate::http2::held::Holder;
 use crate::http2::pace::runs_on_one_thread;
 use crate::http2::slots::{Permit, Slots};
+use crate::http2::spare::SpareWatch;
 use crate::{BoxIo, now};
 
 pub(super) use self::client::ClientDriver;
@@ -91,6 +92,7 @@ struct Driver {
     waited: u8,
     now: Instant,
     alarm: Alarm,
+    spare_watch: SpareWatch,
     heard: Heard,
     is_settled: bool,
     /// There may be more to read, or to write: the driver goes on by itself.
@@ -178,6 +180,7 @@ impl Driver {
             waited: 0,
             now,
             alarm: Alarm::default(),
+            spare_watch: SpareWatch::new(),
             heard: Heard::default(),
             is_settled: false,
             goes_on: false,

@@ -155,6 +155,7 @@ impl Driver {
         }
         self.stage = Stage::Begin;
         self.watch_goodbye();
+        self.spare_watch.poll(cx);
         let at = self.next_tick();
         if self.alarm.poll(at, cx).is_ready() {
             cx.waker().wake_by_ref();
@@ -195,7 +196,6 @@ impl Driver {
         // Until something happens again there is nothing more to give.
         self.was_active = false;
         self.reader.shrink();
-        trunkline_core::release_spare_buffers();
         lent::release::<Parts>();
         lent::release::<Outbox>();
         lent::release::<Unsent>();
