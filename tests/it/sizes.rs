@@ -32,13 +32,13 @@ const SIZES: &[(&str, usize, usize)] = sizes! {
     Response<Note>: 112;
     Note: 56;
     UnaryCall: 200;
-    UnaryFuture: 808;
+    UnaryFuture: 712;
     Sender<Note>: 152;
-    Receiver<Note>: 536;
+    Receiver<Note>: 440;
     server::Sender<Note>: 88;
     server::Receiver<Note>: 16;
     SendHalf<Note>: 88;
-    RecvHalf<Note>: 360;
+    RecvHalf<Note>: 264;
     RequestContext: 128;
     client::Channel: 24;
 };
