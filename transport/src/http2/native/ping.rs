@@ -119,7 +119,7 @@ impl Pings {
     }
 
     /// Whether one for keepalive or measurement is under way.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(super) const fn in_flight(&self) -> bool {
         self.shared.is_some()
     }

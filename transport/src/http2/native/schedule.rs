@@ -87,7 +87,7 @@ impl Ring {
         }
     }
 
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.ready
     }

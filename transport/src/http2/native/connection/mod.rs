@@ -254,7 +254,7 @@ impl Core {
     }
 
     /// Its number.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(super) fn id(&self, key: StreamKey) -> Option<StreamId> {
         Some(self.streams.get(key)?.id)
     }

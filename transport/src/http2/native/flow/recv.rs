@@ -79,7 +79,7 @@ impl RecvWindow {
     }
 
     /// What has arrived and was not credited.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) const fn held(&self) -> u32 {
         self.held
     }

@@ -126,7 +126,7 @@ impl FieldList {
         self.own
     }
 
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) fn len(&self) -> usize {
         self.shared().len() + self.own.len()
     }

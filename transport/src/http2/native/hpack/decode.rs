@@ -72,7 +72,10 @@ impl Decoder {
     }
 
     /// The peer has acknowledged another SETTINGS_HEADER_TABLE_SIZE.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[allow(
+        dead_code,
+        reason = "for fuzz targets, which include this file without cfg(test)"
+    )]
     pub(in super::super) fn set_limit(&mut self, bytes: u32) {
         self.limit = size(bytes);
         if self.limit < self.required.unwrap_or_else(|| self.table.max()) {
@@ -81,7 +84,10 @@ impl Decoder {
     }
 
     /// Octets of memory that it holds.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[allow(
+        dead_code,
+        reason = "for fuzz targets, which include this file without cfg(test)"
+    )]
     pub(in super::super) fn memory(&self) -> usize {
         self.table.memory() + self.name.capacity() + self.value.capacity()
     }

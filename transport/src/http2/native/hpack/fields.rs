@@ -84,7 +84,7 @@ impl Text {
 }
 
 impl Fields {
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) fn is_empty(&self) -> bool {
         self.lead == Lead::None && self.block.is_empty()
     }

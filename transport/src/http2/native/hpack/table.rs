@@ -58,7 +58,10 @@ impl Table {
     }
 
     /// Octets of memory.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[allow(
+        dead_code,
+        reason = "for fuzz targets, which include this file without cfg(test)"
+    )]
     pub(super) fn memory(&self) -> usize {
         self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
     }

@@ -44,7 +44,7 @@ impl Chunks {
         self.first.is_none()
     }
 
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.more.as_ref().map_or(0, |more| more.0.len())
     }
@@ -53,10 +53,6 @@ impl Chunks {
         *self = Self::default();
     }
 
-    #[allow(
-        dead_code,
-        reason = "for tests, and the fuzz targets that include this file"
-    )]
     pub(in super::super) fn iter(&self) -> impl Iterator<Item = &Bytes> {
         let more = self.more.iter().flat_map(|more| &more.0);
         self.first.iter().chain(more)

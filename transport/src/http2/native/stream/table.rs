@@ -81,7 +81,7 @@ impl<T> Table<T> {
     }
 
     /// The number of an open stream.
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) fn id(&self, key: StreamKey) -> Option<StreamId> {
         let slot = self.slots.get(index(key.slot))?;
         (slot.generation == key.generation && slot.value.is_some()).then_some(slot.id)
@@ -118,12 +118,12 @@ impl<T> Table<T> {
         true
     }
 
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) fn len(&self) -> usize {
         self.slot_of.len()
     }
 
-    #[allow(dead_code, reason = "for tests and fuzz targets")]
+    #[cfg(test)]
     pub(in super::super) fn is_empty(&self) -> bool {
         self.slot_of.is_empty()
     }
