@@ -82,6 +82,11 @@ impl Out {
         self.taken
     }
 
+    /// All that waits, where it is in one place.
+    pub(super) fn only(&self) -> Option<&[u8]> {
+        self.pieces.is_empty().then_some(self.small.as_ref())
+    }
+
     /// Fills `into` with the first of what waits; returns how many slices that are.
     pub(super) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
         let mut small = self.small.as_ref();

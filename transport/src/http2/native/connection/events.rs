@@ -60,6 +60,10 @@ impl Events {
 
     /// Empties the list into this one, and names those that are closed by it.
     pub(super) fn hand_over(&mut self, into: &mut Vec<Event>, closed: &mut Vec<StreamKey>) {
+        if self.list.is_empty() {
+            // Nothing was named in this batch.
+            return;
+        }
         self.batch += 1;
         if into.is_empty() {
             std::mem::swap(into, &mut self.list);

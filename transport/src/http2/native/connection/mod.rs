@@ -237,6 +237,9 @@ impl Core {
 
     /// Lets go of streams whose end was told.
     pub(super) fn release(&mut self) {
+        if self.told.is_empty() {
+            return;
+        }
         for key in self.told.drain(..) {
             self.streams.discard(key);
         }

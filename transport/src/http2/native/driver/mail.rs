@@ -31,8 +31,10 @@ impl Driver {
 
     fn use_mail(&mut self) {
         let mut mail = std::mem::take(&mut self.mail);
-        for opening in mail.starts.drain(..) {
-            self.start(opening);
+        if !mail.starts.is_empty() {
+            for opening in mail.starts.drain(..) {
+                self.start(opening);
+            }
         }
         for cell in mail.streams.drain(..) {
             let Some((key, mut outbox)) = cell.collect(&self.link) else {

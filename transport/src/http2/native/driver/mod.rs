@@ -249,6 +249,9 @@ impl Driver {
     }
 
     fn wake_all(&mut self) {
+        if self.wakers.is_empty() {
+            return;
+        }
         for waker in self.wakers.drain(..) {
             waker.wake();
         }

@@ -68,10 +68,16 @@ impl Driver {
     }
 
     fn write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.out.slices(&mut slices);
-        let slices = slices.get(..count).unwrap_or_default();
-        let written = std::task::ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices))?;
+        let io = Pin::new(&mut self.io);
+        let written = if let Some(bytes) = self.out.only() {
+            // Most writes: without a list that has to be laid out for its longest.
+            io.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        } else {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.out.slices(&mut slices);
+            io.poll_write_vectored(cx, slices.get(..count).unwrap_or_default())
+        };
+        let written = std::task::ready!(written)?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
