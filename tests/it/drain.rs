@@ -7,11 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use trunkline::server::StopReport;
-use trunkline::transport::now;
+use trunkline::transport::http2::{Engine, ServerConfig};
+use trunkline::transport::{Address, Connector, memory, now};
 use trunkline::{Channel, Code, Origin, Response};
 use trunkline_test_protos::echo::EchoClient;
 
 use crate::handlers::{Scripted, bytes, note, number, plain, scripted, telling};
+use crate::support::{PREFACE, Wire, framed, last_data, raw, request, settings, window};
 use crate::world::{World, soon};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -247,6 +249,54 @@ async fn a_stop_keeps_its_bound_whatever_the_peers_do() {
     );
     drop((sender, receiver, never_read, unread, idle, normal));
     world.end().await;
+}
+
+/// All of its answer is written, or waits in the output, when the stop begins: its path is slow, and it still says now
+/// and then what it has taken. On our own engine: the h2 crate drops what its peer did not take by then.
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_gets_its_whole_answer_from_a_server_that_stops() {
+    const LENGTH: usize = 200_000;
+    let mut config = ServerConfig::default();
+    config.engine = Engine::Native;
+    let answering =
+        Scripted::default().once(|_, _| Box::pin(async { Ok(Response::new(bytes(LENGTH))) }));
+    let (connector, listener) = memory::pair("slow");
+    let server = scripted(answering).http2(config).listen(listener).unwrap();
+    let (handle, serving) = (server.handle(), tokio::spawn(server.serve()));
+    let address = Address::Memory("slow".into());
+    let mut io = connector.connect(&address).await.unwrap();
+    let question = [
+        settings(&[(4, (1 << 31) - 1)]),
+        raw(4, 1, 0, &[]),
+        window(0, 1 << 30),
+        request(1, "/tests.echo.Echo/Once").into(),
+        last_data(1, framed([])),
+    ];
+    io.write_all(PREFACE).await.unwrap();
+    io.write_all(&Wire::from(question).0).await.unwrap();
+    tokio::time::sleep(SECOND / 10).await;
+    let stopping = tokio::spawn(async move { handle.graceful_stop(600 * SECOND).await });
+    let (mut read, mut some) = (Vec::new(), vec![0; 8_000]);
+    loop {
+        tokio::time::sleep(SECOND / 2).await;
+        match io.read(&mut some).await {
+            Ok(0) => break,
+            Ok(length) => read.extend_from_slice(&some[..length]),
+            Err(error) => panic!("after {}: {error}", read.len()),
+        }
+        // While it reads it is heard.
+        io.write_all(&window(0, 1).0).await.unwrap();
+    }
+    // The answer, its head, its trailers, and the goodbyes.
+    assert!(read.len() > LENGTH + 100, "{}", read.len());
+    drop(io);
+    let report = soon(stopping).await.unwrap();
+    assert_eq!(
+        (report.connections_closed, report.cut_short()),
+        (1, 0),
+        "{report:?}"
+    );
+    soon(serving).await.unwrap().unwrap();
 }
 
 /// No grace at all: the same, at once.

@@ -145,7 +145,9 @@ impl Driver {
         };
         // A client that has not read all of its answers yet still writes what it owes for them: to a socket that is
         // closed, which would answer with a reset, and lose them. One that does not even answer a PING writes nothing.
-        let lingers = self.role == Role::Server && !self.core.is_mute();
+        // But a PING behind long answers says nothing of those who read them slowly.
+        let is_mute = self.core.is_mute() && !self.has_owed;
+        let lingers = self.role == Role::Server && !is_mute;
         // All that was under way, of an upload that was answered early for one.
         self.close(why, Some(cause), if lingers { u64::MAX } else { 0 });
     }
@@ -162,6 +164,15 @@ impl Driver {
         self.stage = Stage::Closing;
         self.core.abandon();
         self.rest();
+    }
+
+    /// Server: all streams are over, and their clients have not heard all of it perhaps.
+    pub(super) fn is_leaving(&self) -> bool {
+        let stays = |closing: &Closing| closing.lingers == u64::MAX;
+        match &self.closing {
+            Some(closing) => stays(closing),
+            None => self.core.is_done() && self.owes_answers(),
+        }
     }
 
     /// There is nobody to talk to.

@@ -118,6 +118,8 @@ struct Driver {
     death: Option<Death>,
     /// Client: why nothing can be written any more. What has come before is read nevertheless.
     unwritten: Option<io::Error>,
+    /// Server: clients had not taken all of their answers when the last stream had ended.
+    has_owed: bool,
     /// What the peer did, if this side has hung up for it.
     breach: Option<&'static str>,
     closing: Option<Box<Closing>>,
@@ -197,6 +199,7 @@ impl Driver {
             goodbye: None,
             death: None,
             unwritten: None,
+            has_owed: false,
             breach: None,
             closing: None,
         }

@@ -163,8 +163,9 @@ impl ServerDriver {
         self.driver.core.control(control, now());
     }
 
+    /// Streams, or answers that their clients have not taken yet.
     pub(in super::super) fn has_streams(&self) -> bool {
-        self.driver.core.open() > 0
+        self.driver.core.open() > 0 || self.driver.is_leaving()
     }
 
     pub(in super::super) const fn at_rest(&self) -> bool {

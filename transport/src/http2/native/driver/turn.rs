@@ -138,9 +138,12 @@ impl Driver {
             self.stage = Stage::Mail;
             return Poll::Ready(());
         }
-        if self.core.is_done() && !self.owes_answers() {
-            self.close_in_order();
-            return Poll::Ready(());
+        if self.core.is_done() {
+            if !self.owes_answers() {
+                self.close_in_order();
+                return Poll::Ready(());
+            }
+            self.has_owed = true;
         }
         self.core.release();
         if self.is_congested && !self.core.is_congested() {
@@ -165,7 +168,7 @@ impl Driver {
 
     /// Server: all streams are over for the machine, but not for their clients, which may be slow: what was answered in
     /// full waits for the socket, as long as anything may.
-    fn owes_answers(&self) -> bool {
+    pub(super) fn owes_answers(&self) -> bool {
         let has_more = !self.out.is_empty() || self.is_flushing;
         has_more && self.role == Role::Server && !self.core.is_closed()
     }
