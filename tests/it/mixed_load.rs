@@ -110,8 +110,8 @@ async fn steady(until: Instant) -> Tally {
     tally
 }
 
-/// A server that ends each connection after a moment: no call notices but a stream of requests that begins in that very
-/// moment, and it hears that nobody has looked at it.
+/// A server that ends each connection after a moment: no call notices, whatever it sends. Over the h2 crate a stream of
+/// requests that begins in that very moment may, and hears that nobody has looked at it.
 async fn rotating(until: Instant) -> Tally {
     let age = length() / 4;
     let age = age.min(Duration::from_secs(2));
