@@ -37,9 +37,9 @@ pub(super) const RULES: &[Rule] = &[
                 _ => None,
             };
             let streams: Vec<_> = difference.only_native().filter_map(failed).collect();
-            // What those have of the window, others have here.
+            // What those have of the window others have here, and the end may come with them.
             let is_theirs = |event: &Event| match event {
-                Event::Payload(..) => true,
+                Event::Payload(..) | Event::GoAway(NO_ERROR) | Event::Closed => true,
                 event => event.stream().is_some_and(|of| streams.contains(&of)),
             };
             // The peer may go on with streams that were never on the wire.

@@ -84,7 +84,7 @@ pub(super) const RULES: &[Rule] = &[
                 && is_further
                 && blocks.any(is_odd)
                 && reset(difference.native, stream) == Some(PROTOCOL_ERROR)
-                && reset(difference.h2, stream).is_none()
+                && reset(difference.h2, stream) != Some(PROTOCOL_ERROR)
                 && difference.is_about(stream))
             .then_some(Then::Forget(stream))
         },
