@@ -81,6 +81,9 @@ fn listen() {
         // With RUST_BACKTRACE=1 this tells the way to a finding.
         let shown = std::env::var_os("TRUNKLINE_FUZZ_SHOW").is_some();
         panic::set_hook(Box::new(move |info| {
+            if is_last_count_of_h2(info) {
+                return;
+            }
             if WATCHED.get() || is_runtimes() {
                 let message = info.payload_as_str().unwrap_or("(no text)").to_owned();
                 let place = info.location().map(ToString::to_string);
@@ -95,6 +98,19 @@ fn listen() {
         }));
     });
 }
+
+/// In debug builds h2 asserts, when a connection is dropped, that it counts no stream any more; one whose
+/// reset was queued and never written still counts. Nothing comes of it: all that is left to do is to
+/// free the memory.
+fn is_last_count_of_h2(info: &panic::PanicHookInfo<'_>) -> bool {
+    let place = info
+        .location()
+        .is_some_and(|place| place.file().ends_with("proto/streams/counts.rs"));
+    place && info.payload_as_str() == Some(LAST_COUNT)
+}
+
+/// What h2 says then.
+pub(crate) const LAST_COUNT: &str = "assertion failed: !self.has_streams()";
 
 /// Whether this is a thread of a tokio runtime's.
 fn is_runtimes() -> bool {

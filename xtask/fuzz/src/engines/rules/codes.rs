@@ -10,8 +10,10 @@ use crate::engines::program::Said;
 use crate::engines::seen::Event;
 use crate::wire::{GOAWAY, PREFACE, SETTINGS};
 
+const ENABLE_PUSH: u16 = 2;
 /// SETTINGS_INITIAL_WINDOW_SIZE.
 const WINDOW: u16 = 4;
+const MAX_FRAME_SIZE: u16 = 5;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -39,15 +41,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // The same where h2 gives up a malformed head before it has read all of its block, and takes
-        // what follows for nothing: the table of what comes later is a matter of luck.
+        // The same where h2 resets the stream of a malformed head before it has read all of its block,
+        // or has done so, and takes what follows for nothing: so its table may go wrong.
         name: "scope of what is no HPACK",
         applies: |difference, frame| {
             let stream = frame?.stream;
             let mut blocks = difference.blocks().into_iter();
             let is_none = |block: Block| block.fields.is_none() && !block.is_lax;
             (blocks.any(is_none)
-                && reset(difference.h2, stream) == Some(PROTOCOL_ERROR)
+                && reset(difference.h2_all.iter().flatten(), stream).is_some()
                 && difference.native_ends(COMPRESSION_ERROR, Some(stream)))
             .then_some(Then::Stop)
         },
@@ -62,16 +64,41 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // RFC 9113 §6.5.2: SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1 is FLOW_CONTROL_ERROR; h2 says
-        // PROTOCOL_ERROR.
+        // RFC 9113 §6.5.2, §6.9.2: SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1, or one that takes the
+        // window of a stream there, is FLOW_CONTROL_ERROR; h2 says PROTOCOL_ERROR, and it looks at
+        // all values before it applies one.
         name: "code of a window too large",
         applies: |difference, frame| {
             let frame = frame?;
             let is_too_large = |(id, value)| id == WINDOW && value > 0x7fff_ffff;
+            let is_large = |(id, value)| id == WINDOW && value > 65_535;
+            let is_odd = |(id, value)| match id {
+                ENABLE_PUSH => value > 1,
+                MAX_FRAME_SIZE => !(16_384..=16_777_215).contains(&value),
+                _ => false,
+            };
+            let is_second = frame.settings().any(is_large) && frame.settings().any(is_odd);
             (frame.kind == SETTINGS
-                && frame.settings().any(is_too_large)
+                && (frame.settings().any(is_too_large) || is_second)
                 && difference.codes(PROTOCOL_ERROR, FLOW_CONTROL_ERROR))
             .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // Who goes beyond a stream's window is reset. That is INTERNAL to a handler over h2, and here
+        // a client that is gone, like any other.
+        name: "what a handler hears of a fault",
+        applies: |difference, frame| {
+            let stream = frame?.stream;
+            let gone = |how: &str| Event::Gone(stream, how.to_owned());
+            let both = [difference.h2, difference.native].map(|of| reset(of, stream));
+            let mut h2 = difference.only_h2();
+            let mut native = difference.only_native();
+            (difference.is_server
+                && both == [Some(FLOW_CONTROL_ERROR); 2]
+                && h2.all(|event| *event == gone("INTERNAL"))
+                && native.all(|event| *event == gone("CANCELLED")))
+            .then_some(Then::Forget(stream))
         },
     },
     Rule {

@@ -76,8 +76,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "trailers that h2 lets through",
         applies: |difference, frame| {
             let stream = frame?.stream;
-            let mut before = difference.before.iter().flat_map(|step| &step.frames);
-            let is_further = before.any(|said| said.kind == HEADERS && said.stream == stream);
+            let heads = difference.frames().filter(|said| said.kind == HEADERS);
+            let is_further = heads.filter(|said| said.stream == stream).count() > 1;
             let mut blocks = difference.blocks().into_iter();
             let is_odd = |block: Block| block.stream == stream && block.has_pseudo();
             (difference.is_server

@@ -46,6 +46,26 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        // RFC 9113 §5.1.2 counts a stream until its reset is sent: ours at once, h2 until it is
+        // written, which frames that came together do not wait for.
+        name: "a place that a reset makes",
+        applies: |difference, frame| {
+            let stream = frame?.stream;
+            let frees = |event: &Event| match event {
+                Event::Reset(of, code) => *of != stream && *code != REFUSED_STREAM,
+                _ => false,
+            };
+            let opened = |event: &Event| matches!(event, Event::Opened(..));
+            (difference.is_server
+                && difference.several()
+                && reset(difference.only_h2(), stream) == Some(REFUSED_STREAM)
+                && difference.h2.iter().any(frees)
+                && difference.native.iter().any(frees)
+                && difference.only_native().any(opened))
+            .then_some(Then::Forget(stream))
+        },
+    },
+    Rule {
         // A fault of a stream that its peer resets in the same breath: h2 does not say what it was
         // about to, and takes what follows for what comes behind the peer's reset.
         name: "a fault in company of a reset",
