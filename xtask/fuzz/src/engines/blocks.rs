@@ -15,9 +15,13 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn has_pseudo(&self) -> bool {
+    /// It has a pseudo-header field, or a length that is no number.
+    pub(super) fn is_no_trailers(&self) -> bool {
         let mut fields = self.fields.iter().flatten();
-        fields.any(|(name, _)| name.starts_with(b":"))
+        fields.any(|(name, value)| {
+            let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+            name.starts_with(b":") || (name == b"content-length" && !is_number)
+        })
     }
 
     pub(super) fn value(&self, of: &str) -> Option<&[u8]> {

@@ -8,6 +8,7 @@ use crate::engines::seen::Event;
 use crate::wire::{CONTINUATION, END_HEADERS, HEADERS, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE};
 
 const ENABLE_PUSH: u16 = 2;
+const INITIAL_WINDOW_SIZE: u16 = 4;
 const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 pub(super) const RULES: &[Rule] = &[
@@ -72,14 +73,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // RFC 9113 §8.1: trailers have no pseudo-header fields; h2 lets those of a request have them.
+        // RFC 9113 §8.1: trailers have no pseudo-header fields, and a length that is none is malformed
+        // (§8.1.1); h2 lets those of a request have them.
         name: "trailers that h2 lets through",
         applies: |difference, frame| {
             let stream = frame?.stream;
             let heads = difference.frames().filter(|said| said.kind == HEADERS);
             let is_further = heads.filter(|said| said.stream == stream).count() > 1;
             let mut blocks = difference.blocks().into_iter();
-            let is_odd = |block: Block| block.stream == stream && block.has_pseudo();
+            let is_odd = |block: Block| block.stream == stream && block.is_no_trailers();
             (difference.is_server
                 && is_further
                 && blocks.any(is_odd)
@@ -92,16 +94,32 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         // RFC 9113 §8.4: a client that gets PUSH_PROMISE after it has said that it wants none, or a
         // server, ends the connection. The kind alone says so; h2 waits for the whole block, and
-        // resets the stream where that is malformed.
+        // resets the stream where that is malformed, or has done so before and looks at no more of it.
         name: "a push at once",
         applies: |difference, frame| {
             let frame = frame?;
             let is_late = !frame.whole || frame.flags & END_HEADERS == 0;
-            let is_reset = reset(difference.h2, frame.stream) == Some(PROTOCOL_ERROR);
+            let h2 = difference.h2_all.iter().flatten();
+            let is_reset = reset(h2, frame.stream).is_some();
             (frame.kind == PUSH_PROMISE
                 && (is_late || is_reset)
                 && difference.native_ends(PROTOCOL_ERROR, Some(frame.stream)))
             .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §6.5.3: values are applied in their order, so one that takes a window above 2^31-1
+        // ends the connection though a later one would lower it again; h2 looks at the last.
+        name: "a window too large for a moment",
+        applies: |difference, frame| {
+            let frame = frame?;
+            let mut windows = frame
+                .settings()
+                .filter(|(id, _)| *id == INITIAL_WINDOW_SIZE);
+            let (first, last) = (windows.next()?, windows.last()?);
+            let ends = go_away(difference.native) == Some(FLOW_CONTROL_ERROR);
+            (frame.kind == SETTINGS && last.1 < first.1 && ends && go_away(difference.h2).is_none())
+                .then_some(Then::Stop)
         },
     },
     Rule {
