@@ -94,6 +94,25 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        // The same at the end: one handler still waits with its answer, the other for the next
+        // message, and both hear that the client is gone.
+        name: "where a handler waits for a window",
+        applies: |difference, _| {
+            let stream = difference.only_h2().find_map(Event::stream)?;
+            let (h2, native) = difference.payloads_of(stream);
+            let ended = Event::Ended(stream, "CANCELLED".to_owned());
+            let gone = Event::Gone(stream, "CANCELLED".to_owned());
+            let own = |event: &&Event| event.stream() == Some(stream);
+            let both = [
+                difference.only_h2().filter(own).collect::<Vec<_>>(),
+                difference.only_native().filter(own).collect::<Vec<_>>(),
+            ];
+            let is_known = both == [[&ended], [&gone]] || both == [[&gone], [&ended]];
+            (difference.is_server && h2 == native && h2 > 0 && is_known)
+                .then_some(Then::Forget(stream))
+        },
+    },
+    Rule {
         // When what was taken is given back to a window is each engine's own affair, and so is by
         // how much a peer may go beyond the first window. Who goes beyond what was given back breaks
         // a rule: a little earlier with one than with the other.
