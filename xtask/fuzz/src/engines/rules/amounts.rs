@@ -1,7 +1,8 @@
 //! How much, when, and in which order: what is nobody's promise.
 
 use super::{
-    CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR, Rule,
+    CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, INTERNAL_ERROR, NO_ERROR,
+    PROTOCOL_ERROR, Rule,
 };
 use crate::engines::difference::{Difference, Then, go_away, reset};
 use crate::engines::seen::Event;
@@ -177,10 +178,10 @@ pub(super) const RULES: &[Rule] = &[
         // A header block that is not finished for long ends the connection here; h2 waits.
         name: "a block that takes too long",
         applies: |difference, _| {
-            // What interrupts it in the end is PROTOCOL_ERROR there.
+            // What interrupts it in the end is an error there, of its kind or of its length.
             let h2 = go_away(difference.h2);
             let ends = go_away(difference.native) == Some(ENHANCE_YOUR_CALM)
-                && matches!(h2, None | Some(PROTOCOL_ERROR));
+                && matches!(h2, None | Some(PROTOCOL_ERROR | FRAME_SIZE_ERROR));
             (ends && difference.open_block().is_some()).then_some(Then::Stop)
         },
     },

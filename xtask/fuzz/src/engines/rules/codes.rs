@@ -14,6 +14,7 @@ const ENABLE_PUSH: u16 = 2;
 /// SETTINGS_INITIAL_WINDOW_SIZE.
 const WINDOW: u16 = 4;
 const MAX_FRAME_SIZE: u16 = 5;
+const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -73,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_too_large = |(id, value)| id == WINDOW && value > 0x7fff_ffff;
             let is_large = |(id, value)| id == WINDOW && value > 65_535;
             let is_odd = |(id, value)| match id {
-                ENABLE_PUSH => value > 1,
+                ENABLE_PUSH | ENABLE_CONNECT_PROTOCOL => value > 1,
                 MAX_FRAME_SIZE => !(16_384..=16_777_215).contains(&value),
                 _ => false,
             };
