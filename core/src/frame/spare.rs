@@ -66,7 +66,8 @@ pub(super) fn buffer(room: usize) -> BytesMut {
 /// Gives back the memory of large messages that nobody uses, of which up to 8 MiB are kept for the
 /// next ones.
 ///
-/// Connections see to it that what was not used for a second or two is given back.
+/// Connections see to it that what was not used for a second or two is given back: those that have
+/// something to do. A process in which all of them are idle keeps what a late reader has left.
 pub fn release_spare_buffers() {
     let mut spare = spare();
     let all = spare.clear();

@@ -73,7 +73,8 @@ impl ServerConnection {
         by_engine!(&mut self.0, of => of.abrupt_shutdown());
     }
 
-    /// True while a stream is open.
+    /// True while a stream is open; with our own engine too while it leaves, and its client has not
+    /// taken all of its answers.
     #[inline]
     #[must_use]
     pub fn has_streams(&self) -> bool {

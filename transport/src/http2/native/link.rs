@@ -158,6 +158,11 @@ impl Link {
         mailbox.wake(is_urgent)
     }
 
+    /// What lies there already does not wait any more. Its driver is awake: it was woken for that.
+    pub(super) fn hurry(&self) {
+        self.mailbox.lock().is_urgent = true;
+    }
+
     /// Queues a call; gives it back where no driver will come.
     pub(super) fn start(&self, opening: Opening) -> Result<Option<Waker>, Box<Opening>> {
         let mut mailbox = self.mailbox.lock();

@@ -92,10 +92,17 @@ impl StreamCell {
     }
 
     fn queue_as(self: &Arc<Self>, state: &mut State, is_urgent: bool) -> Option<Waker> {
-        if state.is_queued || state.is_closed && state.stop.is_none() {
+        if state.is_queued {
+            if is_urgent && std::mem::take(&mut state.may_wait) {
+                state.link.hurry();
+            }
+            return None;
+        }
+        if state.is_closed && state.stop.is_none() {
             return None;
         }
         state.is_queued = true;
+        state.may_wait = !is_urgent;
         state.link.post(self, is_urgent)
     }
 

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) key: Option<StreamKey>,
     /// It lies in the mailbox.
     pub(super) is_queued: bool,
+    /// ... where it may wait for more.
+    pub(super) may_wait: bool,
     /// The driver has forgotten it.
     pub(super) is_closed: bool,
     pub(super) is_client: bool,
@@ -138,6 +140,7 @@ impl State {
             link,
             key,
             is_queued: false,
+            may_wait: false,
             is_closed: false,
             is_client: false,
             inbound: Inbound::default(),

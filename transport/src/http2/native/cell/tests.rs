@@ -83,3 +83,18 @@ fn what_goes_on_may_wait_in_the_mailbox_until_something_urgent_comes() {
     assert!(link.take_in_time(&mut mail, false), "it has waited enough");
     assert_eq!(mail.streams.len(), 1);
 }
+
+#[test]
+fn the_end_of_a_stream_does_not_wait_behind_its_own_batch() {
+    let link = link();
+    let (mut wakers, mut mail) = (Vec::new(), Mail::default());
+    let cell = StreamCell::client(Arc::clone(&link), 0, false);
+    cell.begin(|| Some(KEY), &mut wakers);
+    let append = |buffer: &mut BytesMut| {
+        buffer.extend_from_slice(b"message");
+        Ok(())
+    };
+    cell.push(7, true, append).unwrap();
+    cell.abort(Status::cancelled("x"));
+    assert!(link.take_in_time(&mut mail, true), "it goes at once");
+}

@@ -29,6 +29,9 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// What the peer may still be sending while it is told why this side hangs up.
 const LINGER_BYTES: u64 = 64 * 1024;
 
+/// How often the socket is read in one turn then.
+const MOST_READS: usize = 64;
+
 /// Why a connection ends.
 #[derive(Debug)]
 pub(super) enum Death {
@@ -148,6 +151,10 @@ impl Driver {
         // But a PING behind long answers says nothing of those who read them slowly.
         let is_mute = self.core.is_mute() && !self.has_owed;
         let lingers = self.role == Role::Server && !is_mute;
+        if self.core.open() > 0 {
+            // An abrupt end: nobody is to wait for what the client still says.
+            self.lose_all(cause.clone());
+        }
         // All that was under way, of an upload that was answered early for one.
         self.close(why, Some(cause), if lingers { u64::MAX } else { 0 });
     }
@@ -210,6 +217,7 @@ impl Driver {
 
     /// Best effort: the socket may be gone.
     fn poll_last_words(&mut self, closing: &mut Closing, cx: &mut Context<'_>) -> Poll<()> {
+        let mut reads = 0;
         loop {
             match closing.step {
                 Step::Write => {
@@ -231,6 +239,12 @@ impl Driver {
                 // Closing a socket with unread bytes would reset the connection, and lose the last
                 // words.
                 Step::Linger if closing.read < closing.lingers => {
+                    if reads == MOST_READS {
+                        // Its time is looked at, and others run.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    reads += 1;
                     let mut sink = [0; 4096];
                     let read = ready!(pin!(self.io.read(&mut sink)).poll(cx));
                     match read {

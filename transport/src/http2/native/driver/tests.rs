@@ -3,6 +3,7 @@
 mod bulk;
 mod closing;
 mod deadlines;
+mod ending;
 mod held;
 mod idle;
 mod leaving;

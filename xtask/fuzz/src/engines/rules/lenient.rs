@@ -7,6 +7,9 @@ use crate::engines::program::Said;
 use crate::engines::seen::Event;
 use crate::wire::{CONTINUATION, END_HEADERS, HEADERS, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE};
 
+/// RFC 9113 §6.9.1.
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
+
 const ENABLE_PUSH: u16 = 2;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const ENABLE_CONNECT_PROTOCOL: u16 = 8;
@@ -117,9 +120,16 @@ pub(super) const RULES: &[Rule] = &[
                 .settings()
                 .filter(|(id, _)| *id == INITIAL_WINDOW_SIZE);
             let (first, last) = (windows.next()?, windows.last()?);
+            // Only what was added to a stream's window can take it beyond the first value, which may itself be too large.
+            let had_more = |said: &Said| said.kind == WINDOW_UPDATE && said.stream > 0;
+            let is_too_large = first.1 > LARGEST_WINDOW || difference.frames().any(had_more);
             let ends = go_away(difference.native) == Some(FLOW_CONTROL_ERROR);
-            (frame.kind == SETTINGS && last.1 < first.1 && ends && go_away(difference.h2).is_none())
-                .then_some(Then::Stop)
+            (frame.kind == SETTINGS
+                && last.1 < first.1
+                && is_too_large
+                && ends
+                && go_away(difference.h2).is_none())
+            .then_some(Then::Stop)
         },
     },
     Rule {
