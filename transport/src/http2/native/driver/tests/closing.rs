@@ -34,7 +34,7 @@ fn serve(io: BoxIo, length: usize) -> JoinHandle<Result<(), Status>> {
 }
 
 /// A client's beginning, with all the window there is, and one call.
-fn question() -> BytesMut {
+pub(super) fn question() -> BytesMut {
     let mut hello = BytesMut::from(&PREFACE[..]);
     write::settings(&[(4, (1 << 31) - 1)], &mut hello);
     write::settings_ack(&mut hello);

@@ -2,6 +2,7 @@
 
 use tokio::time::sleep;
 
+use super::closing::question;
 use super::*;
 use crate::BoxIo;
 
@@ -38,16 +39,6 @@ fn serve_and_leave(io: BoxIo, length: usize) -> JoinHandle<Result<(), Status>> {
         }
         Ok(())
     })
-}
-
-/// With all the window there is, and one call.
-fn question() -> BytesMut {
-    let mut hello = BytesMut::from(&PREFACE[..]);
-    write::settings(&[(4, (1 << 31) - 1)], &mut hello);
-    write::settings_ack(&mut hello);
-    write::window_update(StreamId::ZERO, 1 << 30, &mut hello);
-    write::headers(StreamId(1), &[0x83, 0x86, 0x84], true, 16_384, &mut hello);
-    hello
 }
 
 /// All of it is in the server's output at once, and the streams are over for its machine: neither that the client pauses
