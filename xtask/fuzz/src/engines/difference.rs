@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::blocks::{Block, blocks};
 use super::program::{Said, Step};
-use super::rules::{Rule, rules};
+use super::rules::rules;
 use super::seen::Event;
 use crate::wire::{CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM};
 
@@ -36,20 +36,17 @@ pub(super) struct Difference<'a> {
 }
 
 impl Difference<'_> {
-    /// The rule that allows it. Where frames came together one of them may be what makes the
-    /// difference, and what was shown of the others before it is a matter of luck.
+    /// The rule that allows it. Of frames that came together there is none: see `company`.
     pub(super) fn rule(&self) -> Option<(&'static str, Then)> {
-        let said = self.said();
-        let frames = said.iter().map(Some);
-        let mut frames = frames.chain(said.is_empty().then_some(None));
-        let (name, then) = frames.find_map(|frame| {
-            let applies = |rule: &Rule| {
-                let then = (rule.applies)(self, frame)?;
-                self.explains(then).then_some((rule.name, then))
-            };
-            rules().find_map(applies)
-        })?;
-        Some((name, if said.len() > 1 { Then::Stop } else { then }))
+        let frame = match self.said() {
+            [] => None,
+            [frame] => Some(frame),
+            _ => return None,
+        };
+        rules().find_map(|rule| {
+            let then = (rule.applies)(self, frame)?;
+            self.explains(then).then_some((rule.name, then))
+        })
     }
 
     /// What is forgotten is part of the difference.
@@ -93,31 +90,30 @@ impl Difference<'_> {
         self.of_native.iter().filter(|event| !h2.contains(event))
     }
 
-    /// Both end the connection, with these codes, and show the same but for that. What frames that
-    /// came together lead to besides is a matter of luck, here and below.
+    /// Both end the connection, with these codes, and show the same but for that.
     pub(super) fn codes(&self, h2: u32, native: u32) -> bool {
         let both = go_away(self.h2) == Some(h2) && go_away(self.native) == Some(native);
         let is_code = |event: &Event| matches!(event, Event::GoAway(_));
-        both && (self.several() || self.apart().all(is_code))
+        both && self.apart().all(is_code)
     }
 
     /// h2 alone ends the connection, with this code; ours goes on, and has to show something that h2
     /// does not for this stream alone.
     pub(super) fn h2_ends(&self, code: u32, stream: Option<u32>) -> bool {
         let ends = go_away(self.h2) == Some(code) && go_away(self.native).is_none();
-        ends && (self.several() || self.only_native().all(|event| is_of(event, stream)))
+        ends && self.only_native().all(|event| is_of(event, stream))
     }
 
     /// The same the other way round.
     pub(super) fn native_ends(&self, code: u32, stream: Option<u32>) -> bool {
         let ends = go_away(self.native) == Some(code) && go_away(self.h2).is_none();
-        ends && (self.several() || self.only_h2().all(|event| is_of(event, stream)))
+        ends && self.only_h2().all(|event| is_of(event, stream))
     }
 
     /// Neither ends the connection for an error, and they are at one but for this stream.
     pub(super) fn is_about(&self, stream: u32) -> bool {
         let goes_on = go_away(self.h2).is_none() && go_away(self.native).is_none();
-        goes_on && (self.several() || self.apart().all(|event| is_of(event, Some(stream))))
+        goes_on && self.apart().all(|event| is_of(event, Some(stream)))
     }
 
     /// The header blocks that were completed in this step.
@@ -128,15 +124,13 @@ impl Difference<'_> {
         all.split_off(known.min(all.len()))
     }
 
-    /// The frame before the last one, where it leaves a header block open; in a step of several any.
+    /// The frame before the last one, where it leaves a header block open.
     pub(super) fn open_block(&self) -> Option<&Said> {
         let is_open = |said: &&Said| {
             matches!(said.kind, HEADERS | CONTINUATION) && said.flags & END_HEADERS == 0
         };
         let mut before = self.before.iter().flat_map(|step| &step.frames);
-        let last = before.next_back().filter(is_open);
-        let own = self.said().iter().take(self.said().len().saturating_sub(1));
-        last.or_else(|| own.rev().find(is_open))
+        before.next_back().filter(is_open)
     }
 
     /// How many bytes of DATA each has sent on this stream.
@@ -225,25 +219,15 @@ impl Difference<'_> {
         })
     }
 
-    /// Frames came together.
-    pub(super) fn several(&self) -> bool {
-        self.said().len() > 1
-    }
-
     /// All that was ever said.
     pub(super) fn frames(&self) -> impl Iterator<Item = &Said> {
         let before = self.before.iter().flat_map(|step| &step.frames);
         before.chain(self.said())
     }
 
-    /// What was said before the last frame, or, in a step of several, may have been.
+    /// What was said before the last frame.
     fn earlier(&self) -> impl Iterator<Item = &Said> {
-        let own = match self.said() {
-            [_only] => &[],
-            several => several,
-        };
-        let before = self.before.iter().flat_map(|step| &step.frames);
-        before.chain(own)
+        self.before.iter().flat_map(|step| &step.frames)
     }
 
     /// The peer had ended this stream or reset it, or skipped it.
@@ -275,9 +259,7 @@ impl Difference<'_> {
 
     /// Our engine had reset this stream, or given its whole answer.
     pub(super) fn was_reset(&self, stream: u32) -> bool {
-        let own: &[Event] = if self.several() { self.native } else { &[] };
-        let mut events = self.native_before().chain(own);
-        events.any(|event| match event {
+        self.native_before().any(|event| match event {
             Event::Reset(of, _) | Event::EndStream(of) => *of == stream,
             _ => false,
         })
@@ -316,7 +298,8 @@ fn is_of(event: &Event, stream: Option<u32>) -> bool {
     }
 }
 
-fn kind(event: &Event) -> String {
+/// In short.
+pub(super) fn kind(event: &Event) -> String {
     match event {
         Event::Opened(..) => "opened".to_owned(),
         Event::Answered(..) => "answered".to_owned(),
@@ -328,6 +311,7 @@ fn kind(event: &Event) -> String {
         Event::Reset(_, code) => format!("reset {code}"),
         Event::GoAway(code) => format!("goaway {code}"),
         Event::Closed => "closed".to_owned(),
+        Event::Asserted => "asserted".to_owned(),
         Event::Lost(_) | Event::EndStream(_) | Event::Pong(_) | Event::SettingsAck => String::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod client;
+mod company;
 mod difference;
 mod program;
 mod rules;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use trunkline::transport::http2::Engine;
 
 use self::client::{Deed, What};
+use self::company::Split;
 use self::difference::{Difference, Then};
 use self::program::{Cut, Step, steps};
 use self::seen::Event;
@@ -26,7 +28,8 @@ const ACK: u8 = 1;
 
 /// The names of the rules, each once.
 pub fn lawful_differences() -> impl Iterator<Item = &'static str> {
-    rules::rules().map(|rule| rule.name)
+    let rules = rules::rules().map(|rule| rule.name);
+    rules.chain([company::NAME])
 }
 
 /// Both engines as a server that is sent this: the names of the rules that explain in what they
@@ -131,89 +134,108 @@ fn seen(observing: impl Future<Output = Vec<Vec<Event>>>) -> Vec<Vec<Event>> {
     seen.into_inner()
 }
 
-/// Where frames that come together make a difference, they must make none, or one with a name, when
-/// each comes by itself: what they have in common explains that one is lost, and nothing more.
+/// What both have shown.
+struct Shown {
+    h2: Vec<Vec<Event>>,
+    native: Vec<Vec<Event>>,
+}
+
+/// A difference that no rule explains.
+struct Unexplained {
+    /// The step after which it shows.
+    at: usize,
+    /// What had gone apart before it.
+    forgotten: BTreeSet<u32>,
+    why: String,
+}
+
+/// Rules look at frames that come singly. Where they came together, it is asked what each by itself
+/// leads to, and `company` says what may be different then.
 fn compare(
     said_by: Side,
     steps: &[Step],
     observe: impl Fn(Engine, &[Step]) -> Vec<Vec<Event>>,
 ) -> Result<Vec<&'static str>, String> {
-    let mut names = compare_once(said_by, steps, &observe)?;
-    if !names.is_empty() && steps.iter().any(|step| step.frames.len() > 1) {
-        let apart: Vec<_> = steps.iter().flat_map(Step::apart).collect();
-        let found = compare_once(said_by, &apart, &observe);
-        names.extend(found.map_err(|why| format!("{why}\n  each by itself"))?);
+    let show = |steps: &[Step]| Shown {
+        h2: observe(Engine::H2, steps),
+        native: observe(Engine::Native, steps),
+    };
+    let mut steps = steps.to_vec();
+    let mut shown = show(&steps);
+    let mut companies = Vec::new();
+    loop {
+        let found = differences(said_by, &steps, &shown);
+        if std::env::var_os("TRUNKLINE_FUZZ_SHOW").is_some() {
+            tell(&steps, &shown, found.as_ref());
+        }
+        let found = match found {
+            Ok(mut names) => {
+                names.extend(companies);
+                return Ok(names);
+            }
+            Err(found) => found,
+        };
+        let Some(split) = Split::of(&steps, found.at) else {
+            return Err(found.why);
+        };
+        let alone = show(&split.steps);
+        company::explain(&split, &steps, &shown, &alone, &found)?;
+        companies.push(company::NAME);
+        (steps, shown) = (split.steps, alone);
     }
-    Ok(names)
 }
 
-fn compare_once(
-    said_by: Side,
-    steps: &[Step],
-    observe: &impl Fn(Engine, &[Step]) -> Vec<Vec<Event>>,
-) -> Result<Vec<&'static str>, String> {
-    let (h2, native) = (observe(Engine::H2, steps), observe(Engine::Native, steps));
-    let is_shown = std::env::var_os("TRUNKLINE_FUZZ_SHOW").is_some();
-    if is_shown {
-        for (at, (h2, native)) in h2.iter().zip(&native).enumerate() {
-            let frames = steps.get(at).map(|step| &step.frames);
-            eprintln!("{at} {frames:?}\n  h2     {h2:?}\n  native {native:?}");
-        }
+fn tell(steps: &[Step], shown: &Shown, found: Result<&Vec<&str>, &Unexplained>) {
+    for (at, (h2, native)) in shown.h2.iter().zip(&shown.native).enumerate() {
+        let frames = steps.get(at).map(|step| &step.frames);
+        eprintln!("{at} {frames:?}\n  h2     {h2:?}\n  native {native:?}");
     }
-    let names = differences(said_by, steps, &h2, &native);
-    if is_shown {
-        eprintln!("{names:?}");
+    match found {
+        Ok(names) => eprintln!("{names:?}\n"),
+        Err(found) => eprintln!("{}\n", found.why),
     }
-    names
 }
 
 /// The names of the rules that explain all differences.
 fn differences(
     said_by: Side,
     steps: &[Step],
-    h2: &[Vec<Event>],
-    native: &[Vec<Event>],
-) -> Result<Vec<&'static str>, String> {
-    let (h2_all, native_all) = (h2, native);
+    shown: &Shown,
+) -> Result<Vec<&'static str>, Unexplained> {
     let mut is_partial = false;
     let mut names = Vec::new();
     let mut forgotten = BTreeSet::new();
-    for (at, pair) in h2.iter().zip(native).enumerate() {
-        let compared = |events: &[Event], forgotten: &BTreeSet<u32>| -> Vec<Event> {
-            let is_compared = |event: &&Event| {
-                let stream = event.stream();
-                // When the last word is said is nobody's promise.
-                !matches!(event, Event::Lost(_))
-                    && !rules::is_goodbye(event, steps)
-                    && stream.is_none_or(|stream| !forgotten.contains(&stream))
-            };
-            events.iter().filter(is_compared).cloned().collect()
-        };
+    for (at, pair) in shown.h2.iter().zip(&shown.native).enumerate() {
         loop {
-            let (h2, native) = (compared(pair.0, &forgotten), compared(pair.1, &forgotten));
-            if h2 == native {
+            let of_h2 = rules::compared(pair.0, steps, &forgotten);
+            let of_native = rules::compared(pair.1, steps, &forgotten);
+            if of_h2 == of_native {
                 break;
             }
             let difference = Difference {
                 is_server: said_by == Side::Client,
                 step: steps.get(at),
                 before: steps.get(..at).unwrap_or_default(),
-                h2_all: h2_all.get(..=at).unwrap_or_default(),
-                native_all: native_all.get(..=at).unwrap_or_default(),
+                h2_all: shown.h2.get(..=at).unwrap_or_default(),
+                native_all: shown.native.get(..=at).unwrap_or_default(),
                 is_partial,
                 h2: pair.0,
                 native: pair.1,
-                of_h2: &h2,
-                of_native: &native,
+                of_h2: &of_h2,
+                of_native: &of_native,
             };
-            match difference.rule() {
-                None => {
-                    let frames = steps.get(at).map(|step| &step.frames);
-                    return Err(format!(
-                        "[{}] after {frames:?}\n  h2     {h2:?}\n  native {native:?}",
-                        difference.kind(),
-                    ));
-                }
+            let rule = difference.rule();
+            let unexplained = |forgotten| Unexplained {
+                at,
+                forgotten,
+                why: format!(
+                    "[{}] after {:?}\n  h2     {of_h2:?}\n  native {of_native:?}",
+                    difference.kind(),
+                    steps.get(at).map(|step| &step.frames),
+                ),
+            };
+            match rule {
+                None => return Err(unexplained(forgotten)),
                 Some((name, Then::Stop)) => {
                     names.push(name);
                     return Ok(names);
@@ -221,9 +243,10 @@ fn differences(
                 Some((name, Then::Forget(stream))) => {
                     is_partial |= name != rules::SHARES;
                     names.push(name);
-                    if !forgotten.insert(stream) {
-                        return Err(format!("{name} explains nothing: {h2:?} {native:?}"));
+                    if forgotten.contains(&stream) {
+                        return Err(unexplained(forgotten));
                     }
+                    forgotten.insert(stream);
                 }
             }
         }
@@ -232,9 +255,13 @@ fn differences(
         let lost = |event: &&Event| matches!(event, Event::Lost(_));
         all.iter().flatten().filter(lost).cloned().collect()
     };
-    let (h2, native) = (last(h2), last(native));
+    let (h2, native) = (last(&shown.h2), last(&shown.native));
     if h2 != native && !rules::may_end_in_order(steps) {
-        return Err(format!("[last] the last word is {h2:?}, and {native:?}"));
+        return Err(Unexplained {
+            at: steps.len(),
+            forgotten,
+            why: format!("[last] the last word is {h2:?}, and {native:?}"),
+        });
     }
     Ok(names)
 }

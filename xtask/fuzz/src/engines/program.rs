@@ -105,6 +105,16 @@ impl Said {
         })
     }
 
+    /// It is the last of its stream's.
+    pub(crate) fn ends_stream(&self) -> bool {
+        matches!(self.kind, wire::DATA | wire::HEADERS) && self.flags & wire::END_STREAM != 0
+    }
+
+    /// It resets its stream.
+    pub(crate) fn resets_stream(&self) -> bool {
+        self.kind == wire::RST_STREAM
+    }
+
     /// The number that a payload begins with, without its first bit.
     pub(crate) fn number(&self) -> Option<u32> {
         let octets = self.payload.first_chunk().copied();
@@ -138,6 +148,20 @@ impl Said {
                 wire::GOAWAY => length < 8,
                 _ => false,
             }
+    }
+
+    /// It says that it is padded by more than it holds.
+    pub(crate) fn has_long_padding(&self) -> bool {
+        let is_padded = self.flags & wire::PADDED != 0;
+        self.whole && is_padded && !self.payload.is_empty() && self.unpadded().is_none()
+    }
+
+    /// It is HEADERS whose stream depends on itself.
+    pub(crate) fn depends_on_itself(&self) -> bool {
+        let padding = usize::from(self.flags & wire::PADDED != 0);
+        let octets = self.payload.get(padding..).and_then(<[u8]>::first_chunk);
+        let on = octets.map(|octets| u32::from_be_bytes(*octets) & 0x7fff_ffff);
+        self.kind == wire::HEADERS && self.flags & wire::PRIORITY != 0 && on == Some(self.stream)
     }
 
     /// What of HEADERS or CONTINUATION belongs to the block; `None` if it is cut, or too short for what lies around it.
@@ -225,7 +249,7 @@ pub(crate) fn steps(script: &[wire::Step], cut: Cut, source: &mut Source<'_>) ->
         }
         at = end;
         match steps.last_mut() {
-            Some(step) if room > 0 && pieces.len() == 1 => {
+            Some(step) if room > 0 && pieces.len() == 1 && step.pieces.len() == 1 => {
                 room -= 1;
                 step.frames.push(said);
                 let last = step.pieces.last_mut().map(|piece| &mut piece.bytes);

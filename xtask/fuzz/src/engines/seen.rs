@@ -28,6 +28,8 @@ pub(crate) enum Event {
     SettingsAck,
     /// The end of what is written.
     Closed,
+    /// An assertion of h2's has failed.
+    Asserted,
 }
 
 impl Event {
@@ -43,9 +45,12 @@ impl Event {
             | Self::Payload(stream, _)
             | Self::EndStream(stream)
             | Self::Reset(stream, _) => Some(*stream),
-            Self::Lost(_) | Self::GoAway(_) | Self::Pong(_) | Self::SettingsAck | Self::Closed => {
-                None
-            }
+            Self::Lost(_)
+            | Self::GoAway(_)
+            | Self::Pong(_)
+            | Self::SettingsAck
+            | Self::Closed
+            | Self::Asserted => None,
         }
     }
 }
@@ -67,6 +72,7 @@ impl fmt::Debug for Event {
             Self::Pong(data) => write!(f, "PING ack {}", data.escape_ascii()),
             Self::SettingsAck => f.write_str("SETTINGS ack"),
             Self::Closed => f.write_str("closed"),
+            Self::Asserted => f.write_str("asserted"),
         }
     }
 }
@@ -85,33 +91,37 @@ impl Log {
         self.lock().push(event);
     }
 
-    /// What was seen since the last time: in a fixed order, since the order in which tasks run is
-    /// nobody's promise; bytes joined.
+    /// What was seen since the last time.
     pub(crate) fn take(&self) -> Vec<Event> {
-        let (mut received, mut payload) = (BTreeMap::new(), BTreeMap::new());
-        let mut events = Vec::new();
-        for event in std::mem::take(&mut *self.lock()) {
-            match event {
-                Event::Received(nth, bytes) => {
-                    received.entry(nth).or_insert_with(Vec::new).extend(bytes);
-                }
-                Event::Payload(stream, bytes) => {
-                    payload.entry(stream).or_insert_with(Vec::new).extend(bytes);
-                }
-                other => events.push(other),
-            }
-        }
-        let received = received.into_iter().filter(|(_, bytes)| !bytes.is_empty());
-        events.extend(received.map(|(nth, bytes)| Event::Received(nth, bytes)));
-        let payload = payload.into_iter().filter(|(_, bytes)| !bytes.is_empty());
-        events.extend(payload.map(|(stream, bytes)| Event::Payload(stream, bytes)));
-        events.sort();
-        events
+        in_order(std::mem::take(&mut *self.lock()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// In a fixed order, since the order in which tasks run is nobody's promise; bytes joined.
+pub(super) fn in_order(all: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    let (mut received, mut payload) = (BTreeMap::new(), BTreeMap::new());
+    let mut events = Vec::new();
+    for event in all {
+        match event {
+            Event::Received(nth, bytes) => {
+                received.entry(nth).or_insert_with(Vec::new).extend(bytes);
+            }
+            Event::Payload(stream, bytes) => {
+                payload.entry(stream).or_insert_with(Vec::new).extend(bytes);
+            }
+            other => events.push(other),
+        }
+    }
+    let received = received.into_iter().filter(|(_, bytes)| !bytes.is_empty());
+    events.extend(received.map(|(nth, bytes)| Event::Received(nth, bytes)));
+    let payload = payload.into_iter().filter(|(_, bytes)| !bytes.is_empty());
+    events.extend(payload.map(|(stream, bytes)| Event::Payload(stream, bytes)));
+    events.sort();
+    events
 }
 
 /// Fields in an order that both engines keep: by name, those of one name as they came.

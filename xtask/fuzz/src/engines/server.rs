@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,7 +20,7 @@ use super::program::Step;
 use super::seen::{Event, Log, sorted};
 use super::talk::talk;
 use crate::http2::native::spoken::Spoken;
-use crate::run::LAST_COUNT;
+use crate::run::{LAST_COUNT, asserting};
 use crate::wire::HEADERS;
 
 /// The answer that does not wait for its request: more than a window takes.
@@ -89,16 +90,37 @@ async fn serve(io: BoxIo, config: ServerConfig, log: Log, names: Names) {
         Err(status) => return log.push(Event::Lost(word(&status))),
     };
     loop {
-        match poll_fn(|cx| connection.poll_next(cx)).await {
+        let next = poll_fn(|cx| match config.engine {
+            Engine::H2 => match asserting(|| connection.poll_next(cx)) {
+                Some(polled) => polled.map(Ok),
+                None => Poll::Ready(Err(Event::Asserted)),
+            },
+            _ => connection.poll_next(cx).map(Ok),
+        });
+        let next = match next.await {
+            Ok(next) => next,
+            Err(asserted) => return log.push(asserted),
+        };
+        match next {
             Some(Ok(stream)) => {
-                let name = names.lock().map(|mut names| names.pop_front());
-                let name = name.ok().flatten().unwrap_or(0);
+                let name = name(&stream, &names);
                 tokio::spawn(answer(name, stream, log.clone()));
             }
             Some(Err(status)) => return log.push(Event::Lost(word(&status))),
             None => return log.push(Event::Lost("in order".to_owned())),
         }
     }
+}
+
+/// The number of a stream, which its authority says; one that is made of another's head has the first
+/// that is left.
+fn name(stream: &ServerStream, names: &Names) -> u32 {
+    let own = stream
+        .authority()
+        .and_then(|authority| authority.parse().ok());
+    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = names.iter().position(|name| Some(*name) == own);
+    names.remove(place.unwrap_or(0)).unwrap_or(0)
 }
 
 /// The code: texts may tell more on one engine than on the other.

@@ -126,7 +126,7 @@ async fn to_server(all: Vec<Vec<Note>>, mut source: Source<'_>) {
     let serving = tokio::spawn(server.serve());
     let mut wire = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for stream in (1..).step_by(2).take(all.len()) {
-        let head = block(request("/tests.echo.Echo/Chat"));
+        let head = block(request("/tests.echo.Echo/Chat", "fuzz"));
         wire.extend(frame(HEADERS, END_HEADERS, stream, &head));
     }
     wire.extend(open_windows(all.len()));

@@ -63,12 +63,12 @@ fn text(bytes: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// The fields of a gRPC request.
-pub(crate) fn request(path: &str) -> Vec<(&[u8], &[u8])> {
+pub(crate) fn request<'a>(path: &'a str, authority: &'a str) -> Vec<(&'a [u8], &'a [u8])> {
     vec![
         (b":method", b"POST"),
         (b":scheme", b"http"),
         (b":path", path.as_bytes()),
-        (b":authority", b"fuzz"),
+        (b":authority", authority.as_bytes()),
         (b"te", b"trailers"),
         (b"content-type", b"application/grpc"),
     ]

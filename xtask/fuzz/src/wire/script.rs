@@ -234,8 +234,10 @@ impl Writer {
         let stream = self.next_stream;
         self.next_stream = self.next_stream.saturating_add(2);
         let choice = source.byte();
+        // By which whoever takes it can tell its stream.
+        let authority = format!("{stream:04}");
         let mut fields = match self.side {
-            Side::Client => request(source.pick(PATHS)),
+            Side::Client => request(source.pick(PATHS), &authority),
             Side::Server => response(),
         };
         if choice & 2 != 0 {

@@ -1,8 +1,8 @@
 //! How much, when, and in which order: what is nobody's promise.
 
 use super::{
-    CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, INTERNAL_ERROR, NO_ERROR,
-    PROTOCOL_ERROR, Rule,
+    CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, INTERNAL_ERROR,
+    MAX_HEADER_LIST_SIZE, NO_ERROR, PROTOCOL_ERROR, Rule,
 };
 use crate::engines::difference::{Difference, Then, go_away, reset};
 use crate::engines::seen::Event;
@@ -10,8 +10,6 @@ use crate::wire::{DATA, END_STREAM, SETTINGS};
 
 /// The one difference that changes nothing in the sum.
 pub(in super::super) const SHARES: &str = "shares of the connection's window";
-
-const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// More than the heads of these calls and answers take.
 const HEAD: u32 = 1_024;
@@ -76,41 +74,38 @@ pub(super) const RULES: &[Rule] = &[
         name: "what may wait for a window",
         applies: |difference, frame| {
             let frame = frame?;
-            let (h2, native) = difference.payloads_of(frame.stream);
             let is_taken =
                 |event: &Event| matches!(event, Event::Received(of, _) if *of == frame.stream);
-            let is_shut = |events: &[Event]| {
-                !events
-                    .iter()
-                    .any(|event| matches!(event, Event::Payload(of, _) if *of == frame.stream))
-            };
-            (difference.is_server
-                && frame.kind == DATA
-                && h2 == native
-                && h2 > 0
-                && is_shut(difference.h2)
-                && is_shut(difference.native)
+            (frame.kind == DATA
+                && difference.waits_for_window(frame.stream)
                 && difference.apart().all(is_taken))
             .then_some(Then::Forget(frame.stream))
         },
     },
     Rule {
         // The same at the end: one handler still waits with its answer, the other for the next
-        // message, and both hear that the client is gone.
+        // message. So one hears how the request has ended, and the other nothing yet; where the client
+        // is gone both do, each where it waits.
         name: "where a handler waits for a window",
-        applies: |difference, _| {
-            let stream = difference.only_h2().find_map(Event::stream)?;
-            let (h2, native) = difference.payloads_of(stream);
-            let ended = Event::Ended(stream, "CANCELLED".to_owned());
-            let gone = Event::Gone(stream, "CANCELLED".to_owned());
+        applies: |difference, frame| {
+            let stream = difference.apart().find_map(Event::stream)?;
             let own = |event: &&Event| event.stream() == Some(stream);
-            let both = [
-                difference.only_h2().filter(own).collect::<Vec<_>>(),
-                difference.only_native().filter(own).collect::<Vec<_>>(),
-            ];
-            let is_known = both == [[&ended], [&gone]] || both == [[&gone], [&ended]];
-            (difference.is_server && h2 == native && h2 > 0 && is_known)
-                .then_some(Then::Forget(stream))
+            let h2: Vec<_> = difference.only_h2().filter(own).collect();
+            let native: Vec<_> = difference.only_native().filter(own).collect();
+            let is_known = match (h2.as_slice(), native.as_slice()) {
+                ([Event::Ended(_, how)], []) | ([], [Event::Ended(_, how)]) => {
+                    frame.is_some_and(|frame| {
+                        let has_ended = frame.ends_stream() || how != "in order";
+                        frame.stream == stream && has_ended && how != "CANCELLED"
+                    })
+                }
+                ([Event::Ended(_, ended)], [Event::Gone(_, gone)])
+                | ([Event::Gone(_, gone)], [Event::Ended(_, ended)]) => {
+                    ended == "CANCELLED" && (gone == ended || gone == "INTERNAL")
+                }
+                _ => false,
+            };
+            (is_known && difference.waits_for_window(stream)).then_some(Then::Forget(stream))
         },
     },
     Rule {
@@ -198,6 +193,23 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 impl Difference<'_> {
+    /// Server: both have taken more of a stream than they could send back, as much of it, and nothing
+    /// in this step.
+    fn waits_for_window(&self, stream: u32) -> bool {
+        let (h2, native) = self.payloads_of(stream);
+        let is_shut = |events: &[Event]| {
+            let mut events = events.iter();
+            !events.any(|event| matches!(event, Event::Payload(of, _) if *of == stream))
+        };
+        let taken = [self.h2_all, self.native_all].map(|all| received(all, stream));
+        self.is_server
+            && h2 == native
+            && h2 > 0
+            && taken.iter().all(|taken| *taken >= h2)
+            && is_shut(self.h2)
+            && is_shut(self.native)
+    }
+
     /// All of the answer was said: by our own side, or by the peer.
     fn is_answered(&self, stream: u32) -> bool {
         let mut said = self.frames().filter(|said| said.stream == stream);
@@ -207,4 +219,13 @@ impl Difference<'_> {
             said.any(|said| said.flags & END_STREAM != 0)
         }
     }
+}
+
+/// How much of a stream's request was taken.
+fn received(all: &[Vec<Event>], of: u32) -> usize {
+    let lengths = all.iter().flatten().map(|event| match event {
+        Event::Received(stream, bytes) if *stream == of => bytes.len(),
+        _ => 0,
+    });
+    lengths.sum()
 }

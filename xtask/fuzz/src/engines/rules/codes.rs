@@ -8,7 +8,7 @@ use crate::engines::blocks::Block;
 use crate::engines::difference::{Then, go_away, reset};
 use crate::engines::program::Said;
 use crate::engines::seen::Event;
-use crate::wire::{GOAWAY, PREFACE, SETTINGS};
+use crate::wire::{PREFACE, SETTINGS};
 
 const ENABLE_PUSH: u16 = 2;
 /// SETTINGS_INITIAL_WINDOW_SIZE.
@@ -17,6 +17,16 @@ const MAX_FRAME_SIZE: u16 = 5;
 const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 pub(super) const RULES: &[Rule] = &[
+    Rule {
+        // A debug build of h2 asserts that it resets streams for its own reasons only; for what comes behind a
+        // reset of its user's it has the user's. Ours has no such assertion, and goes on.
+        name: "an assertion of h2's",
+        applies: |difference, _| {
+            let mut only_h2 = difference.only_h2();
+            (difference.is_server && only_h2.any(|event| *event == Event::Asserted))
+                .then_some(Then::Stop)
+        },
+    },
     Rule {
         // Another protocol. RFC 9113 §3.4 lets the GOAWAY be left out, as h2 does.
         name: "no preface",
@@ -86,20 +96,31 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // Who goes beyond a stream's window is reset. That is INTERNAL to a handler over h2, and here
-        // a client that is gone, like any other.
+        // Who goes beyond a stream's window is reset, and who breaks a rule of the connection loses it.
+        // That is INTERNAL to a handler that sends over h2, and here a client that is gone, like any
+        // other.
         name: "what a handler hears of a fault",
         applies: |difference, frame| {
-            let stream = frame?.stream;
-            let gone = |how: &str| Event::Gone(stream, how.to_owned());
-            let both = [difference.h2, difference.native].map(|of| reset(of, stream));
-            let mut h2 = difference.only_h2();
-            let mut native = difference.only_native();
-            (difference.is_server
-                && both == [Some(FLOW_CONTROL_ERROR); 2]
-                && h2.all(|event| *event == gone("INTERNAL"))
-                && native.all(|event| *event == gone("CANCELLED")))
-            .then_some(Then::Forget(stream))
+            let gone = |event: &Event, how: &str| match event {
+                Event::Gone(stream, word) if word == how => Some(*stream),
+                _ => None,
+            };
+            let stream = difference
+                .only_h2()
+                .find_map(|event| gone(event, "INTERNAL"))?;
+            let both = [difference.h2, difference.native];
+            let resets = both.map(|of| reset(of, stream));
+            let is_stream = frame?.stream == stream && resets == [Some(FLOW_CONTROL_ERROR); 2];
+            let [h2, native] = both.map(go_away);
+            let is_connection = h2.is_some() && h2 == native;
+            let mut own = difference
+                .apart()
+                .filter(|event| event.stream() == Some(stream));
+            let is_known = own.all(|event| {
+                gone(event, "INTERNAL").is_some() || gone(event, "CANCELLED").is_some()
+            });
+            (difference.is_server && is_known && (is_stream || is_connection))
+                .then_some(Then::Forget(stream))
         },
     },
     Rule {
@@ -129,19 +150,6 @@ pub(super) const RULES: &[Rule] = &[
             let mut before = difference.before.iter().flat_map(|step| &step.frames);
             let is_late = go_away(difference.native) == Some(SETTINGS_TIMEOUT);
             (is_late && !before.any(acks)).then_some(Then::Stop)
-        },
-    },
-    Rule {
-        // Frames that come together with one that ends the connection may be lost with it, and where
-        // two of them would end it, it may be either; a GOAWAY ends it where nothing is open.
-        name: "company of the last frame",
-        applies: |difference, frame| {
-            let is_goodbye = frame?.kind == GOAWAY;
-            let ends = |events: &[Event]| {
-                go_away(events).is_some() || (is_goodbye && events.contains(&Event::Closed))
-            };
-            let both = ends(difference.h2) && ends(difference.native);
-            (difference.several() && both).then_some(Then::Stop)
         },
     },
     Rule {

@@ -175,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         // RFC 9113 §4.3: nothing comes between the frames of a block. h2 does not look any more once
-        // it has reset the stream for the first of them.
+        // it has reset the stream for the first of them, and takes what comes as if none were open.
         name: "a block that h2 has given up",
         applies: |difference, frame| {
             let (last, frame) = (difference.open_block()?, frame?);
@@ -183,11 +183,8 @@ pub(super) const RULES: &[Rule] = &[
             let mut h2 = difference.h2_all.iter().flatten();
             let has_given_up =
                 h2.any(|event| matches!(event, Event::Reset(of, _) if *of == last.stream));
-            (!goes_on
-                && has_given_up
-                && go_away(difference.h2).is_none()
-                && go_away(difference.native) == Some(PROTOCOL_ERROR))
-            .then_some(Then::Stop)
+            (!goes_on && has_given_up && go_away(difference.native) == Some(PROTOCOL_ERROR))
+                .then_some(Then::Stop)
         },
     },
 ];

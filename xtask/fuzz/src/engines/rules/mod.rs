@@ -10,6 +10,8 @@ mod codes;
 mod lenient;
 mod scopes;
 
+use std::collections::BTreeSet;
+
 use super::difference::{Difference, Then};
 use super::program::{Said, Step};
 use super::seen::Event;
@@ -17,17 +19,20 @@ use crate::wire::{CONTINUATION, END_HEADERS, GOAWAY, HEADERS, SETTINGS};
 
 pub(super) use self::amounts::SHARES;
 
+/// SETTINGS_MAX_HEADER_LIST_SIZE.
+pub(super) const MAX_HEADER_LIST_SIZE: u16 = 6;
+
 /// The flag of an acknowledgement.
 const ACK: u8 = 1;
 
 const NO_ERROR: u32 = 0;
-const PROTOCOL_ERROR: u32 = 1;
-const INTERNAL_ERROR: u32 = 2;
+pub(super) const PROTOCOL_ERROR: u32 = 1;
+pub(super) const INTERNAL_ERROR: u32 = 2;
 const FLOW_CONTROL_ERROR: u32 = 3;
 const SETTINGS_TIMEOUT: u32 = 4;
-const STREAM_CLOSED: u32 = 5;
+pub(super) const STREAM_CLOSED: u32 = 5;
 const FRAME_SIZE_ERROR: u32 = 6;
-const REFUSED_STREAM: u32 = 7;
+pub(super) const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const COMPRESSION_ERROR: u32 = 9;
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -54,9 +59,21 @@ pub(super) fn may_end_in_order(steps: &[Step]) -> bool {
     !begun || block.is_some_and(|said| said.flags & END_HEADERS == 0)
 }
 
+/// What is compared of these.
+pub(super) fn compared(events: &[Event], steps: &[Step], forgotten: &BTreeSet<u32>) -> Vec<Event> {
+    let is_compared = |event: &&Event| {
+        let stream = event.stream();
+        // When the last word is said is nobody's promise.
+        !matches!(event, Event::Lost(_))
+            && !is_goodbye(event, steps)
+            && stream.is_none_or(|stream| !forgotten.contains(&stream))
+    };
+    events.iter().filter(is_compared).cloned().collect()
+}
+
 /// A peer that takes no more streams and has none open is answered by the end of the connection.
 /// The GOAWAY that h2 puts before it says nothing that matters then.
-pub(super) fn is_goodbye(event: &Event, steps: &[Step]) -> bool {
+fn is_goodbye(event: &Event, steps: &[Step]) -> bool {
     let mut frames = steps.iter().flat_map(|step| &step.frames);
     *event == Event::GoAway(NO_ERROR) && frames.any(|said| said.kind == GOAWAY)
 }

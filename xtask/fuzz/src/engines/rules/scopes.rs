@@ -1,15 +1,10 @@
 //! One takes for an error of the connection what the other takes for one of a stream, or for none.
 
-use super::{
-    CANCEL, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, Rule,
-    STREAM_CLOSED,
-};
+use super::{CANCEL, FRAME_SIZE_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, Rule, STREAM_CLOSED};
 use crate::engines::difference::{Difference, Then, go_away, reset};
 use crate::engines::program::{PRIORITY_FRAME, Said};
 use crate::engines::seen::Event;
-use crate::wire::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE,
-};
+use crate::wire::{CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, WINDOW_UPDATE};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -19,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         applies: |difference, frame| {
             let frame = frame?;
             let is_block = matches!(frame.kind, HEADERS | CONTINUATION);
-            let is_quiet = difference.several() || difference.only_native().next().is_none();
+            let is_quiet = difference.only_native().next().is_none();
             let is_open = frame.flags & END_HEADERS == 0 && is_quiet;
             let is_reset = reset(difference.native, frame.stream) == Some(PROTOCOL_ERROR);
             let by_h2 = difference.h2_ends(PROTOCOL_ERROR, Some(frame.stream));
@@ -43,49 +38,6 @@ pub(super) const RULES: &[Rule] = &[
                     || reset(difference.h2, stream) == Some(PROTOCOL_ERROR)
                         && difference.is_about(stream)))
             .then(|| difference.end_of(stream))
-        },
-    },
-    Rule {
-        // RFC 9113 §5.1.2 counts a stream until its reset is sent: ours at once, h2 until it is
-        // written, which frames that came together do not wait for.
-        name: "a place that a reset makes",
-        applies: |difference, frame| {
-            let stream = frame?.stream;
-            let frees = |event: &Event| match event {
-                Event::Reset(of, code) => *of != stream && *code != REFUSED_STREAM,
-                _ => false,
-            };
-            let opened = |event: &Event| matches!(event, Event::Opened(..));
-            (difference.is_server
-                && difference.several()
-                && reset(difference.only_h2(), stream) == Some(REFUSED_STREAM)
-                && difference.h2.iter().any(frees)
-                && difference.native.iter().any(frees)
-                && difference.only_native().any(opened))
-            .then_some(Then::Forget(stream))
-        },
-    },
-    Rule {
-        // A fault of a stream that its peer resets in the same breath: h2 does not say what it was
-        // about to, and takes what follows for what comes behind the peer's reset.
-        name: "a fault in company of a reset",
-        applies: |difference, frame| {
-            let stream = frame?.stream;
-            let is_own = |event: &Event| event.stream() == Some(stream);
-            let (h2, native) = (go_away(difference.h2), go_away(difference.native));
-            let is_fault = match (native, reset(difference.only_native(), stream)) {
-                // A head, malformed, of a stream that nobody can have opened.
-                (Some(code), _) => code == PROTOCOL_ERROR && difference.is_idle(stream),
-                (None, Some(code)) => [PROTOCOL_ERROR, FLOW_CONTROL_ERROR].contains(&code),
-                (None, None) => false,
-            };
-            // Behind its end it answers nothing of the step.
-            let is_lawful = match h2 {
-                None => native.is_some() || difference.only_native().all(is_own),
-                Some(code) => code == PROTOCOL_ERROR,
-            };
-            (difference.several() && frame?.kind == RST_STREAM && is_fault && is_lawful)
-                .then(|| difference.end_of(stream))
         },
     },
     Rule {
@@ -118,8 +70,7 @@ pub(super) const RULES: &[Rule] = &[
                 (None, Some(_)) => difference.only_h2().all(rest),
                 (None, None) => difference.apart().all(rest),
             };
-            (is_of_ours && is_lawful && (is_alone || difference.several()))
-                .then(|| difference.end_of(stream))
+            (is_of_ours && is_lawful && is_alone).then(|| difference.end_of(stream))
         },
     },
     Rule {
@@ -131,6 +82,19 @@ pub(super) const RULES: &[Rule] = &[
                 && frame.number() == Some(0)
                 && difference.h2_ends(PROTOCOL_ERROR, Some(frame.stream))
                 && reset(difference.native, frame.stream) == Some(PROTOCOL_ERROR))
+            .then_some(Then::Stop)
+        },
+    },
+    Rule {
+        // RFC 9113 §6.2: padding that is longer than what is there ends the connection. h2 looks first whether a
+        // stream depends on itself, which is an error of the stream.
+        name: "padding behind a dependency on itself",
+        applies: |difference, frame| {
+            let frame = frame?;
+            (frame.depends_on_itself()
+                && frame.has_long_padding()
+                && reset(difference.h2, frame.stream) == Some(PROTOCOL_ERROR)
+                && difference.native_ends(PROTOCOL_ERROR, Some(frame.stream)))
             .then_some(Then::Stop)
         },
     },

@@ -1,0 +1,106 @@
+//! What was shown, by streams.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engines::program::Said;
+use crate::engines::rules::{
+    INTERNAL_ERROR, MAX_HEADER_LIST_SIZE, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED,
+};
+use crate::engines::seen::Event;
+use crate::wire::{DATA, HEADERS, SETTINGS};
+
+/// Under `None` what is of no stream.
+pub(super) struct Parts(BTreeMap<Option<u32>, Vec<Event>>);
+
+impl Parts {
+    pub(super) fn of(events: Vec<Event>) -> Self {
+        let mut parts = BTreeMap::<_, Vec<_>>::new();
+        for event in events {
+            parts.entry(event.stream()).or_default().push(event);
+        }
+        Self(parts)
+    }
+
+    pub(super) fn part(&self, stream: Option<u32>) -> &[Event] {
+        self.0.get(&stream).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn streams(&self) -> impl Iterator<Item = Option<u32>> {
+        self.0.keys().copied()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Event> {
+        self.0.values().flatten()
+    }
+
+    /// The codes of what went wrong, of the connection or of a stream.
+    pub(super) fn faults(&self) -> BTreeSet<u32> {
+        self.all().filter_map(fault).collect()
+    }
+
+    /// The connection has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.part(None).contains(&Event::Closed)
+    }
+
+    /// How much was sent on all streams.
+    pub(super) fn payload(&self) -> usize {
+        let lengths = self.all().map(|event| match event {
+            Event::Payload(_, bytes) => bytes.len(),
+            _ => 0,
+        });
+        lengths.sum()
+    }
+
+    /// Without answers, of which the window lets some through.
+    pub(super) fn but_answers(&self) -> Vec<&Event> {
+        let is_answer = |event: &Event| {
+            matches!(
+                event,
+                Event::Payload(..) | Event::EndStream(_) | Event::Head(..)
+            )
+        };
+        self.all().filter(|event| !is_answer(event)).collect()
+    }
+}
+
+/// The code by which something ends that has gone wrong.
+pub(super) const fn fault(event: &Event) -> Option<u32> {
+    match event {
+        Event::Reset(_, code @ 1..) | Event::GoAway(code @ 1..) => Some(*code),
+        _ => None,
+    }
+}
+
+/// What else may go wrong with a stream when frames come together: one by one, an answer may be through
+/// before.
+pub(super) fn possible(said: &[&Said], malformed: &BTreeSet<u32>, stream: Option<u32>) -> Vec<u32> {
+    let mut codes = Vec::new();
+    // All of them may end the connection.
+    let is_own = |said: &&&Said| stream.is_none_or(|stream| said.stream == stream);
+    let of = || said.iter().filter(is_own);
+    // What follows an end (RFC 9113 §5.1).
+    let is_late = |(at, said): (usize, &&Said)| {
+        let mut before = of().take(at).filter(|other| other.stream == said.stream);
+        let is_end = |said: &&Said| said.ends_stream() || said.resets_stream();
+        matches!(said.kind, DATA | HEADERS) && before.any(is_end)
+    };
+    if of().enumerate().any(is_late) {
+        codes.push(STREAM_CLOSED);
+    }
+    // Trailers that are none (RFC 9113 §8.1).
+    let is_none = |stream: u32| malformed.contains(&stream);
+    if stream.is_some_and(is_none) {
+        codes.push(PROTOCOL_ERROR);
+    }
+    // A head that the peer takes no more (RFC 9113 §6.5.2).
+    let mut settings = said.iter().filter(|said| said.kind == SETTINGS);
+    if settings.any(|said| said.settings().any(|(id, _)| id == MAX_HEADER_LIST_SIZE)) {
+        codes.push(INTERNAL_ERROR);
+    }
+    // Of those opened together each counts (RFC 9113 §5.1.2).
+    if of().any(|said| said.kind == HEADERS) {
+        codes.push(REFUSED_STREAM);
+    }
+    codes
+}
