@@ -189,29 +189,43 @@ fn glue(service: &Service, method: &Method, out: &mut Writer) {
     let handler = &service.names.handler;
     // Called by its full path: the handler's type may have other methods of the same name.
     let call = format!("{handler}::{}(service, cx, ", method.name);
-    let body = match method.shape {
-        Shape::Unary => format!(
-            "match call.only().await {{
-             Ok((request, call)) => call.reply({call}request)).await,
-             Err(outcome) => outcome,
-             }}"
+    // Streams are there at once, so that the handler's future is all that waits: an `async fn`
+    // would hold what it was given beside what it made of it.
+    let (signature, body) = match method.shape {
+        Shape::Unary => (
+            in_steps(rt),
+            format!(
+                "match call.only().await {{
+                 Ok((request, call)) => call.reply({call}request)).await,
+                 Err(outcome) => outcome,
+                 }}"
+            ),
         ),
-        Shape::ServerStreaming => format!(
-            "match call.only().await {{
-             Ok((request, call)) => {{
-             let (responses, rest) = call.responses();
-             rest.finish({call}request, responses)).await
-             }}
-             Err(outcome) => outcome,
-             }}"
+        Shape::ServerStreaming => (
+            in_steps(rt),
+            format!(
+                "match call.only().await {{
+                 Ok((request, call)) => {{
+                 let (responses, rest) = call.responses();
+                 rest.finish({call}request, responses)).await
+                 }}
+                 Err(outcome) => outcome,
+                 }}"
+            ),
         ),
-        Shape::ClientStreaming => format!(
-            "let (requests, call) = call.requests();
-             call.reply({call}requests)).await"
+        Shape::ClientStreaming => (
+            at_once(rt),
+            format!(
+                "let (requests, call) = call.requests();
+                 call.reply({call}requests))"
+            ),
         ),
-        Shape::Bidi => format!(
-            "let (requests, responses, rest) = call.split();
-             rest.finish({call}requests, responses)).await"
+        Shape::Bidi => (
+            at_once(rt),
+            format!(
+                "let (requests, responses, rest) = call.split();
+                 rest.finish({call}requests, responses))"
+            ),
         ),
     };
     let allow = if method.deprecated {
@@ -219,13 +233,14 @@ fn glue(service: &Service, method: &Method, out: &mut Writer) {
     } else {
         ""
     };
+    let (keyword, output) = signature;
     out.add(&format!(
         "{allow}impl<T: {handler}> {rt}::server::Serve<T> for {}::{} {{
-         async fn serve(
+         {keyword} serve(
          service: &T,
          cx: &{rt}::server::RequestContext,
          call: {rt}::server::Incoming<Self>,
-         ) -> {rt}::server::Outcome {{
+         ) -> {output} {{
          {body}
          }}
          }}
@@ -233,4 +248,21 @@ fn glue(service: &Service, method: &Method, out: &mut Writer) {
          ",
         service.names.module, method.marker,
     ));
+}
+
+/// How a function begins that waits for the only request, and what it returns.
+fn in_steps(rt: &str) -> (&'static str, String) {
+    ("async fn", format!("{rt}::server::Outcome"))
+}
+
+/// ... and one that gives its handler everything at once.
+fn at_once(rt: &str) -> (&'static str, String) {
+    (
+        "fn",
+        format!(
+            "impl ::core::future::Future<
+             Output = {rt}::server::Outcome,
+             > + ::core::marker::Send"
+        ),
+    )
 }

@@ -435,24 +435,28 @@ impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::ListFeatures {
 }
 
 impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::RecordRoute {
-    async fn serve(
+    fn serve(
         service: &T,
         cx: &::trunkline::codegen::server::RequestContext,
         call: ::trunkline::codegen::server::Incoming<Self>,
-    ) -> ::trunkline::codegen::server::Outcome {
+    ) -> impl ::core::future::Future<
+        Output = ::trunkline::codegen::server::Outcome,
+    > + ::core::marker::Send {
         let (requests, call) = call.requests();
-        call.reply(Guide::record_route(service, cx, requests)).await
+        call.reply(Guide::record_route(service, cx, requests))
     }
 }
 
 impl<T: Guide> ::trunkline::codegen::server::Serve<T> for guide::Chat {
-    async fn serve(
+    fn serve(
         service: &T,
         cx: &::trunkline::codegen::server::RequestContext,
         call: ::trunkline::codegen::server::Incoming<Self>,
-    ) -> ::trunkline::codegen::server::Outcome {
+    ) -> impl ::core::future::Future<
+        Output = ::trunkline::codegen::server::Outcome,
+    > + ::core::marker::Send {
         let (requests, responses, rest) = call.split();
-        rest.finish(Guide::chat(service, cx, requests, responses)).await
+        rest.finish(Guide::chat(service, cx, requests, responses))
     }
 }
 

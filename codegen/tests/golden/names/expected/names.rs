@@ -424,13 +424,15 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Type {
 }
 
 impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Match {
-    async fn serve(
+    fn serve(
         service: &T,
         cx: &::trunkline::codegen::server::RequestContext,
         call: ::trunkline::codegen::server::Incoming<Self>,
-    ) -> ::trunkline::codegen::server::Outcome {
+    ) -> impl ::core::future::Future<
+        Output = ::trunkline::codegen::server::Outcome,
+    > + ::core::marker::Send {
         let (requests, call) = call.requests();
-        call.reply(Keywords::r#match(service, cx, requests)).await
+        call.reply(Keywords::r#match(service, cx, requests))
     }
 }
 
@@ -451,13 +453,15 @@ impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::Self_ {
 }
 
 impl<T: Keywords> ::trunkline::codegen::server::Serve<T> for keywords::New {
-    async fn serve(
+    fn serve(
         service: &T,
         cx: &::trunkline::codegen::server::RequestContext,
         call: ::trunkline::codegen::server::Incoming<Self>,
-    ) -> ::trunkline::codegen::server::Outcome {
+    ) -> impl ::core::future::Future<
+        Output = ::trunkline::codegen::server::Outcome,
+    > + ::core::marker::Send {
         let (requests, responses, rest) = call.split();
-        rest.finish(Keywords::new_(service, cx, requests, responses)).await
+        rest.finish(Keywords::new_(service, cx, requests, responses))
     }
 }
 

@@ -314,13 +314,15 @@ impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::At {
 }
 
 impl<T: Orders> ::trunkline::codegen::server::Serve<T> for orders::Reserve {
-    async fn serve(
+    fn serve(
         service: &T,
         cx: &::trunkline::codegen::server::RequestContext,
         call: ::trunkline::codegen::server::Incoming<Self>,
-    ) -> ::trunkline::codegen::server::Outcome {
+    ) -> impl ::core::future::Future<
+        Output = ::trunkline::codegen::server::Outcome,
+    > + ::core::marker::Send {
         let (requests, responses, rest) = call.split();
-        rest.finish(Orders::reserve(service, cx, requests, responses)).await
+        rest.finish(Orders::reserve(service, cx, requests, responses))
     }
 }
 

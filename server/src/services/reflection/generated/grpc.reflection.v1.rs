@@ -282,13 +282,15 @@ impl<T: ServerReflection> crate::codegen::server::GrpcService for ServerReflecti
 }
 
 impl<T: ServerReflection> crate::codegen::server::Serve<T> for server_reflection::ServerReflectionInfo {
-    async fn serve(
+    fn serve(
         service: &T,
         cx: &crate::codegen::server::RequestContext,
         call: crate::codegen::server::Incoming<Self>,
-    ) -> crate::codegen::server::Outcome {
+    ) -> impl ::core::future::Future<
+        Output = crate::codegen::server::Outcome,
+    > + ::core::marker::Send {
         let (requests, responses, rest) = call.split();
-        rest.finish(ServerReflection::server_reflection_info(service, cx, requests, responses)).await
+        rest.finish(ServerReflection::server_reflection_info(service, cx, requests, responses))
     }
 }
 
