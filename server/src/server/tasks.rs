@@ -18,6 +18,8 @@ pub(crate) type BoxRpc = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// end at once, and the others with their RPCs.
 pub(crate) struct Tasks {
     rest: Arc<Mutex<Rest>>,
+    /// That of all tasks which were never done: nobody is put there.
+    nobodys: Arc<Seat>,
 }
 
 /// Those that wait, and how many may.
@@ -28,9 +30,11 @@ struct Rest {
     is_at_rest: bool,
 }
 
-/// Where a task that waits is given what comes next.
+/// Where a task that waits is given what comes next. It has one from the first time that it is
+/// done: the task of a long stream never needs it.
 struct Seat {
     next: Mutex<Next>,
+    is_nobodys: bool,
     /// Where it is put while its task waits. Whoever lets go of the tasks takes it out.
     rest: Arc<Mutex<Rest>>,
 }
@@ -49,14 +53,13 @@ impl Tasks {
     /// then.
     pub(super) fn new(keeps: bool) -> Self {
         let most = if keeps { MOST } else { 0 };
-        let rest = Rest {
+        let rest = Arc::new(Mutex::new(Rest {
             seats: Vec::new(),
             most,
             is_at_rest: false,
-        };
-        Self {
-            rest: Arc::new(Mutex::new(rest)),
-        }
+        }));
+        let nobodys = Arc::new(Seat::new(&rest, true));
+        Self { rest, nobodys }
     }
 
     /// Runs an RPC in a task of its own.
@@ -72,10 +75,7 @@ impl Tasks {
             Some(seat) => seat.take_on(rpc),
             None if keeps => drop(tokio::spawn(Runner {
                 rpc: Some(rpc),
-                seat: Arc::new(Seat {
-                    next: Mutex::default(),
-                    rest: Arc::clone(&self.rest),
-                }),
+                seat: Arc::clone(&self.nobodys),
             })),
             // It needs no seat.
             None => drop(tokio::spawn(rpc)),
@@ -109,6 +109,14 @@ impl fmt::Debug for Tasks {
 }
 
 impl Seat {
+    fn new(rest: &Arc<Mutex<Rest>>, is_nobodys: bool) -> Self {
+        Self {
+            next: Mutex::default(),
+            is_nobodys,
+            rest: Arc::clone(rest),
+        }
+    }
+
     fn take_on(&self, rpc: BoxRpc) {
         let mut next = lock(&self.next);
         next.rpc = Some(rpc);
@@ -174,6 +182,9 @@ impl Future for Runner {
         ready!(rpc.as_mut().poll(cx));
         // All that it held is gone before the task counts as free.
         this.rpc = None;
+        if this.seat.is_nobodys {
+            this.seat = Arc::new(Seat::new(&this.seat.rest, false));
+        }
         if Rest::add(&this.seat, cx) {
             Poll::Pending
         } else {
