@@ -41,14 +41,21 @@ pub struct FrameDecoder {
     /// Bytes in the order `first`, `chunks`, `tail`.
     first: Bytes,
     chunks: Pieces,
-    tail: BytesMut,
+    /// In a place of its own, made when it is first needed: most streams are whole messages.
+    tail: Option<Box<Tail>>,
     /// Bytes in all three.
     buffered: usize,
     /// The prefix of the message being waited for: its flag and its length.
     prefix: Option<(bool, u32)>,
-    /// The message being waited for lies in `tail`, as far as it is there; this much is missing.
+}
+
+/// What is put together by copying, and the error behind which nothing comes any more.
+#[derive(Debug, Default)]
+struct Tail {
+    bytes: BytesMut,
+    /// The message being waited for lies here, as far as it is there; this much is missing.
     missing: usize,
-    failed: Option<Box<FrameError>>,
+    failed: Option<FrameError>,
 }
 
 impl FrameDecoder {
@@ -58,20 +65,18 @@ impl FrameDecoder {
             max_message_bytes,
             first: Bytes::new(),
             chunks: Pieces::new(),
-            tail: BytesMut::new(),
+            tail: None,
             buffered: 0,
             prefix: None,
-            missing: 0,
-            failed: None,
         }
     }
 
     /// Takes the next bytes of the stream. After an error they are dropped.
     pub fn push(&mut self, mut chunk: Bytes) {
-        if self.missing > 0 {
+        if self.missing() > 0 {
             self.join_more(&mut chunk);
         }
-        if self.failed.is_some() || chunk.is_empty() {
+        if self.failed().is_some() || chunk.is_empty() {
             return;
         }
         let nothing_before = self.buffered == 0;
@@ -80,10 +85,10 @@ impl FrameDecoder {
             // May hold a whole small message; if not, `pop` copies it.
             self.first = chunk;
         } else if chunk.len() < SMALL_BYTES {
-            self.tail.extend_from_slice(&chunk);
+            self.tail().bytes.extend_from_slice(&chunk);
         } else {
-            if !self.tail.is_empty() {
-                self.chunks.push_back(self.tail.split().freeze());
+            if let Some(joined) = self.take_tail() {
+                self.chunks.push_back(joined);
             }
             self.chunks.push_back(chunk);
         }
@@ -101,7 +106,7 @@ impl FrameDecoder {
             }
             Err(error) => {
                 *self = Self::new(self.max_message_bytes);
-                self.failed = Some(Box::new(error.clone()));
+                self.tail().failed = Some(error.clone());
                 Err(error)
             }
         }
@@ -144,7 +149,7 @@ impl FrameDecoder {
     /// Call it once [`pop`](Self::pop) has given `None`.
     /// Errors: [`FrameError::Truncated`] inside a message, or the error that `pop` gave.
     pub fn finish(&self) -> Result<(), FrameError> {
-        if let Some(error) = self.failed.as_deref() {
+        if let Some(error) = self.failed() {
             return Err(error.clone());
         }
         let wanted = match self.prefix {
@@ -161,13 +166,18 @@ impl FrameDecoder {
         self.buffered == 0 && self.prefix.is_none()
     }
 
+    /// Larger messages are refused.
+    pub const fn max_message_bytes(&self) -> usize {
+        self.max_message_bytes
+    }
+
     /// How many bytes are held: pushed, and not yet popped.
     pub const fn buffered(&self) -> usize {
         self.buffered
     }
 
     fn try_pop(&mut self) -> Result<Option<Frame>, FrameError> {
-        if let Some(error) = self.failed.as_deref() {
+        if let Some(error) = self.failed() {
             return Err(error.clone());
         }
         let (compressed, length) = match self.prefix {
@@ -180,7 +190,9 @@ impl FrameDecoder {
         };
         let length = bytes(length);
         if self.buffered < length {
-            if length >= JOINED_BYTES && self.missing == 0 && self.buffered >= length / JOINED_PART
+            if length >= JOINED_BYTES
+                && self.missing() == 0
+                && self.buffered >= length / JOINED_PART
             {
                 self.join(length);
             }
@@ -243,11 +255,11 @@ impl FrameDecoder {
             wanted -= piece.len();
             payload.push(piece);
             if self.first.is_empty() {
-                self.first = match self.chunks.pop_front() {
-                    Some(chunk) => chunk,
-                    None if self.tail.is_empty() => break,
-                    None => self.tail.split().freeze(),
+                let next = self.chunks.pop_front();
+                let Some(next) = next.or_else(|| self.take_tail()) else {
+                    break;
                 };
+                self.first = next;
             }
         }
         payload
@@ -261,21 +273,23 @@ impl FrameDecoder {
         while let Some(chunk) = self.chunks.pop_front() {
             joined.extend_from_slice(&chunk);
         }
-        joined.extend_from_slice(&self.tail);
-        self.missing = length.saturating_sub(joined.len());
-        self.tail = joined;
+        let tail = self.tail();
+        joined.extend_from_slice(&tail.bytes);
+        tail.missing = length.saturating_sub(joined.len());
+        tail.bytes = joined;
     }
 
     /// Goes on with it. What follows the message stays in the chunk.
     #[cold]
     fn join_more(&mut self, chunk: &mut Bytes) {
-        let more = chunk.split_to(chunk.len().min(self.missing));
-        self.tail.extend_from_slice(&more);
-        self.buffered = self.buffered.saturating_add(more.len());
-        self.missing -= more.len();
-        if self.missing == 0 {
-            self.first = std::mem::take(&mut self.tail).freeze();
+        let tail = self.tail();
+        let more = chunk.split_to(chunk.len().min(tail.missing));
+        tail.bytes.extend_from_slice(&more);
+        tail.missing -= more.len();
+        if tail.missing == 0 {
+            self.first = std::mem::take(&mut tail.bytes).freeze();
         }
+        self.buffered = self.buffered.saturating_add(more.len());
     }
 
     /// Copies a small rest of a large buffer, so that waiting for more does not keep the buffer.
@@ -284,10 +298,28 @@ impl FrameDecoder {
             return;
         }
         let mut joined = BytesMut::with_capacity(SMALL_BYTES.max(self.buffered));
-        joined.extend_from_slice(&self.first);
-        joined.extend_from_slice(&self.tail);
-        self.first = Bytes::new();
-        self.tail = joined;
+        joined.extend_from_slice(&std::mem::take(&mut self.first));
+        let tail = self.tail();
+        joined.extend_from_slice(&tail.bytes);
+        tail.bytes = joined;
+    }
+
+    fn tail(&mut self) -> &mut Tail {
+        self.tail.get_or_insert_default()
+    }
+
+    /// What was copied together, if anything was.
+    fn take_tail(&mut self) -> Option<Bytes> {
+        let tail = self.tail.as_mut()?;
+        (!tail.bytes.is_empty()).then(|| tail.bytes.split().freeze())
+    }
+
+    fn failed(&self) -> Option<&FrameError> {
+        self.tail.as_ref()?.failed.as_ref()
+    }
+
+    fn missing(&self) -> usize {
+        self.tail.as_ref().map_or(0, |tail| tail.missing)
     }
 }
 
@@ -301,6 +333,12 @@ mod tests {
 
     use super::{FrameDecoder, Lent};
     use crate::random::Random;
+
+    /// For what is copied together.
+    fn room(decoder: &FrameDecoder) -> usize {
+        let tail = decoder.tail.as_ref();
+        tail.map_or(0, |tail| tail.bytes.capacity())
+    }
 
     #[test]
     fn what_is_read_where_it_lies_is_what_pop_would_give() {
@@ -382,7 +420,7 @@ mod tests {
         let mut decoder = FrameDecoder::new(usize::MAX);
         decoder.push(Bytes::from_static(&[0, 0xff, 0xff, 0xff, 0xff]));
         assert!(decoder.pop().unwrap().is_none());
-        assert_eq!(decoder.tail.capacity() + decoder.first.len(), 0);
+        assert_eq!(room(&decoder) + decoder.first.len(), 0);
         assert_eq!(decoder.chunks.capacity(), 0);
     }
 
@@ -405,7 +443,7 @@ mod tests {
             pushed += part.len();
             let frame = decoder.pop().unwrap();
             assert_eq!(frame.is_some(), is_last);
-            let room = decoder.tail.capacity();
+            let room = room(&decoder);
             assert!(room <= 4 * pushed, "room for {room} with {pushed} there");
             assert!(is_last || pushed < LENGTH / 3 || chunk.is_unique());
             if let Some(frame) = frame {

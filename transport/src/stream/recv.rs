@@ -33,7 +33,6 @@ pub struct RecvHalf<T> {
     decoder: Box<dyn Decoder<T>>,
     /// Only where the head names an encoding.
     decompress: Option<Box<Decompress>>,
-    max_receive_bytes: usize,
     /// Client: what the answer said beside its messages, if anything.
     said: Option<Box<Said>>,
     answered: bool,
@@ -118,7 +117,6 @@ impl<T> RecvHalf<T> {
             frames: FrameDecoder::new(limit),
             decoder,
             decompress: None,
-            max_receive_bytes: limit,
             said: None,
             answered: false,
             has_headers: false,
@@ -427,7 +425,7 @@ impl<T> RecvHalf<T> {
                 let Some(decompress) = decompress else {
                     return Poll::Ready(Err(FrameError::NoEncoding));
                 };
-                match decompress.start(frame.payload, self.max_receive_bytes) {
+                match decompress.start(frame.payload, self.frames.max_message_bytes()) {
                     Some(done) => done,
                     None => ready!(decompress.poll(cx)),
                 }
