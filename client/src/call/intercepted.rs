@@ -215,7 +215,7 @@ pub(crate) fn open_pair<M: Method>(
         let (send, recv) =
             connection.start_streaming(permit, &start.head, start.max_receive_bytes)?;
         let send = SendHalf::client(send, Box::new(codec.clone()), start.max_send_bytes)
-            .compressing(start.compress);
+            .compressing(start.compress.map(Box::new));
         let recv = RecvHalf::client(recv, Box::new(codec.clone())).with_timeout(start.head.timeout);
         let hooks = start.hooks;
         Ok((

@@ -161,7 +161,7 @@ impl<M: Method> Respond<M> {
             );
         };
         let half = SendHalf::server(stream, Box::new(self.codec), self.send_bytes)
-            .compressing(self.compress.map(|compress| *compress))
+            .compressing(self.compress)
             .with_hooks(self.hooks);
         (Sender::new(half), Rest { _private: () })
     }

@@ -164,6 +164,8 @@ pub(super) struct Tap<T> {
     pub(super) hooks: MessageHooks,
     as_any: fn(&T) -> &dyn Any,
     as_any_mut: fn(&mut T) -> &mut dyn Any,
+    /// Server, sending: those who measure were told of the headers.
+    pub(super) told_headers: bool,
 }
 
 impl<T: 'static> Tap<T> {
@@ -172,6 +174,7 @@ impl<T: 'static> Tap<T> {
             hooks,
             as_any: |message| message,
             as_any_mut: |message| message,
+            told_headers: false,
         })
     }
 }

@@ -36,11 +36,9 @@ pub struct SendHalf<T> {
     encoder: Box<dyn Encoder<T>>,
     frames: FrameEncoder,
     /// Only where the head names an encoding.
-    compress: Option<Compress>,
+    compress: Option<Box<Compress>>,
     /// Those who look at the messages; most halves have none.
     tap: Option<Box<Tap<T>>>,
-    /// Server: those who measure were told of the headers.
-    told_headers: bool,
 }
 
 #[derive(Debug)]
@@ -78,13 +76,12 @@ impl<T> SendHalf<T> {
             frames,
             compress: None,
             tap: None,
-            told_headers: false,
         }
     }
 
     /// The same half, which compresses its messages. The stream's head has to say with what.
     #[must_use]
-    pub fn compressing(mut self, compress: Option<Compress>) -> Self {
+    pub fn compressing(mut self, compress: Option<Box<Compress>>) -> Self {
         self.compress = compress;
         self
     }
@@ -104,7 +101,11 @@ impl<T> SendHalf<T> {
     where
         T: 'static,
     {
+        let told_headers = self.tap.as_ref().is_some_and(|tap| tap.told_headers);
         self.tap = hooks.map(Tap::new);
+        if let Some(tap) = &mut self.tap {
+            tap.told_headers = told_headers;
+        }
     }
 
     /// Ready when the next message need not wait for the stream's window.
@@ -181,7 +182,7 @@ impl<T> SendHalf<T> {
 
     /// How this message is compressed, if it is.
     fn compress_for(&self, message: &T) -> Option<Compress> {
-        let compress = self.compress.as_ref()?;
+        let compress = self.compress.as_deref()?;
         let wanted = compress.wants(self.encoder.encoded_len(message));
         wanted.then(|| compress.clone())
     }
@@ -254,21 +255,24 @@ impl<T> SendHalf<T> {
     }
 
     /// Server: the response headers, if those who measure have to be told of them.
-    fn untold_headers(&mut self) -> Option<Metadata> {
-        let told = self.told_headers || self.tap.as_ref()?.hooks.stats().is_none();
+    fn untold_headers(&self) -> Option<Metadata> {
+        let tap = self.tap.as_ref()?;
+        let is_told = tap.told_headers || tap.hooks.stats().is_none();
         match &self.out {
-            Out::Server(stream) if !told => stream.headers(),
+            Out::Server(stream) if !is_told => stream.headers(),
             Out::Server(_) | Out::Client(_) => None,
         }
     }
 
     /// Server: the response headers are on their way.
     fn tell_headers(&mut self, headers: Option<&Metadata>) {
-        let stats = self.tap.as_ref().and_then(|tap| tap.hooks.stats());
-        if let (Some(stats), Some(metadata)) = (stats, headers) {
+        let (Some(tap), Some(metadata)) = (&mut self.tap, headers) else {
+            return;
+        };
+        if let Some(stats) = tap.hooks.stats() {
             stats.tell(&CallEvent::HeadersOut { metadata }, now());
         }
-        self.told_headers |= headers.is_some();
+        tap.told_headers = true;
     }
 
     /// Ready when all that was taken has been handed to the connection.
