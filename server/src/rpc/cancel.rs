@@ -75,31 +75,38 @@ pin_project! {
     /// RPC that is answered at once registers with no timer, no signal and no stream.
     #[derive(Debug)]
     pub(super) struct Watch<'a> {
+        context: &'a RequestContext,
+        answer: &'a mut Answer,
         timer: Timer,
         #[pin]
         stop: Wait<'a>,
-        link: &'a Link,
         children: Children,
         on_cancel: OnCancel,
-        given_up: Option<GivenUp<'a>>,
+        given_up: Option<Box<GivenUp<'a>>>,
     }
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(
         context: &'a RequestContext,
+        answer: &'a mut Answer,
         on_cancel: OnCancel,
         children: Children,
     ) -> Self {
-        let link = context.link().as_ref();
         Self {
+            context,
+            answer,
             timer: Timer::new(context.deadline()),
-            stop: link.stop().wait(),
-            link,
+            stop: context.link().stop().wait(),
             children,
             on_cancel,
             given_up: None,
         }
+    }
+
+    /// The RPC that it watches.
+    pub(super) const fn context(&self) -> &'a RequestContext {
+        self.context
     }
 
     /// Why the client is gone, if the handler runs to completion all the same.
@@ -111,27 +118,19 @@ impl<'a> Watch<'a> {
     ///
     /// Looks whether or not the handler has left anything of the task's budget, without which
     /// tokio's timers and join sets say nothing: one that uses it up at each turn would never end.
-    pub(super) fn poll_cause(
-        mut self: Pin<&mut Self>,
-        answer: &mut Answer,
-        context: &RequestContext,
-        cx: &mut Context<'_>,
-    ) -> Poll<Cause> {
-        let watching = poll_fn(|cx| self.as_mut().poll_each(answer, context, cx));
+    pub(super) fn poll_cause(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Cause> {
+        let watching = poll_fn(|cx| self.as_mut().poll_each(cx));
         pin!(coop::unconstrained(watching)).poll(cx)
     }
 
-    fn poll_each(
-        self: Pin<&mut Self>,
-        answer: &mut Answer,
-        context: &RequestContext,
-        cx: &mut Context<'_>,
-    ) -> Poll<Cause> {
+    fn poll_each(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Cause> {
         let mut this = self.project();
-        if let Poll::Ready(status) = answer.poll_reset(cx) {
+        let context = *this.context;
+        let link: &Link = context.link();
+        if let Poll::Ready(status) = this.answer.poll_reset(cx) {
             let runs_on = match this.on_cancel {
                 OnCancel::Drop => None,
-                OnCancel::RunToCompletion => this.link.run_on(),
+                OnCancel::RunToCompletion => link.run_on(),
             };
             let Some(place) = runs_on else {
                 return Poll::Ready(Cause::Reset(status));
@@ -139,19 +138,19 @@ impl<'a> Watch<'a> {
             let method = context.method().path;
             tracing::debug!(method, %status, "RPC cancelled by its client, its handler runs on");
             // Nothing that it holds of the connection is of use any more.
-            answer.forget(&status);
+            this.answer.forget(&status);
             context.scope_or_new().cancel();
-            this.stop.set(this.link.abort().wait());
-            *this.given_up = Some(GivenUp {
+            this.stop.set(link.abort().wait());
+            *this.given_up = Some(Box::new(GivenUp {
                 status,
                 _place: place,
-            });
+            }));
         }
         if this.timer.poll_expired(cx).is_ready() {
             return Poll::Ready(Cause::Deadline);
         }
         if this.stop.poll(cx).is_ready() {
-            return Poll::Ready(Cause::Stop(context.link().why()));
+            return Poll::Ready(Cause::Stop(link.why()));
         }
         let scope = match this.children {
             Children::Watched => context.scope(),
@@ -166,11 +165,10 @@ impl<'a> Watch<'a> {
     /// Ready when the RPC may end because its children have, or must.
     pub(super) fn poll_children(
         self: Pin<&mut Self>,
-        answer: &mut Answer,
-        context: &RequestContext,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Cause>> {
-        if let Poll::Ready(cause) = self.poll_cause(answer, context, cx) {
+        let context = self.context;
+        if let Poll::Ready(cause) = self.poll_cause(cx) {
             return Poll::Ready(Err(cause));
         }
         context

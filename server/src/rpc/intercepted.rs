@@ -1,5 +1,6 @@
 //! The task of one RPC that interceptors surround.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::cancel::{Cause, Children, Watch};
 use super::children::Scope;
 use super::context::RequestContext;
 use super::incoming::{EncodedReply, Incoming, Outcome, Success};
-use super::run::{Rpc, watched};
+use super::run::{Rpc, poll_watched};
 use super::settle::own;
 use crate::handler::Serve;
 use crate::interceptor::{Additions, Chain, Endpoint, Next};
@@ -48,8 +49,6 @@ where
         let handed = rpc.context.hand_over();
         let (ended, given_up, kept) = {
             let (context, answer) = (&rpc.context, &mut rpc.answer);
-            let watch = Watch::new(context, rpc.on_cancel, Children::WatchedBelow);
-            let mut watch = pin!(watch);
             let service = &service;
             let serve = |cx: RequestContext, incoming| async move {
                 M::serve(service, &cx, incoming).await
@@ -62,6 +61,8 @@ where
                 reply: None,
                 panicked: false,
             };
+            let watch = Watch::new(context, answer, rpc.on_cancel, Children::WatchedBelow);
+            let mut watch = pin!(watch);
             let mut end = pin!(Handler {
                 start: Some((serve, incoming)),
                 running: None,
@@ -69,8 +70,9 @@ where
                 kept,
             });
             let ended = {
-                let running = pin!(Next::new(&chain, end.as_mut()).run(handed));
-                watched(running, watch.as_mut(), answer, context, &span).await
+                let mut running = pin!(Next::new(&chain, end.as_mut()).run(handed));
+                let span = span.as_deref();
+                poll_fn(|cx| poll_watched(running.as_mut(), watch.as_mut(), span, cx)).await
             };
             (ended, watch.given_up(), end.kept())
         };
@@ -268,7 +270,7 @@ impl Kept {
     /// Ready when no child runs any more, or when one has failed. Looks whatever is left of the
     /// task's budget, as [`Watch`] does.
     fn poll_children(&self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        let looking = std::future::poll_fn(|cx| self.scope.poll_done(cx));
+        let looking = poll_fn(|cx| self.scope.poll_done(cx));
         pin!(coop::unconstrained(looking)).poll(cx)
     }
 

@@ -249,10 +249,12 @@ impl Rpc {
         }
     }
 
-    pub(super) fn span(&self) -> Span {
+    /// The span of the handler, if anybody listens: in a box, because mostly nobody does.
+    pub(super) fn span(&self) -> Option<Box<Span>> {
         let method = self.context.method().path;
         // Evaluates nothing, and costs one load, where nobody listens.
-        tracing::debug_span!("rpc", method, peer = %self.context.peer().address())
+        let span = tracing::debug_span!("rpc", method, peer = %self.context.peer().address());
+        (!span.is_none()).then(|| Box::new(span))
     }
 }
 
@@ -298,17 +300,13 @@ where
         let span = rpc.span();
         let (ended, given_up) = {
             let (context, answer) = (&rpc.context, &mut rpc.answer);
-            let mut watch = pin!(Watch::new(context, rpc.on_cancel, Children::Watched));
-            let serve = pin!(M::serve(&service, context, incoming));
-            let mut ended = watched(serve, watch.as_mut(), answer, context, &span).await;
-            let succeeded = ended.as_ref().is_ok_and(|outcome| outcome.0.is_ok());
-            if succeeded && context.scope().is_some() {
-                // The RPC lasts as long as its children do.
-                let done = poll_fn(|cx| watch.as_mut().poll_children(answer, context, cx));
-                if let Err(cause) = done.await {
-                    ended = Err(cause);
-                }
-            }
+            let watch = Watch::new(context, answer, rpc.on_cancel, Children::Watched);
+            let mut watch = pin!(watch);
+            let serve = pin!({
+                let _entered = span.as_deref().map(Span::enter);
+                M::serve(&service, context, incoming)
+            });
+            let ended = served(serve, watch.as_mut(), span.as_deref()).await;
             (ended, watch.given_up())
         };
         rpc.given_up = given_up;
@@ -319,30 +317,56 @@ where
     }
 }
 
-/// Runs the handler, or what surrounds it, until it is done or must end.
+/// Runs the handler, and waits for its children if it is content; or until the RPC must end.
 ///
 /// No `async fn`, which would hold all of these twice in the RPC's task.
 #[inline]
-pub(super) fn watched<'a, 'w, F: Future>(
+fn served<'a, 'w, F: Future<Output = Outcome>>(
     mut serve: Pin<&'a mut F>,
     mut watch: Pin<&'a mut Watch<'w>>,
-    answer: &'a mut Answer,
-    context: &'a RequestContext,
-    span: &'a Span,
-) -> impl Future<Output = Result<F::Output, Cause>> + use<'a, 'w, F> {
+    span: Option<&'a Span>,
+) -> impl Future<Output = Result<Outcome, Cause>> + use<'a, 'w, F> {
+    // In a box: few handlers have children, and each task would have the place.
+    let mut content: Option<Box<Outcome>> = None;
     poll_fn(move |cx| {
-        let _entered = span.enter();
-        // The handler first: most are done at once, and then there is nothing to watch.
-        if let Poll::Ready(outcome) = serve.as_mut().poll(cx) {
-            return Poll::Ready(Ok(outcome));
+        let outcome = match content.take() {
+            Some(outcome) => outcome,
+            None => match ready!(poll_watched(serve.as_mut(), watch.as_mut(), span, cx)) {
+                Ok(outcome) if outcome.0.is_ok() && watch.context().scope().is_some() => {
+                    Box::new(outcome)
+                }
+                ended => return Poll::Ready(ended),
+            },
+        };
+        match watch.as_mut().poll_children(cx) {
+            Poll::Ready(done) => Poll::Ready(done.map(|()| *outcome)),
+            Poll::Pending => {
+                content = Some(outcome);
+                Poll::Pending
+            }
         }
-        let cause = ready!(watch.as_mut().poll_cause(answer, context, cx));
-        if context.scope().is_some_and(Scope::cancel) {
-            // Those who wait in `cancelled()` get one turn before they are dropped.
-            let _late = serve.as_mut().poll(cx);
-        }
-        Poll::Ready(Err(cause))
     })
+}
+
+/// Runs the handler, or what surrounds it, until it is done or must end.
+#[inline]
+pub(super) fn poll_watched<F: Future>(
+    mut serve: Pin<&mut F>,
+    mut watch: Pin<&mut Watch<'_>>,
+    span: Option<&Span>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Cause>> {
+    let _entered = span.map(Span::enter);
+    // The handler first: most are done at once, and then there is nothing to watch.
+    if let Poll::Ready(outcome) = serve.as_mut().poll(cx) {
+        return Poll::Ready(Ok(outcome));
+    }
+    let cause = ready!(watch.as_mut().poll_cause(cx));
+    if watch.context().scope().is_some_and(Scope::cancel) {
+        // Those who wait in `cancelled()` get one turn before they are dropped.
+        let _late = serve.as_mut().poll(cx);
+    }
+    Poll::Ready(Err(cause))
 }
 
 fn unknown_subtype<M: Method>(asked: &str) -> Status {
