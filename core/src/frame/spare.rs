@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 
+use super::reuse;
+
 /// Shorter buffers are what allocators are good at.
 const LEAST_BYTES: usize = 128 * 1024;
 
@@ -46,8 +48,11 @@ struct Known {
 
 /// An empty buffer with at least this much room.
 pub(super) fn buffer(room: usize) -> BytesMut {
-    if !(LEAST_BYTES..=MOST_BYTES).contains(&room) {
+    if room < reuse::LEAST_BYTES {
         return BytesMut::with_capacity(room);
+    }
+    if !(LEAST_BYTES..=MOST_BYTES).contains(&room) {
+        return reuse::buffer_for(room);
     }
     let found = spare().take(room);
     found.unwrap_or_else(|| {
