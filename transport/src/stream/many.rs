@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use futures_core::Stream;
-use trunkline_core::Status;
+use trunkline_core::{Status, buffer_for, reuse_buffer};
 
 use super::send::{Out, refused};
 use super::{Framed, SendHalf, Work};
@@ -107,7 +107,7 @@ impl<T> SendHalf<T> {
         let mut batch = Batch {
             out,
             bytes: BytesMut::new(),
-            begun: None,
+            until: None,
             goes_on: false,
         };
         let mut end = End::Full;
@@ -148,8 +148,9 @@ impl<T> SendHalf<T> {
 struct Batch<'a> {
     out: &'a Out,
     bytes: BytesMut,
-    /// When there was a second message. Most batches have one, and read no clock.
-    begun: Option<Instant>,
+    /// When it is handed over at the latest; known from its second message on. Most batches have one
+    /// message, and read no clock.
+    until: Option<Instant>,
     /// Many more are about to follow.
     goes_on: bool,
 }
@@ -157,16 +158,15 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// There is a second message: perhaps there are many like the first one.
     fn expect_more(&mut self, most: usize) {
-        self.begun = Some(now());
+        self.until = now().checked_add(MOST_TIME);
         let like_the_first = self.bytes.len().saturating_mul(MOST_MESSAGES - 1);
-        self.bytes.reserve(like_the_first.min(most));
+        let mut bytes = buffer_for(self.bytes.len() + like_the_first.min(most));
+        bytes.extend_from_slice(&self.bytes);
+        self.bytes = bytes;
     }
 
     fn is_slow(&self) -> bool {
-        let taken = self
-            .begun
-            .map(|begun| now().saturating_duration_since(begun));
-        taken.is_some_and(|taken| taken >= MOST_TIME)
+        self.until.is_some_and(|until| now() >= until)
     }
 
     fn hand_over(&mut self) -> Result<(), Status> {
@@ -180,6 +180,7 @@ impl Batch<'_> {
                 *buffer = bytes;
             } else {
                 buffer.extend_from_slice(&bytes);
+                reuse_buffer(bytes.freeze());
             }
             Ok(())
         })

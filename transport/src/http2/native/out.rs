@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
+use trunkline_core::reuse_buffer;
 
 /// Up to this length a payload is copied: that costs less than one more slice of a vectored write.
-const COPY: usize = 4 * 1024;
+const COPY: usize = 2 * 1024;
 
 /// Bytes in the order in which they are to be written.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl Out {
     pub(super) fn piece(&mut self, piece: Bytes) {
         if piece.len() <= self.copy {
             self.small.extend_from_slice(&piece);
-            return;
+            return reuse_buffer(piece);
         }
         self.pieces_length += piece.len();
         let before = self.small_taken + count(self.small.len());
@@ -127,13 +128,13 @@ impl Out {
                 left -= small;
                 continue;
             }
-            let whole = piece.len() <= left;
             let part = piece.len().min(left);
-            piece.advance(part);
             self.pieces_length -= part;
             left -= part;
-            if whole {
-                self.pieces.pop_front();
+            if part < piece.len() {
+                piece.advance(part);
+            } else if let Some((_, whole)) = self.pieces.pop_front() {
+                reuse_buffer(whole);
             }
         }
     }

@@ -31,8 +31,9 @@ use crate::sync::Mutex;
 pub(super) use self::driver::Begun;
 pub(super) use self::outbox::Outbox;
 
-/// From here on a message is handed over as its own buffer instead of being copied.
-const LARGE: usize = 8 * 1024;
+/// From here on a message, or a batch of them, is handed over as its own buffer instead of being
+/// appended to one that grows: such buffers are used again.
+const LARGE: usize = 1024;
 
 /// One stream, from both sides.
 #[derive(Debug)]

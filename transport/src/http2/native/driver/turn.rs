@@ -12,6 +12,8 @@
 
 use std::task::{Context, Poll, ready};
 
+use trunkline_core::release_thread_buffers;
+
 use super::closing::Death;
 use super::{Driver, IDLE, Turn};
 use crate::http2::held::Holder;
@@ -202,6 +204,7 @@ impl Driver {
         lent::release::<Parts>();
         lent::release::<Outbox>();
         lent::release::<Unsent>();
+        release_thread_buffers();
         self.rest();
         self.core.shrink();
         self.out.shrink();
