@@ -70,8 +70,8 @@ impl Driver {
     fn write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let io = Pin::new(&mut self.io);
         let written = if let Some(bytes) = self.out.only() {
-            // Most writes: without a list that has to be laid out for its longest.
-            io.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+            // Most writes: without a list, which costs the kernel more as well.
+            io.poll_write(cx, bytes)
         } else {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.out.slices(&mut slices);
