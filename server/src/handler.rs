@@ -10,7 +10,7 @@ use trunkline_core::{FileDescriptor, Method, MethodDescriptor, ServiceDescriptor
 use crate::interceptor::Chain;
 use crate::router::{BoxService, MethodTable};
 use crate::rpc::{Incoming, Outcome, RequestContext, Rpc, run, run_intercepted};
-use crate::server::{BoxRpc, Tasks};
+use crate::server::Tasks;
 
 /// A service that can be added to a server. Generated code implements it for `GreeterServer<T>`,
 /// which has the methods of [`BoxService`] too.
@@ -101,16 +101,6 @@ pub(crate) enum FirstPoll {
     OnConnection,
 }
 
-/// The place first, so that the RPC is built there and not copied into it.
-#[inline]
-fn boxed<F>(rpc: impl FnOnce() -> F) -> BoxRpc
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let place = Box::<F>::new_uninit();
-    Box::<F>::into_pin(Box::write(place, rpc()))
-}
-
 fn poll_or_spawn(rpc: impl Future<Output = ()> + Send + 'static, cx: &mut Context<'_>) {
     let mut rpc = Box::pin(rpc);
     // A panic has answered the call on its way out, as it does in a task, and must not go further.
@@ -147,10 +137,13 @@ where
 
     fn spawn(&self, rpc: Rpc, chain: Option<&Chain>, tasks: &Tasks) {
         let service = Arc::clone(&self.service);
-        tasks.run(match chain {
-            None => boxed(|| run::<M, S>(service, rpc)),
-            Some(chain) => boxed(|| run_intercepted::<M, S>(service, rpc, Arc::clone(chain))),
-        });
+        match chain {
+            None => tasks.run(|| run::<M, S>(service, rpc)),
+            Some(chain) => {
+                let chain = Arc::clone(chain);
+                tasks.run(|| run_intercepted::<M, S>(service, rpc, chain));
+            }
+        }
     }
 
     fn start_inline(&self, rpc: Rpc, chain: Option<&Chain>, cx: &mut Context<'_>) {

@@ -8,11 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use super::place::{BoxPlace, PlaceOf};
+
 /// As many wait for the next RPC as most connections have at once; more end.
 const MOST: usize = 128;
-
-/// An RPC as its task runs it.
-pub(crate) type BoxRpc = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The tasks of one connection. Each runs one RPC at a time. When this is dropped those that wait
 /// end at once, and the others with their RPCs.
@@ -41,7 +40,9 @@ struct Seat {
 
 #[derive(Default)]
 struct Next {
-    rpc: Option<BoxRpc>,
+    /// With what is to be run, or empty.
+    place: Option<BoxPlace>,
+    has_rpc: bool,
     /// Nothing comes any more.
     is_over: bool,
     /// The task's own.
@@ -66,19 +67,23 @@ impl Tasks {
     ///
     /// A panic unwinds through the task and ends it. What cannot run any more, because the runtime
     /// is about to go away, is dropped.
-    pub(crate) fn run(&self, rpc: BoxRpc) {
+    pub(crate) fn run<F, C>(&self, make: C)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        C: FnOnce() -> F + 'static,
+    {
         let mut rest = lock(&self.rest);
         rest.is_at_rest = false;
         let (seat, keeps) = (rest.seats.pop(), rest.most > 0);
         drop(rest);
         match seat {
-            Some(seat) => seat.take_on(rpc),
+            Some(seat) => seat.take_on(make),
             None if keeps => drop(tokio::spawn(Runner {
-                rpc: Some(rpc),
+                place: Some(PlaceOf::boxed(make)),
                 seat: Arc::clone(&self.nobodys),
             })),
             // It needs no seat.
-            None => drop(tokio::spawn(rpc)),
+            None => drop(tokio::spawn(PlaceOf::boxed(make))),
         }
     }
 
@@ -117,9 +122,20 @@ impl Seat {
         }
     }
 
-    fn take_on(&self, rpc: BoxRpc) {
+    fn take_on<F, C>(&self, make: C)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        C: FnOnce() -> F + 'static,
+    {
         let mut next = lock(&self.next);
-        next.rpc = Some(rpc);
+        let mut make = Some(make);
+        if let Some(place) = &mut next.place {
+            place.as_mut().fill(&mut make);
+        }
+        if let Some(make) = make {
+            next.place = Some(PlaceOf::boxed(make));
+        }
+        next.has_rpc = true;
         let waker = next.waker.take();
         drop(next);
         wake(waker);
@@ -134,21 +150,24 @@ impl Seat {
     }
 
     /// Ready with what is to be run next; `None`: nothing.
-    fn poll_next(&self) -> Poll<Option<BoxRpc>> {
+    fn poll_next(&self) -> Poll<Option<BoxPlace>> {
         let mut next = lock(&self.next);
-        match next.rpc.take() {
-            Some(rpc) => Poll::Ready(Some(rpc)),
-            None if next.is_over => Poll::Ready(None),
-            None => Poll::Pending,
+        match std::mem::take(&mut next.has_rpc) {
+            true => Poll::Ready(next.place.take()),
+            false if next.is_over => Poll::Ready(None),
+            false => Poll::Pending,
         }
     }
 }
 
 impl Rest {
     /// A task is done; false if it is not needed any more.
-    fn add(seat: &Arc<Seat>, cx: &Context<'_>) -> bool {
+    fn add(seat: &Arc<Seat>, place: Option<BoxPlace>, cx: &Context<'_>) -> bool {
         // Before anybody can take the seat.
-        lock(&seat.next).waker = Some(cx.waker().clone());
+        let mut next = lock(&seat.next);
+        next.waker = Some(cx.waker().clone());
+        next.place = place;
+        drop(next);
         let mut rest = lock(&seat.rest);
         let has_room = !rest.is_at_rest && rest.seats.len() < rest.most;
         if has_room {
@@ -162,7 +181,7 @@ impl Rest {
 /// A task: it runs what it began with, then what its seat is given. With a pointer more it would not
 /// fit into the smallest task that tokio makes, but take twice as much.
 struct Runner {
-    rpc: Option<BoxRpc>,
+    place: Option<BoxPlace>,
     seat: Arc<Seat>,
 }
 
@@ -171,21 +190,19 @@ impl Future for Runner {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let rpc = match &mut this.rpc {
-            Some(rpc) => rpc,
+        let place = match &mut this.place {
+            Some(place) => place,
             // Perhaps woken for an RPC that is over.
-            place => match ready!(this.seat.poll_next()) {
-                Some(rpc) => place.insert(rpc),
+            empty => match ready!(this.seat.poll_next()) {
+                Some(place) => empty.insert(place),
                 None => return Poll::Ready(()),
             },
         };
-        ready!(rpc.as_mut().poll(cx));
-        // All that it held is gone before the task counts as free.
-        this.rpc = None;
+        ready!(place.as_mut().poll(cx));
         if this.seat.is_nobodys {
             this.seat = Arc::new(Seat::new(&this.seat.rest, false));
         }
-        if Rest::add(&this.seat, cx) {
+        if Rest::add(&this.seat, this.place.take(), cx) {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -232,10 +249,10 @@ mod tests {
         let (go, done) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
         for _ in 0..count {
             let (go, done) = (Arc::clone(&go), Arc::clone(&done));
-            tasks.run(Box::pin(async move {
+            tasks.run(|| async move {
                 go.notified().await;
                 done.fetch_add(1, Ordering::SeqCst);
-            }));
+            });
         }
         until(|| {
             go.notify_waiters();
@@ -248,9 +265,9 @@ mod tests {
     async fn who_is_done_after_all_were_let_go_of_does_not_wait() {
         let tasks = Tasks::new(true);
         let (end, ended) = oneshot::channel::<()>();
-        tasks.run(Box::pin(async move {
+        tasks.run(|| async move {
             let _ = ended.await;
-        }));
+        });
         run(&tasks, 2).await;
         tasks.let_go();
         until(|| alive() == 1).await;
@@ -275,6 +292,34 @@ mod tests {
         assert_eq!(alive(), 2);
         drop(tasks);
         until(|| alive() == 0).await;
+    }
+
+    #[tokio::test]
+    async fn an_rpc_takes_the_place_of_the_last_one_of_its_kind_and_finds_nothing_of_it() {
+        let (tasks, arc) = (Tasks::new(true), Arc::new(()));
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let (held, tell) = (Arc::clone(&arc), tell.clone());
+            tasks.run(move || async move {
+                tokio::task::yield_now().await;
+                let _ = tell.send(std::ptr::from_ref(&held).addr());
+            });
+            places.push(told.recv().await.unwrap());
+            tokio::task::yield_now().await;
+            assert_eq!(alive(), 1, "it waits");
+            assert_eq!(Arc::strong_count(&arc), 1, "and holds nothing");
+        }
+        places.dedup();
+        assert_eq!(places.len(), 1);
+        let (tell, ended) = oneshot::channel();
+        let large = [7_u8; 500];
+        tasks.run(move || async move {
+            tokio::task::yield_now().await;
+            let _ = tell.send(large);
+        });
+        assert_eq!(ended.await.unwrap(), large, "one of another kind");
+        assert_eq!(alive(), 1);
     }
 
     #[cfg(target_pointer_width = "64")]
@@ -304,10 +349,10 @@ mod tests {
         let tasks = Tasks::new(true);
         let (go, gone) = oneshot::channel::<()>();
         let (done, ended) = oneshot::channel();
-        tasks.run(Box::pin(async move {
+        tasks.run(|| async move {
             let _ = gone.await;
             let _ = done.send(());
-        }));
+        });
         tokio::task::yield_now().await;
         drop(tasks);
         tokio::task::yield_now().await;
@@ -321,7 +366,7 @@ mod tests {
     async fn a_panic_ends_its_own_task_only() {
         let tasks = Tasks::new(true);
         run(&tasks, 2).await;
-        tasks.run(Box::pin(async { panic!("of a handler") }));
+        tasks.run(|| async { panic!("of a handler") });
         until(|| alive() == 1).await;
         run(&tasks, 2).await;
         assert_eq!(alive(), 2);
@@ -337,7 +382,7 @@ mod tests {
         drop(runtime);
         let held = Arc::new(());
         let kept = Arc::clone(&held);
-        tasks.run(Box::pin(async move { drop(kept) }));
+        tasks.run(|| async move { drop(kept) });
         assert_eq!(Arc::strong_count(&held), 1);
     }
 
@@ -347,12 +392,12 @@ mod tests {
         let count = Arc::new(AtomicUsize::new(0));
         for round in 0..2_000 {
             let count = Arc::clone(&count);
-            tasks.run(Box::pin(async move {
+            tasks.run(move || async move {
                 if round % 3 == 0 {
                     tokio::task::yield_now().await;
                 }
                 count.fetch_add(1, Ordering::SeqCst);
-            }));
+            });
             match round % 7 {
                 0 => tasks.let_go(),
                 1 => tokio::task::yield_now().await,
