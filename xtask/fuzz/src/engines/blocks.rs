@@ -1,5 +1,7 @@
 //! The header blocks that a peer has said, read by the book.
 
+use std::collections::BTreeMap;
+
 use super::program::Said;
 use crate::http2::native::blocks::ByTheBook;
 use crate::wire::{CONTINUATION, END_HEADERS, HEADERS};
@@ -12,6 +14,12 @@ pub(super) struct Block {
     pub(super) fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
     /// It would be, were it free when the table's size is updated.
     pub(super) is_lax: bool,
+    /// Some of it is still to come: these are the fields that it begins with.
+    pub(super) is_open: bool,
+    /// Its stream had a head before: these are trailers, or an interim head came before.
+    pub(super) is_further: bool,
+    /// It is the last of its stream's.
+    pub(super) is_last: bool,
 }
 
 impl Block {
@@ -31,18 +39,19 @@ impl Block {
     }
 }
 
-/// All whole blocks, up to the first that is no HPACK.
+/// All blocks, up to the first that is no HPACK; the last one may be open.
 pub(super) fn blocks<'a>(frames: impl Iterator<Item = &'a Said>) -> Vec<Block> {
     let (mut strict, mut lax) = (ByTheBook::new(false), ByTheBook::new(true));
     let mut blocks = Vec::new();
-    let mut open: Option<(u32, Vec<u8>)> = None;
+    let mut heads = BTreeMap::new();
+    let mut open: Option<(&Said, Vec<u8>)> = None;
     for said in frames {
         match said.kind {
-            HEADERS if open.is_none() => open = Some((said.stream, Vec::new())),
+            HEADERS if open.is_none() => open = Some((said, Vec::new())),
             CONTINUATION
                 if open
                     .as_ref()
-                    .is_some_and(|(stream, _)| *stream == said.stream) => {}
+                    .is_some_and(|(first, _)| first.stream == said.stream) => {}
             _ if open.is_none() => continue,
             _ => break,
         }
@@ -53,19 +62,34 @@ pub(super) fn blocks<'a>(frames: impl Iterator<Item = &'a Said>) -> Vec<Block> {
         if said.flags & END_HEADERS == 0 {
             continue;
         }
-        let Some((stream, octets)) = open.take() else {
+        let Some((first, octets)) = open.take() else {
             break;
         };
         let (fields, lax) = (strict.read(&octets), lax.read(&octets));
         let is_over = fields.is_none();
+        let further = heads.entry(first.stream).or_insert(0);
         blocks.push(Block {
-            stream,
+            stream: first.stream,
             fields,
             is_lax: lax.is_some(),
+            is_open: false,
+            is_further: *further > 0,
+            is_last: first.ends_stream(),
         });
+        *further += 1;
         if is_over {
-            break;
+            return blocks;
         }
+    }
+    if let Some((first, octets)) = open {
+        blocks.push(Block {
+            stream: first.stream,
+            fields: strict.begun(&octets),
+            is_lax: false,
+            is_open: true,
+            is_further: heads.contains_key(&first.stream),
+            is_last: first.ends_stream(),
+        });
     }
     blocks
 }

@@ -79,6 +79,7 @@ pub(super) fn explain(
     shown: &Shown,
     alone: &Shown,
     found: &Unexplained,
+    is_server: bool,
 ) -> Result<(), String> {
     let parts = |all: &[Vec<Event>], range: &Range<usize>| {
         let events = all.get(range.clone()).unwrap_or_default();
@@ -92,7 +93,9 @@ pub(super) fn explain(
     let said: Vec<_> = together.iter().flat_map(|step| &step.frames).collect();
     let until = steps.iter().take(split.together.end);
     let malformed = blocks(until.flat_map(|step| &step.frames));
-    let malformed = malformed.iter().filter(|block| block.is_no_trailers());
+    let malformed = malformed
+        .iter()
+        .filter(|block| block.is_malformed(is_server));
     let company = Company {
         own: &own,
         h2: &h2,
@@ -127,7 +130,7 @@ struct Company<'a> {
     /// By ours, when each came by itself.
     alone: &'a Parts,
     said: &'a [&'a Said],
-    /// Streams with trailers that are none.
+    /// Streams with a head or trailers that are malformed.
     malformed: BTreeSet<u32>,
 }
 
@@ -162,17 +165,25 @@ impl Company<'_> {
 
     fn is_known(&self, stream: Option<u32>) -> bool {
         let [own, h2, alone] = [self.own, self.h2, self.alone].map(|parts| parts.part(stream));
-        own == h2 || own == alone || self.is_whole(own, alone, stream) || self.is_cut(stream)
+        own == h2 || own == alone || self.is_unwanted(own, stream) || self.is_cut(stream)
     }
 
-    /// Once the end of a request has come, nobody has to be told that its rest is not wanted.
-    fn is_whole(&self, own: &[Event], alone: &[Event], stream: Option<u32>) -> bool {
+    /// The same but for the word that the rest of a request is not wanted: nobody has to be told once its
+    /// end has come, and behind a whole answer each engine says so in its own time.
+    fn is_unwanted(&self, own: &[Event], stream: Option<u32>) -> bool {
+        let rest = |events: &[Event]| -> Vec<Event> {
+            let is_word = |event: &&Event| matches!(event, Event::Reset(_, 0));
+            events
+                .iter()
+                .filter(|event| !is_word(event))
+                .cloned()
+                .collect()
+        };
         let mut said = self.said.iter().filter(|said| Some(said.stream) == stream);
-        let rest: Vec<_> = alone
-            .iter()
-            .filter(|event| !matches!(event, Event::Reset(_, 0)))
-            .collect();
-        said.any(|said| said.ends_stream()) && own.iter().collect::<Vec<_>>() == rest
+        let has_ended = said.any(|said| said.ends_stream());
+        let is_answered = own.iter().any(|event| matches!(event, Event::EndStream(_)));
+        has_ended && rest(own) == rest(self.alone.part(stream))
+            || is_answered && rest(own) == rest(self.h2.part(stream))
     }
 
     /// What was shown is what is shown of each by itself, up to some point, and that it was cut off there.

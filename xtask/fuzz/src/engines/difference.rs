@@ -17,6 +17,9 @@ pub(super) enum Then {
     Forget(u32),
 }
 
+/// What both engines let a stream have before anything of it is taken.
+const FIRST_WINDOW: i64 = 65_535;
+
 pub(super) struct Difference<'a> {
     /// What is compared are servers, not clients.
     pub(super) is_server: bool,
@@ -118,10 +121,27 @@ impl Difference<'_> {
 
     /// The header blocks that were completed in this step.
     pub(super) fn blocks(&self) -> Vec<Block> {
+        let is_whole = |block: &Block| !block.is_open;
         let before = self.before.iter().flat_map(|step| &step.frames);
-        let known = blocks(before).len();
-        let mut all = blocks(self.frames());
-        all.split_off(known.min(all.len()))
+        let known = blocks(before)
+            .iter()
+            .filter(|block| is_whole(block))
+            .count();
+        let all = blocks(self.frames()).into_iter().filter(is_whole);
+        all.skip(known).collect()
+    }
+
+    /// The header block that this frame is of, or as much of it as there is.
+    pub(super) fn block_of(&self, frame: &Said) -> Option<Block> {
+        let is_block = matches!(frame.kind, HEADERS | CONTINUATION);
+        let last = blocks(self.frames()).pop().filter(|_| is_block);
+        last.filter(|block| block.stream == frame.stream)
+    }
+
+    /// What there is of it is malformed.
+    pub(super) fn is_malformed(&self, frame: &Said) -> bool {
+        let block = self.block_of(frame);
+        block.is_some_and(|block| block.is_malformed(self.is_server))
     }
 
     /// The frame before the last one, where it leaves a header block open.
@@ -165,7 +185,7 @@ impl Difference<'_> {
         of_h2.chain(native.iter().filter(|event| !h2.contains(event)))
     }
 
-    fn native_before(&self) -> impl Iterator<Item = &Event> {
+    pub(super) fn native_before(&self) -> impl Iterator<Item = &Event> {
         let before = self.native_all.split_last();
         before
             .into_iter()
@@ -202,6 +222,25 @@ impl Difference<'_> {
             }
         }
         open.len()
+    }
+
+    /// By how much what was said on this stream before and in this step goes beyond what each had given it;
+    /// negative if it does not.
+    pub(super) fn beyond_windows(&self, stream: u32) -> [i64; 2] {
+        let own = self.frames().filter(|said| said.stream == stream);
+        let data = own.filter(|said| said.kind == DATA);
+        let said: i64 = data
+            .map(|said| i64::try_from(said.payload.len()).unwrap_or(i64::MAX))
+            .sum();
+        let before = |all: &[Vec<Event>]| -> i64 {
+            let before = all.iter().take(all.len().saturating_sub(1)).flatten();
+            let given = before.map(|event| match event {
+                Event::Widened(of, by) if *of == stream => i64::from(*by),
+                _ => 0,
+            });
+            given.sum()
+        };
+        [self.h2_all, self.native_all].map(|all| said - FIRST_WINDOW - before(all))
     }
 
     /// Ours has shown nothing that h2 has not shown too.
@@ -309,6 +348,7 @@ pub(super) fn kind(event: &Event) -> String {
         Event::Head(..) => "head".to_owned(),
         Event::Payload(..) => "payload".to_owned(),
         Event::Reset(_, code) => format!("reset {code}"),
+        Event::Widened(..) => "widened".to_owned(),
         Event::GoAway(code) => format!("goaway {code}"),
         Event::Closed => "closed".to_owned(),
         Event::Asserted => "asserted".to_owned(),

@@ -4,6 +4,7 @@ mod blocks;
 mod client;
 mod company;
 mod difference;
+mod malformed;
 mod program;
 mod rules;
 pub(crate) mod seen;
@@ -179,7 +180,14 @@ fn compare(
             return Err(found.why);
         };
         let alone = show(&split.steps);
-        company::explain(&split, &steps, &shown, &alone, &found)?;
+        company::explain(
+            &split,
+            &steps,
+            &shown,
+            &alone,
+            &found,
+            said_by == Side::Client,
+        )?;
         companies.push(company::NAME);
         (steps, shown) = (split.steps, alone);
     }

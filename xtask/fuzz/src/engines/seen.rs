@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Payload(u32, Vec<u8>),
     EndStream(u32),
     Reset(u32, u32),
+    /// More may be sent on this stream: how much when is not compared.
+    Widened(u32, u32),
     GoAway(u32),
     Pong([u8; 8]),
     SettingsAck,
@@ -44,7 +46,8 @@ impl Event {
             | Self::Head(stream, _)
             | Self::Payload(stream, _)
             | Self::EndStream(stream)
-            | Self::Reset(stream, _) => Some(*stream),
+            | Self::Reset(stream, _)
+            | Self::Widened(stream, _) => Some(*stream),
             Self::Lost(_)
             | Self::GoAway(_)
             | Self::Pong(_)
@@ -68,6 +71,7 @@ impl fmt::Debug for Event {
             Self::Payload(stream, bytes) => write!(f, "DATA {stream} {}", short(bytes)),
             Self::EndStream(stream) => write!(f, "END_STREAM {stream}"),
             Self::Reset(stream, code) => write!(f, "RST_STREAM {stream} {code}"),
+            Self::Widened(stream, by) => write!(f, "WINDOW_UPDATE {stream} {by}"),
             Self::GoAway(code) => write!(f, "GOAWAY {code}"),
             Self::Pong(data) => write!(f, "PING ack {}", data.escape_ascii()),
             Self::SettingsAck => f.write_str("SETTINGS ack"),

@@ -88,7 +88,7 @@ pub(super) fn possible(said: &[&Said], malformed: &BTreeSet<u32>, stream: Option
     if of().enumerate().any(is_late) {
         codes.push(STREAM_CLOSED);
     }
-    // Trailers that are none (RFC 9113 §8.1).
+    // A head or trailers that are malformed (RFC 9113 §8.1.1).
     let is_none = |stream: u32| malformed.contains(&stream);
     if stream.is_some_and(is_none) {
         codes.push(PROTOCOL_ERROR);

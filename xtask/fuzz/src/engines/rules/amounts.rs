@@ -2,20 +2,15 @@
 
 use super::{
     CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, INTERNAL_ERROR,
-    MAX_HEADER_LIST_SIZE, NO_ERROR, PROTOCOL_ERROR, Rule,
+    MAX_HEADER_LIST_SIZE, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, Rule,
 };
 use crate::engines::difference::{Difference, Then, go_away, reset};
+use crate::engines::program::Said;
 use crate::engines::seen::Event;
 use crate::wire::{DATA, END_STREAM, SETTINGS};
 
 /// The one difference that changes nothing in the sum.
 pub(in super::super) const SHARES: &str = "shares of the connection's window";
-
-/// More than the heads of these calls and answers take.
-const HEAD: u32 = 1_024;
-
-/// What both engines let a stream have before anything of it is taken.
-const FIRST_WINDOW: usize = 65_535;
 
 /// Three quarters of them.
 const MOST_NUMBERS: u32 = 0x6000_0000;
@@ -27,23 +22,38 @@ pub(super) const RULES: &[Rule] = &[
         // never on the wire.
         name: "heads that the peer does not take",
         applies: |difference, _| {
-            let mut frames = difference.frames().filter(|said| said.kind == SETTINGS);
-            let is_little = |(id, value)| id == MAX_HEADER_LIST_SIZE && value < HEAD;
-            let advised = frames.any(|said| said.settings().any(is_little));
+            let frames = difference.frames().filter(|said| said.kind == SETTINGS);
+            let advised = frames.flat_map(Said::settings).filter_map(|(id, value)| {
+                (id == MAX_HEADER_LIST_SIZE).then_some(usize::try_from(value).unwrap_or(usize::MAX))
+            });
+            let advised = advised.last()?;
             let failed = |event: &Event| match event {
                 Event::Reset(stream, INTERNAL_ERROR) => Some(*stream),
                 Event::Ended(stream, how) if how == "INTERNAL" => Some(*stream),
                 _ => None,
             };
             let streams: Vec<_> = difference.only_native().filter_map(failed).collect();
+            // Where h2 has not come to it, all heads of a client's are as large.
+            let is_large = |stream: &u32| {
+                let heads = || difference.h2_all.iter().flatten().filter_map(head_size);
+                let own = heads()
+                    .filter(|(of, _)| of == stream)
+                    .map(|(_, size)| size)
+                    .max();
+                let other = heads().map(|(_, size)| size).max();
+                own.or_else(|| other.filter(|_| !difference.is_server))
+                    .is_some_and(|size| size > advised)
+            };
             // What those have of the window others have here, and the end may come with them.
             let is_theirs = |event: &Event| match event {
                 Event::Payload(..) | Event::GoAway(NO_ERROR) | Event::Closed => true,
                 event => event.stream().is_some_and(|of| streams.contains(&of)),
             };
             // The peer may go on with streams that were never on the wire.
-            (advised && !streams.is_empty() && difference.apart().all(is_theirs))
-                .then_some(Then::Stop)
+            (!streams.is_empty()
+                && streams.iter().all(is_large)
+                && difference.apart().all(is_theirs))
+            .then_some(Then::Stop)
         },
     },
     Rule {
@@ -109,24 +119,23 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // When what was taken is given back to a window is each engine's own affair, and so is by
-        // how much a peer may go beyond the first window. Who goes beyond what was given back breaks
-        // a rule: a little earlier with one than with the other.
+        // When what was taken is given back to a window is each engine's own affair (RFC 9113 §6.9), and
+        // so is by how much a peer may go beyond the first window. Who goes beyond what one of them has
+        // given back breaks a rule with that one, and not with the other, which has given back more.
         name: "when a window is given back",
         applies: |difference, frame| {
             let frame = frame?;
-            let mut resets = [difference.h2, difference.native].map(|of| reset(of, frame.stream));
-            resets.sort_unstable();
-            let said = difference
-                .frames()
-                .filter(|said| said.stream == frame.stream);
-            let data = said.filter(|said| said.kind == DATA);
-            let sum: usize = data.map(|said| said.payload.len()).sum();
-            (frame.kind == DATA
-                && sum > FIRST_WINDOW
-                && resets == [None, Some(FLOW_CONTROL_ERROR)]
-                && difference.is_about(frame.stream))
-            .then_some(Then::Forget(frame.stream))
+            let resets = [difference.h2, difference.native].map(|of| reset(of, frame.stream));
+            let beyond = difference.beyond_windows(frame.stream);
+            let is_right = resets
+                .iter()
+                .zip(beyond)
+                .all(|(reset, beyond)| match reset {
+                    None => beyond <= 0,
+                    Some(code) => *code == FLOW_CONTROL_ERROR && beyond > 0,
+                });
+            (frame.kind == DATA && is_right && difference.is_about(frame.stream))
+                .then_some(Then::Forget(frame.stream))
         },
     },
     Rule {
@@ -144,6 +153,27 @@ pub(super) const RULES: &[Rule] = &[
                 }
                 _ => None,
             })
+        },
+    },
+    Rule {
+        // So ours has a place again for a further stream (RFC 9113 §5.1.2) when h2 still counts the one
+        // that is answered. What is open is not the same from then on.
+        name: "a place behind an early answer",
+        applies: |difference, frame| {
+            let stream = frame?.stream;
+            let is_over = |event: &Event| match event {
+                Event::Reset(of, NO_ERROR) => {
+                    reset(difference.h2_all.iter().flatten(), *of).is_none()
+                        && difference.is_answered(*of)
+                }
+                _ => false,
+            };
+            (difference.is_server
+                && reset(difference.h2, stream) == Some(REFUSED_STREAM)
+                && reset(difference.native, stream) != Some(REFUSED_STREAM)
+                && difference.native_before().any(is_over)
+                && difference.is_about(stream))
+            .then_some(Then::Stop)
         },
     },
     Rule {
@@ -228,4 +258,17 @@ fn received(all: &[Vec<Event>], of: u32) -> usize {
         _ => 0,
     });
     lengths.sum()
+}
+
+/// The stream of a header block, and how large that is (RFC 9113 §6.5.2).
+fn head_size(event: &Event) -> Option<(u32, usize)> {
+    match event {
+        Event::Head(stream, fields) => {
+            let sizes = fields
+                .iter()
+                .map(|(name, value)| name.len() + value.len() + 32);
+            Some((*stream, sizes.sum()))
+        }
+        _ => None,
+    }
 }

@@ -52,6 +52,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        // The same before the block is whole: h2 reads what there is of it, ours waits for its end.
+        name: "what is no HPACK, at once",
+        applies: |difference, frame| {
+            let block = difference.block_of(frame?)?;
+            (block.is_open && block.fields.is_none() && difference.h2_ends(PROTOCOL_ERROR, None))
+                .then_some(Then::Stop)
+        },
+    },
+    Rule {
         // The same where h2 resets the stream of a malformed head before it has read all of its block,
         // or has done so, and takes what follows for nothing: so its table may go wrong.
         name: "scope of what is no HPACK",
@@ -96,30 +105,33 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // Who goes beyond a stream's window is reset, and who breaks a rule of the connection loses it.
-        // That is INTERNAL to a handler that sends over h2, and here a client that is gone, like any
-        // other.
-        name: "what a handler hears of a fault",
+        // A client that has reset its stream, was reset for going beyond a window, or whose connection
+        // has ended, is gone: that is all that a handler hears here, wherever it waits. To one that
+        // sends over h2 it has the code that a call's own side would give it.
+        name: "what a handler hears of its client's end",
         applies: |difference, frame| {
-            let gone = |event: &Event, how: &str| match event {
-                Event::Gone(stream, word) if word == how => Some(*stream),
+            let gone = |event: &Event| match event {
+                Event::Gone(stream, how) => Some((*stream, how != "CANCELLED")),
                 _ => None,
             };
-            let stream = difference
-                .only_h2()
-                .find_map(|event| gone(event, "INTERNAL"))?;
-            let both = [difference.h2, difference.native];
-            let resets = both.map(|of| reset(of, stream));
-            let is_stream = frame?.stream == stream && resets == [Some(FLOW_CONTROL_ERROR); 2];
-            let [h2, native] = both.map(go_away);
-            let is_connection = h2.is_some() && h2 == native;
+            let (stream, is_other) = difference.only_h2().find_map(gone)?;
+            let mut native = difference.only_native().filter_map(gone);
             let mut own = difference
                 .apart()
                 .filter(|event| event.stream() == Some(stream));
-            let is_known = own.all(|event| {
-                gone(event, "INTERNAL").is_some() || gone(event, "CANCELLED").is_some()
+            let both = [difference.h2, difference.native];
+            let is_reset = frame.is_some_and(|frame| {
+                let resets = both.map(|of| reset(of, stream));
+                let by_us = resets == [Some(FLOW_CONTROL_ERROR); 2];
+                frame.stream == stream && (frame.resets_stream() || by_us)
             });
-            (difference.is_server && is_known && (is_stream || is_connection))
+            let [h2, other] = both.map(go_away);
+            let is_over = h2 == other && (h2.is_some() || frame.is_none());
+            (difference.is_server
+                && is_other
+                && native.any(|other| other == (stream, false))
+                && own.all(|event| gone(event).is_some())
+                && (is_reset || is_over))
                 .then_some(Then::Forget(stream))
         },
     },

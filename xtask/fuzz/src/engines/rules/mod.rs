@@ -64,7 +64,7 @@ pub(super) fn compared(events: &[Event], steps: &[Step], forgotten: &BTreeSet<u3
     let is_compared = |event: &&Event| {
         let stream = event.stream();
         // When the last word is said is nobody's promise.
-        !matches!(event, Event::Lost(_))
+        !matches!(event, Event::Lost(_) | Event::Widened(..))
             && !is_goodbye(event, steps)
             && stream.is_none_or(|stream| !forgotten.contains(&stream))
     };

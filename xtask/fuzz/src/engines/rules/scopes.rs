@@ -8,19 +8,20 @@ use crate::wire::{CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, 
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        // RFC 9113 §8.1.1: a malformed head is an error of its stream. h2 ends the connection
+        // RFC 9113 §8.1.1: a malformed head is an error of its stream, and so is one whose stream depends
+        // on itself (RFC 7540 §5.3.1). h2 ends the connection
         // or the stream where it finds the fault while it decodes, ours behind the block.
         name: "scope of a malformed head",
         applies: |difference, frame| {
             let frame = frame?;
-            let is_block = matches!(frame.kind, HEADERS | CONTINUATION);
+            let is_malformed = difference.is_malformed(frame) || frame.depends_on_itself();
             let is_quiet = difference.only_native().next().is_none();
             let is_open = frame.flags & END_HEADERS == 0 && is_quiet;
             let is_reset = reset(difference.native, frame.stream) == Some(PROTOCOL_ERROR);
             let by_h2 = difference.h2_ends(PROTOCOL_ERROR, Some(frame.stream));
             let of_h2 = reset(difference.h2, frame.stream) == Some(PROTOCOL_ERROR)
                 && difference.is_about(frame.stream);
-            (is_block && (by_h2 || of_h2) && (is_open || is_reset))
+            (is_malformed && (by_h2 || of_h2) && (is_open || is_reset))
                 .then(|| difference.end_of(frame.stream))
         },
     },
@@ -29,10 +30,10 @@ pub(super) const RULES: &[Rule] = &[
         // judge it, h2 does so first.
         name: "a malformed head beyond the limit",
         applies: |difference, frame| {
-            let stream = frame?.stream;
-            let mut blocks = difference.blocks().into_iter();
+            let frame = frame?;
+            let stream = frame.stream;
             (difference.is_server
-                && blocks.any(|block| block.stream == stream)
+                && difference.is_malformed(frame)
                 && reset(difference.native, stream) == Some(REFUSED_STREAM)
                 && (difference.h2_ends(PROTOCOL_ERROR, Some(stream))
                     || reset(difference.h2, stream) == Some(PROTOCOL_ERROR)
@@ -87,13 +88,13 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         // RFC 9113 §6.2: padding that is longer than what is there ends the connection. h2 looks first whether a
-        // stream depends on itself, which is an error of the stream.
+        // stream depends on itself, which is an error of the stream, or of none where it has reset that before.
         name: "padding behind a dependency on itself",
         applies: |difference, frame| {
             let frame = frame?;
             (frame.depends_on_itself()
                 && frame.has_long_padding()
-                && reset(difference.h2, frame.stream) == Some(PROTOCOL_ERROR)
+                && reset(difference.h2_all.iter().flatten(), frame.stream).is_some()
                 && difference.native_ends(PROTOCOL_ERROR, Some(frame.stream)))
             .then_some(Then::Stop)
         },
@@ -105,7 +106,7 @@ pub(super) const RULES: &[Rule] = &[
         applies: |difference, frame| {
             let frame = frame?;
             (difference.is_idle(frame.stream)
-                && matches!(frame.kind, HEADERS | CONTINUATION)
+                && difference.is_malformed(frame)
                 && reset(difference.h2, frame.stream) == Some(PROTOCOL_ERROR)
                 && difference.native_ends(PROTOCOL_ERROR, Some(frame.stream)))
             .then_some(Then::Stop)

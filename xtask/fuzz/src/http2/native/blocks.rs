@@ -8,7 +8,7 @@ mod model;
 use bytes::BytesMut;
 use http::{HeaderName, HeaderValue};
 
-use self::model::Model;
+use self::model::{Model, Rest};
 use super::hpack::{Decoder, Encoder, Fields, FieldsWriter, HpackError};
 use crate::Source;
 
@@ -71,6 +71,14 @@ impl ByTheBook {
         let mut model = Model::new(4_096, static_table());
         model.is_lax = is_lax;
         Self(model)
+    }
+
+    /// The fields that a block begins with which is not whole; `None` if it cannot end well.
+    pub(crate) fn begun(&self, block: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let (mut fields, mut rest) = (Vec::new(), Rest::of(block));
+        let decoded = self.0.clone().decode_into(&mut rest, &mut fields);
+        let pairs = fields.into_iter().map(|(name, value, _)| (name, value));
+        (decoded.is_some() || rest.is_short).then(|| pairs.collect())
     }
 
     /// The fields; `None` is a connection error.

@@ -68,6 +68,9 @@ impl Spoken {
                 Ok(Some(Frame::GoAway { reason, .. })) => log.push(Event::GoAway(reason.0)),
                 Ok(Some(Frame::Ping { ack: true, data })) => log.push(Event::Pong(data)),
                 Ok(Some(Frame::SettingsAck)) => log.push(Event::SettingsAck),
+                Ok(Some(Frame::WindowUpdate { stream, by })) if stream.0 > 0 => {
+                    log.push(Event::Widened(stream.0, by));
+                }
                 Ok(Some(
                     Frame::Ping { ack: false, .. }
                     | Frame::Settings(_)

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::Field;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Model {
     static_table: Vec<(Vec<u8>, Vec<u8>)>,
     /// Newest first.
@@ -41,14 +41,23 @@ impl Model {
 
     /// `None` is a connection error.
     pub(super) fn decode(&mut self, block: &[u8]) -> Option<Vec<Field>> {
-        let mut rest = block;
         let mut fields = Vec::new();
+        self.decode_into(&mut Rest::of(block), &mut fields)?;
+        Some(fields)
+    }
+
+    /// Where it is `None`, what lies before the fault was read.
+    pub(super) fn decode_into(
+        &mut self,
+        rest: &mut Rest<'_>,
+        fields: &mut Vec<Field>,
+    ) -> Option<()> {
         let mut updates = 0;
-        while let Some(first) = rest.first().copied() {
+        while let Some(first) = rest.octets.first().copied() {
             let is_update = first >> 5 == 0b001;
             if is_update {
                 updates += 1;
-                let max = integer(&mut rest, 5)?;
+                let max = integer(rest, 5)?;
                 let is_late = !self.is_lax && (!fields.is_empty() || updates > 2);
                 if is_late || max > self.limit || self.due.is_some_and(|due| max > due) {
                     return None;
@@ -62,7 +71,7 @@ impl Model {
                 return None;
             }
             if first >> 7 == 1 {
-                let index = integer(&mut rest, 7)?;
+                let index = integer(rest, 7)?;
                 let (name, value) = self.entry(index)?;
                 fields.push((name, value, false));
                 continue;
@@ -72,11 +81,11 @@ impl Model {
                 0b0001 => (false, true, 4),
                 _ => (false, false, 4),
             };
-            let name = match integer(&mut rest, prefix)? {
-                0 => string(&mut rest)?,
+            let name = match integer(rest, prefix)? {
+                0 => string(rest)?,
                 index => self.entry(index)?.0,
             };
-            let value = string(&mut rest)?;
+            let value = string(rest)?;
             fields.push((name.clone(), value.clone(), is_never));
             if is_inserted {
                 self.evict(name.len() + value.len() + 32);
@@ -85,7 +94,7 @@ impl Model {
                 }
             }
         }
-        self.due.is_none().then_some(fields)
+        self.due.is_none().then_some(())
     }
 
     pub(super) fn size(&self) -> usize {
@@ -107,14 +116,36 @@ impl Model {
     }
 }
 
-fn octet(rest: &mut &[u8]) -> Option<u8> {
-    let (first, after) = rest.split_first()?;
-    *rest = after;
-    Some(*first)
+/// What of a block is still to be read.
+pub(super) struct Rest<'a> {
+    octets: &'a [u8],
+    /// It ended within a field.
+    pub(super) is_short: bool,
+}
+
+impl<'a> Rest<'a> {
+    pub(super) const fn of(octets: &'a [u8]) -> Self {
+        Self {
+            octets,
+            is_short: false,
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let split = self.octets.split_at_checked(length);
+        self.is_short |= split.is_none();
+        let (taken, after) = split?;
+        self.octets = after;
+        Some(taken)
+    }
+}
+
+fn octet(rest: &mut Rest<'_>) -> Option<u8> {
+    rest.take(1)?.first().copied()
 }
 
 /// In at most five octets.
-fn integer(rest: &mut &[u8], prefix: u32) -> Option<usize> {
+fn integer(rest: &mut Rest<'_>, prefix: u32) -> Option<usize> {
     let most = (1_usize << prefix) - 1;
     let mut value = usize::from(octet(rest)?) & most;
     if value < most {
@@ -130,11 +161,10 @@ fn integer(rest: &mut &[u8], prefix: u32) -> Option<usize> {
     None
 }
 
-fn string(rest: &mut &[u8]) -> Option<Vec<u8>> {
-    let is_huffman = rest.first()? >> 7 == 1;
+fn string(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
+    let is_huffman = rest.octets.first().is_some_and(|first| first >> 7 == 1);
     let length = integer(rest, 7)?;
-    let (text, after) = rest.split_at_checked(length)?;
-    *rest = after;
+    let text = rest.take(length)?;
     if is_huffman {
         huffman(text)
     } else {
