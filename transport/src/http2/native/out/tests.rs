@@ -1,6 +1,7 @@
 //! What is written is what was added, however little the socket takes at a time.
 
 use fastrand::Rng;
+use trunkline_core::buffer_for;
 
 use super::*;
 
@@ -54,6 +55,21 @@ fn a_large_piece_is_not_copied_and_a_short_one_is() {
     out.piece(large);
     out.piece(short);
     assert_eq!(addresses(&out).len(), 1, "both in one");
+}
+
+#[test]
+fn what_was_copied_or_written_leaves_its_buffer_to_the_next_message() {
+    let used = |length| Bytes::from(vec![1; length]);
+    for length in [COPY, COPY + 1] {
+        let mut out = Out::default();
+        let piece = used(length);
+        let at = piece.as_ptr();
+        out.piece(piece);
+        out.advance(length - 1);
+        out.advance(1);
+        assert!(out.is_empty());
+        assert_eq!(buffer_for(length).as_ptr(), at, "{length}");
+    }
 }
 
 #[test]
