@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 /// Where a task has its RPCs, one after the other as long as they are of one method.
 ///
-/// An RPC takes more than a KiB. Were each in a box of its own, made by the thread that reads and
+/// An RPC takes most of a KiB. Were each in a box of its own, made by the thread that reads and
 /// freed by one that answers, these would wait for each other at the allocator's lock.
 pub(super) type BoxPlace = Pin<Box<dyn Place + Send>>;
 

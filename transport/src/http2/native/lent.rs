@@ -1,19 +1,36 @@
 //! What a stream needs only while something passes through it, lent by the thread: one that is at
 //! rest has but a null in its place.
+//!
+//! What one thread borrows another one may give back. Were it left to the allocator that the second
+//! has too many and the first too few, they would wait for each other at its lock: threads pass
+//! them on by the batch.
 
 use std::cell::RefCell;
+use std::sync::Mutex;
 use std::thread::LocalKey;
 
 /// As many wait on a thread for the next stream as most connections have at once. Units: values of
 /// each type, a fifth of a KiB each.
 const MOST: usize = 128;
 
+/// As many go from one thread to others at once.
+const BATCH: usize = MOST / 2;
+
+/// Batches that wait for a thread that has too few.
+const MOST_BATCHES: usize = 8;
+
 /// Where a thread keeps those that nobody uses.
 pub(super) type Shelf<T> = RefCell<Vec<Box<T>>>;
 
+/// Batches on their way from threads that have too many to those that have too few.
+#[derive(Debug)]
+pub(super) struct Depot<T>(Mutex<Vec<Vec<Box<T>>>>);
+
 /// What can be lent.
-pub(super) trait Lend: Default + 'static {
+pub(super) trait Lend: Default + Send + 'static {
     fn shelf() -> &'static LocalKey<Shelf<Self>>;
+
+    fn depot() -> &'static Depot<Self>;
 
     /// Drops whatever is in it.
     fn clear(&mut self);
@@ -62,9 +79,45 @@ impl<T: Lend> Drop for Lent<T> {
     }
 }
 
+impl<T> Depot<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// A batch, if there is one and nobody else is at it: who would have to wait makes one anew.
+    fn take(&self) -> Option<Vec<Box<T>>> {
+        self.0.try_lock().ok()?.pop()
+    }
+
+    /// Leaves a batch there, if it has room.
+    fn leave(&self, batch: impl FnOnce() -> Vec<Box<T>>) {
+        if let Ok(mut batches) = self.0.try_lock()
+            && batches.len() < MOST_BATCHES
+        {
+            batches.push(batch());
+        }
+    }
+
+    fn clear(&self) {
+        let all = self
+            .0
+            .try_lock()
+            .map(|mut batches| std::mem::take(&mut *batches));
+        drop(all);
+    }
+}
+
 fn borrow<T: Lend>() -> Box<T> {
     // Where a thread's values are gone already each is made anew.
-    let kept = T::shelf().try_with(|shelf| shelf.try_borrow_mut().ok()?.pop());
+    let kept = T::shelf().try_with(|shelf| {
+        let mut shelf = shelf.try_borrow_mut().ok()?;
+        if shelf.is_empty()
+            && let Some(mut batch) = T::depot().take()
+        {
+            shelf.append(&mut batch);
+        }
+        shelf.pop()
+    });
     kept.ok().flatten().unwrap_or_default()
 }
 
@@ -72,95 +125,166 @@ fn give_back<T: Lend>(mut value: Box<T>) {
     // While nothing is borrowed: what is dropped may be anybody's.
     value.clear();
     let _ = T::shelf().try_with(|shelf| {
-        if let Ok(mut shelf) = shelf.try_borrow_mut()
-            && shelf.len() < MOST
-        {
+        let Ok(mut shelf) = shelf.try_borrow_mut() else {
+            return;
+        };
+        if shelf.len() >= MOST {
+            // Those that were used last stay.
+            T::depot().leave(|| shelf.drain(..BATCH).collect());
+        }
+        if shelf.len() < MOST {
             shelf.push(value);
         }
     });
 }
 
-/// Gives back the memory of those that nobody uses on this thread.
+/// Gives back the memory of those that nobody uses on this thread, and of those on their way.
 pub(super) fn release<T: Lend>() {
     let all = T::shelf().try_with(RefCell::take);
     drop(all);
+    T::depot().clear();
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
     use bytes::Bytes;
 
     use super::*;
 
-    thread_local! {
-        static SHELF: Shelf<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
+    /// A kind of its own for each test: they run side by side.
+    macro_rules! lent {
+        ($name:ident) => {
+            #[derive(Debug)]
+            struct $name(Vec<Bytes>);
+
+            static MADE: AtomicUsize = AtomicUsize::new(0);
+
+            impl Default for $name {
+                fn default() -> Self {
+                    MADE.fetch_add(1, Ordering::Relaxed);
+                    Self(Vec::new())
+                }
+            }
+
+            thread_local! {
+                static SHELF: Shelf<$name> = const { RefCell::new(Vec::new()) };
+            }
+
+            static DEPOT: Depot<$name> = Depot::new();
+
+            impl Lend for $name {
+                fn shelf() -> &'static LocalKey<Shelf<Self>> {
+                    &SHELF
+                }
+
+                fn depot() -> &'static Depot<Self> {
+                    &DEPOT
+                }
+
+                fn clear(&mut self) {
+                    self.0.clear();
+                }
+            }
+        };
     }
 
-    impl Lend for Vec<Bytes> {
-        fn shelf() -> &'static LocalKey<Shelf<Self>> {
-            &SHELF
-        }
-
-        fn clear(&mut self) {
-            self.clear();
-        }
+    fn kept<T: Lend>() -> usize {
+        T::shelf().with_borrow(Vec::len)
     }
 
-    fn kept() -> usize {
-        SHELF.with_borrow(Vec::len)
+    fn passed_on<T: Lend>() -> usize {
+        T::depot().0.lock().unwrap().iter().map(Vec::len).sum()
+    }
+
+    fn lent<T: Lend>(count: usize) -> Vec<Lent<T>> {
+        let mut places: Vec<Lent<T>> = Vec::new();
+        places.resize_with(count, Lent::default);
+        for place in &mut places {
+            place.open();
+        }
+        places
     }
 
     #[test]
     fn what_is_given_back_is_lent_again_and_empty() {
-        let mut place = Lent::<Vec<Bytes>>::default();
+        lent!(Words);
+        let mut place = Lent::<Words>::default();
         assert!(place.get().is_none());
-        place.open().push(Bytes::from_static(b"x"));
-        place.open().push(Bytes::from_static(b"y"));
-        assert_eq!(place.get().map(Vec::len), Some(2));
+        place.open().0.push(Bytes::from_static(b"x"));
+        place.open().0.push(Bytes::from_static(b"y"));
+        assert_eq!(place.get().map(|words| words.0.len()), Some(2));
         place.close();
         assert!(place.get_mut().is_none());
-        assert_eq!(kept(), 1);
-        let mut other = Lent::<Vec<Bytes>>::default();
-        assert!(other.open().is_empty());
-        assert_eq!(kept(), 0);
+        assert_eq!(kept::<Words>(), 1);
+        let mut other = Lent::<Words>::default();
+        assert!(other.open().0.is_empty());
+        assert_eq!(kept::<Words>(), 0);
         drop(other);
-        assert_eq!(kept(), 1);
-        release::<Vec<Bytes>>();
-        assert_eq!(kept(), 0);
+        assert_eq!(kept::<Words>(), 1);
+        release::<Words>();
+        assert_eq!((kept::<Words>(), MADE.load(Ordering::Relaxed)), (0, 1));
     }
 
     #[test]
     fn a_burst_leaves_no_more_than_a_few() {
-        let mut places: Vec<Lent<Vec<Bytes>>> = Vec::new();
-        places.resize_with(3 * MOST, Lent::default);
-        for place in &mut places {
-            place.open();
-        }
-        drop(places);
-        assert_eq!(kept(), MOST);
-    }
-
-    /// Its drop lends, and gives back.
-    struct Nested(Lent<Vec<Bytes>>);
-
-    impl AsRef<[u8]> for Nested {
-        fn as_ref(&self) -> &[u8] {
-            b"nested"
-        }
-    }
-
-    impl Drop for Nested {
-        fn drop(&mut self) {
-            self.0.open();
-        }
+        lent!(Many);
+        drop(lent::<Many>(20 * MOST));
+        assert!((MOST - BATCH..=MOST).contains(&kept::<Many>()));
+        assert_eq!(passed_on::<Many>(), MOST_BATCHES * BATCH);
+        release::<Many>();
+        assert_eq!((kept::<Many>(), passed_on::<Many>()), (0, 0));
+        assert_eq!(MADE.load(Ordering::Relaxed), 20 * MOST);
     }
 
     #[test]
+    fn a_thread_that_borrows_gets_what_another_one_gives_back() {
+        lent!(Shared);
+        let (give, given) = mpsc::sync_channel::<(Lent<Shared>, mpsc::Sender<()>)>(0);
+        let other = thread::spawn(move || {
+            for (place, done) in given {
+                drop(place);
+                done.send(()).unwrap();
+            }
+        });
+        let (done, is_done) = mpsc::channel();
+        for _ in 0..100 * MOST {
+            let mut place = Lent::<Shared>::default();
+            place.open();
+            give.send((place, done.clone())).unwrap();
+            is_done.recv().unwrap();
+        }
+        drop(give);
+        other.join().unwrap();
+        let made = MADE.load(Ordering::Relaxed);
+        assert!((1..=MOST + 1).contains(&made), "{made} were made");
+    }
+
+    /// Its drop lends, and gives back.
+    #[test]
     fn what_is_dropped_with_it_may_use_the_thread_s_own() {
-        let mut place = Lent::<Vec<Bytes>>::default();
+        lent!(Owner);
+        struct Nested(Lent<Owner>);
+
+        impl AsRef<[u8]> for Nested {
+            fn as_ref(&self) -> &[u8] {
+                b"nested"
+            }
+        }
+
+        impl Drop for Nested {
+            fn drop(&mut self) {
+                self.0.open();
+            }
+        }
+
+        let mut place = Lent::<Owner>::default();
         let inner = Nested(Lent::default());
-        place.open().push(Bytes::from_owner(inner));
+        place.open().0.push(Bytes::from_owner(inner));
         place.close();
-        assert_eq!(kept(), 2);
+        assert_eq!((kept::<Owner>(), MADE.load(Ordering::Relaxed)), (2, 2));
     }
 }

@@ -10,7 +10,7 @@ use crate::http2::native::connection::Order;
 use crate::http2::native::frame::Reason;
 use crate::http2::native::head::ResponseHead;
 use crate::http2::native::hpack::Fields;
-use crate::http2::native::lent::{Lend, Shelf};
+use crate::http2::native::lent::{Depot, Lend, Shelf};
 use crate::http2::native::stream::Chunks;
 
 /// In the order in which it goes out.
@@ -29,9 +29,15 @@ thread_local! {
     static SHELF: Shelf<Outbox> = const { RefCell::new(Vec::new()) };
 }
 
+static DEPOT: Depot<Outbox> = Depot::new();
+
 impl Lend for Outbox {
     fn shelf() -> &'static LocalKey<Shelf<Self>> {
         &SHELF
+    }
+
+    fn depot() -> &'static Depot<Self> {
+        &DEPOT
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 use bytes::{Bytes, BytesMut};
 
 use super::super::head::{FieldList, Head};
-use super::super::lent::{Lend, Lent, Shelf};
+use super::super::lent::{Depot, Lend, Lent, Shelf};
 use super::super::stream::Chunks;
 use super::End;
 
@@ -40,9 +40,15 @@ thread_local! {
     static SHELF: Shelf<Parts> = const { RefCell::new(Vec::new()) };
 }
 
+static DEPOT: Depot<Parts> = Depot::new();
+
 impl Lend for Parts {
     fn shelf() -> &'static LocalKey<Shelf<Self>> {
         &SHELF
+    }
+
+    fn depot() -> &'static Depot<Self> {
+        &DEPOT
     }
 
     #[inline]

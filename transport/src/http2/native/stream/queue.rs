@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 use bytes::Bytes;
 
 use super::super::hpack::Fields;
-use super::super::lent::{Lend, Lent, Shelf};
+use super::super::lent::{Depot, Lend, Lent, Shelf};
 use super::super::out::Out;
 use super::chunks::Chunks;
 
@@ -38,9 +38,15 @@ thread_local! {
     static SHELF: Shelf<Unsent> = const { RefCell::new(Vec::new()) };
 }
 
+static DEPOT: Depot<Unsent> = Depot::new();
+
 impl Lend for Unsent {
     fn shelf() -> &'static LocalKey<Shelf<Self>> {
         &SHELF
+    }
+
+    fn depot() -> &'static Depot<Self> {
+        &DEPOT
     }
 
     #[inline]
