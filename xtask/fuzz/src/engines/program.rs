@@ -135,10 +135,7 @@ impl Said {
         length > 16_384
             || match self.kind {
                 wire::DATA => length < padding,
-                wire::HEADERS => {
-                    let own = self.unpadded().map(<[u8]>::len);
-                    length < padding + priority || own.is_some_and(|own| own < priority)
-                }
+                wire::HEADERS => length < padding + priority,
                 wire::PUSH_PROMISE => length < padding + 4,
                 PRIORITY_FRAME => length != 5,
                 wire::RST_STREAM | wire::WINDOW_UPDATE => length != 4,
@@ -153,7 +150,7 @@ impl Said {
     /// It says that it is padded by more than it holds.
     pub(crate) fn has_long_padding(&self) -> bool {
         let is_padded = self.flags & wire::PADDED != 0;
-        self.whole && is_padded && !self.payload.is_empty() && self.unpadded().is_none()
+        self.whole && is_padded && !self.has_wrong_length() && self.fragment().is_none()
     }
 
     /// It is HEADERS whose stream depends on itself.

@@ -26,6 +26,17 @@ pub(super) fn unpad(head: Head, payload: &[u8]) -> Result<(Range<usize>, usize),
     Ok((1..1 + own, padding))
 }
 
+/// HEADERS without room for the priority that they say they have: too short for it (RFC 9113 §4.2), or padded by
+/// more than what is left (§6.2).
+pub(super) fn no_room(head: Head, payload: &[u8]) -> Fatal {
+    let padding = usize::from(head.has(head::PADDED));
+    if payload.len() < padding + PRIORITY_FIELDS {
+        too_short()
+    } else {
+        Fatal::protocol("more padding than payload")
+    }
+}
+
 /// A frame of another kind than DATA, HEADERS and CONTINUATION. Lengths were checked with its head.
 pub(super) fn other(head: Head, payload: &[u8]) -> Frame<'_> {
     let stream = head.stream;

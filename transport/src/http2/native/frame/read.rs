@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::head::{self, Head};
-use super::payload::{PRIORITY_FIELDS, other, priority, too_short, unpad};
+use super::payload::{PRIORITY_FIELDS, no_room, other, priority, unpad};
 use super::{Fatal, Frame, PREFACE, Reason, StreamId};
 
 /// What is read into at first, and again once a connection was idle.
@@ -302,7 +302,8 @@ impl Reader {
                     let mut depends_on = None;
                     if head.has(head::PRIORITISED) {
                         let fields = payload.get(own.clone()).unwrap_or_default();
-                        depends_on = Some(priority(fields).ok_or_else(too_short)?);
+                        let fields = priority(fields).ok_or_else(|| no_room(head, payload));
+                        depends_on = Some(fields?);
                         own.start += PRIORITY_FIELDS;
                     }
                     let open = OpenBlock {

@@ -121,7 +121,9 @@ fn padding_is_taken_off_and_never_exceeds_the_payload() {
         (headers, head::PRIORITISED, &[0; 5], NONE),
         (headers, both, &[0; 5], SIZE),
         (headers, both, &[0; 6], NONE),
-        (headers, both, &[1, 0, 0, 0, 0, 0], SIZE),
+        (headers, both, &[1, 0, 0, 0, 0], SIZE),
+        // What it must hold is there (RFC 9113 §6.2).
+        (headers, both, &[1, 0, 0, 0, 0, 0], PROTOCOL),
         (headers, both, &[1, 0, 0, 0, 0, 0, 0], NONE),
     ] {
         let bytes = raw(kind, flags, 1, payload);
