@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engines::program::Said;
 use crate::engines::rules::{
-    INTERNAL_ERROR, MAX_HEADER_LIST_SIZE, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED,
+    FLOW_CONTROL_ERROR, INITIAL_WINDOW_SIZE, INTERNAL_ERROR, MAX_HEADER_LIST_SIZE, PROTOCOL_ERROR,
+    REFUSED_STREAM, STREAM_CLOSED,
 };
 use crate::engines::seen::Event;
-use crate::wire::{DATA, HEADERS, SETTINGS};
+use crate::wire::{DATA, HEADERS, SETTINGS, WINDOW_UPDATE};
 
 /// Under `None` what is of no stream.
 pub(super) struct Parts(BTreeMap<Option<u32>, Vec<Event>>);
@@ -94,9 +95,17 @@ pub(super) fn possible(said: &[&Said], malformed: &BTreeSet<u32>, stream: Option
         codes.push(PROTOCOL_ERROR);
     }
     // A head that the peer takes no more (RFC 9113 §6.5.2).
-    let mut settings = said.iter().filter(|said| said.kind == SETTINGS);
-    if settings.any(|said| said.settings().any(|(id, _)| id == MAX_HEADER_LIST_SIZE)) {
+    let values = || {
+        let settings = said.iter().filter(|said| said.kind == SETTINGS);
+        settings.flat_map(|said| said.settings())
+    };
+    if values().any(|(id, _)| id == MAX_HEADER_LIST_SIZE) {
         codes.push(INTERNAL_ERROR);
+    }
+    // A window that this takes above 2^31-1, of a stream that waits (RFC 9113 §6.9.2).
+    let is_wide = |(id, value)| id == INITIAL_WINDOW_SIZE && value > 65_535;
+    if values().any(is_wide) && said.iter().any(|said| said.kind == WINDOW_UPDATE) {
+        codes.push(FLOW_CONTROL_ERROR);
     }
     // Of those opened together each counts (RFC 9113 §5.1.2).
     if of().any(|said| said.kind == HEADERS) {

@@ -7,7 +7,7 @@ use super::{
 use crate::engines::difference::{Difference, Then, go_away, reset};
 use crate::engines::program::Said;
 use crate::engines::seen::Event;
-use crate::wire::{DATA, END_STREAM, SETTINGS};
+use crate::wire::{DATA, END_STREAM, SETTINGS, WINDOW_UPDATE};
 
 /// The one difference that changes nothing in the sum.
 pub(in super::super) const SHARES: &str = "shares of the connection's window";
@@ -84,12 +84,15 @@ pub(super) const RULES: &[Rule] = &[
         name: "what may wait for a window",
         applies: |difference, frame| {
             let frame = frame?;
-            let is_taken =
-                |event: &Event| matches!(event, Event::Received(of, _) if *of == frame.stream);
-            (frame.kind == DATA
-                && difference.waits_for_window(frame.stream)
-                && difference.apart().all(is_taken))
-            .then_some(Then::Forget(frame.stream))
+            let stream = difference.apart().find_map(Event::stream)?;
+            let is_taken = |event: &Event| matches!(event, Event::Received(of, _) if *of == stream);
+            // What is taken came with this frame, or a little of what waits has gone.
+            let is_cause = match frame.kind {
+                DATA => frame.stream == stream,
+                kind => kind == WINDOW_UPDATE && [0, stream].contains(&frame.stream),
+            };
+            (is_cause && difference.waits_for_window(stream) && difference.apart().all(is_taken))
+                .then_some(Then::Forget(stream))
         },
     },
     Rule {
@@ -99,15 +102,18 @@ pub(super) const RULES: &[Rule] = &[
         name: "where a handler waits for a window",
         applies: |difference, frame| {
             let stream = difference.apart().find_map(Event::stream)?;
-            let own = |event: &&Event| event.stream() == Some(stream);
+            // One may have taken the last message with it.
+            let own = |event: &&Event| {
+                event.stream() == Some(stream) && !matches!(event, Event::Received(..))
+            };
             let h2: Vec<_> = difference.only_h2().filter(own).collect();
             let native: Vec<_> = difference.only_native().filter(own).collect();
             let is_known = match (h2.as_slice(), native.as_slice()) {
                 ([Event::Ended(_, how)], []) | ([], [Event::Ended(_, how)]) => {
-                    frame.is_some_and(|frame| {
-                        let has_ended = frame.ends_stream() || how != "in order";
-                        frame.stream == stream && has_ended && how != "CANCELLED"
-                    })
+                    let has_ended = difference
+                        .frames()
+                        .any(|said| said.stream == stream && said.ends_stream());
+                    frame.is_some() && how != "CANCELLED" && (has_ended || how != "in order")
                 }
                 ([Event::Ended(_, ended)], [Event::Gone(_, gone)])
                 | ([Event::Gone(_, gone)], [Event::Ended(_, ended)]) => {
@@ -223,21 +229,13 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 impl Difference<'_> {
-    /// Server: both have taken more of a stream than they could send back, as much of it, and nothing
-    /// in this step.
+    /// Server: both have sent as much of what they have taken of a stream, and could not send all.
     fn waits_for_window(&self, stream: u32) -> bool {
         let (h2, native) = self.payloads_of(stream);
-        let is_shut = |events: &[Event]| {
-            let mut events = events.iter();
-            !events.any(|event| matches!(event, Event::Payload(of, _) if *of == stream))
-        };
-        let taken = [self.h2_all, self.native_all].map(|all| received(all, stream));
-        self.is_server
-            && h2 == native
-            && h2 > 0
-            && taken.iter().all(|taken| *taken >= h2)
-            && is_shut(self.h2)
-            && is_shut(self.native)
+        let mut taken = [self.h2_all, self.native_all]
+            .into_iter()
+            .map(|all| received(all, stream));
+        self.is_server && h2 == native && h2 > 0 && taken.all(|taken| taken >= h2)
     }
 
     /// All of the answer was said: by our own side, or by the peer.

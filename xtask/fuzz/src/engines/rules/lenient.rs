@@ -1,6 +1,8 @@
 //! One of them lets through, or does not look at, what the other refuses.
 
-use super::{ACK, COMPRESSION_ERROR, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, Rule};
+use super::{
+    ACK, COMPRESSION_ERROR, FLOW_CONTROL_ERROR, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, Rule,
+};
 use crate::engines::blocks::Block;
 use crate::engines::difference::{Difference, Then, go_away, reset};
 use crate::engines::program::Said;
@@ -11,7 +13,6 @@ use crate::wire::{CONTINUATION, END_HEADERS, HEADERS, PUSH_PROMISE, SETTINGS, WI
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 
 const ENABLE_PUSH: u16 = 2;
-const INITIAL_WINDOW_SIZE: u16 = 4;
 const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 pub(super) const RULES: &[Rule] = &[

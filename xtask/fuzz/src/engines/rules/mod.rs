@@ -19,6 +19,9 @@ use crate::wire::{CONTINUATION, END_HEADERS, GOAWAY, HEADERS, SETTINGS};
 
 pub(super) use self::amounts::SHARES;
 
+/// SETTINGS_INITIAL_WINDOW_SIZE.
+pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
+
 /// SETTINGS_MAX_HEADER_LIST_SIZE.
 pub(super) const MAX_HEADER_LIST_SIZE: u16 = 6;
 
@@ -28,7 +31,7 @@ const ACK: u8 = 1;
 const NO_ERROR: u32 = 0;
 pub(super) const PROTOCOL_ERROR: u32 = 1;
 pub(super) const INTERNAL_ERROR: u32 = 2;
-const FLOW_CONTROL_ERROR: u32 = 3;
+pub(super) const FLOW_CONTROL_ERROR: u32 = 3;
 const SETTINGS_TIMEOUT: u32 = 4;
 pub(super) const STREAM_CLOSED: u32 = 5;
 const FRAME_SIZE_ERROR: u32 = 6;
