@@ -22,6 +22,7 @@ use super::difference::kind;
 use super::program::{Said, Step};
 use super::seen::{Event, in_order};
 use super::{Shown, Unexplained, rules};
+use crate::wire::DATA;
 
 /// What this is called among the rules.
 pub(super) const NAME: &str = "company";
@@ -204,11 +205,25 @@ impl Company<'_> {
                 (event, whole) => event == whole,
             })
         };
+        // Also what was not taken one by one, since ours had reset the stream before.
+        let sent: Vec<u8> = self
+            .said
+            .iter()
+            .filter(|said| said.kind == DATA && Some(said.stream) == stream)
+            .flat_map(|said| said.payload.iter().copied())
+            .collect();
+        let is_taken = |event: &Event| match event {
+            Event::Received(_, own) => sent.starts_with(own),
+            _ => false,
+        };
         let is_last_word = |event: &Event| match event {
             Event::Ended(_, how) => how != "in order",
             event => matches!(event, Event::Gone(..) | Event::Closed),
         };
         let mut own = own.iter();
-        is_over && own.all(|event| is_part(event) || is_last_word(event) || is_fault(event))
+        is_over
+            && own.all(|event| {
+                is_part(event) || is_taken(event) || is_last_word(event) || is_fault(event)
+            })
     }
 }

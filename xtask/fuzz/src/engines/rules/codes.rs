@@ -126,7 +126,8 @@ pub(super) const RULES: &[Rule] = &[
                 frame.stream == stream && (frame.resets_stream() || by_us)
             });
             let [h2, other] = both.map(go_away);
-            let is_over = h2 == other && (h2.is_some() || frame.is_none());
+            // By which codes, is another rule's affair.
+            let is_over = h2.is_some() == other.is_some() && (h2.is_some() || frame.is_none());
             (difference.is_server
                 && is_other
                 && native.any(|other| other == (stream, false))
