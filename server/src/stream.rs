@@ -29,12 +29,15 @@ use trunkline_transport::stream::{Framed, Pause, RecvHalf, SendHalf, Work};
 /// ```
 #[derive(Debug)]
 pub struct Sender<T> {
-    half: SendHalf<T>,
+    /// In a box, as that of a [`Receiver`].
+    half: Box<SendHalf<T>>,
 }
 
 impl<T> Sender<T> {
-    pub(crate) const fn new(half: SendHalf<T>) -> Self {
-        Self { half }
+    pub(crate) fn new(half: SendHalf<T>) -> Self {
+        Self {
+            half: Box::new(half),
+        }
     }
 
     /// Sends one message: waits for window, then hands it over whole.

@@ -35,7 +35,7 @@ const SIZES: &[(&str, usize, usize)] = sizes! {
     UnaryFuture: 664;
     Sender<Note>: 128;
     Receiver<Note>: 392;
-    server::Sender<Note>: 64;
+    server::Sender<Note>: 8;
     server::Receiver<Note>: 16;
     SendHalf<Note>: 64;
     RecvHalf<Note>: 216;
