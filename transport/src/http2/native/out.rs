@@ -1,5 +1,6 @@
 //! What waits to be written: small bytes in one buffer, large payloads as they are.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -8,6 +9,15 @@ use trunkline_core::reuse_buffer;
 
 /// Up to this length a payload is copied: that costs less than one more slice of a vectored write.
 const COPY: usize = 2 * 1024;
+
+/// A buffer that more has passed through at once is not kept by the thread.
+const KEPT: u64 = 64 * 1024;
+
+thread_local! {
+    /// Where small bytes are put. A connection has it until the socket has taken them: one that has
+    /// nothing to write needs none.
+    static BUFFER: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
 
 /// Bytes in the order in which they are to be written.
 #[derive(Debug)]
@@ -46,6 +56,39 @@ impl Out {
     /// few writes carry many.
     pub(super) fn copy_up_to(&mut self, length: usize) {
         self.copy = length;
+    }
+
+    /// Lends the thread's buffer, before something is added.
+    #[inline]
+    pub(super) fn borrow(&mut self) {
+        if self.small.capacity() > 0 {
+            return;
+        }
+        // Where a thread's values are gone already each connection has its own.
+        if let Ok(Some(buffer)) = BUFFER.try_with(Cell::take) {
+            self.small = buffer;
+        }
+    }
+
+    /// Gives the buffer to the thread if nothing waits.
+    #[inline]
+    pub(super) fn give_back(&mut self) {
+        if !self.can_shrink() {
+            return;
+        }
+        let buffer = std::mem::take(&mut self.small);
+        // It has grown with what passed through it, at most to twice as much.
+        let passed = self.small_taken - self.small_shrunk;
+        self.small_shrunk = self.small_taken;
+        if passed <= KEPT {
+            let _ = BUFFER.try_with(|place| place.set(Some(buffer)));
+        }
+    }
+
+    /// Gives back the memory of this thread's buffer.
+    pub(super) fn release() {
+        let buffer = BUFFER.try_with(Cell::take);
+        drop(buffer);
     }
 
     /// Where heads and other small things are added. What is in there must not be touched.

@@ -32,7 +32,7 @@ use self::events::Events;
 use self::goaway::Leaving;
 use self::growth::Growth;
 use self::held::bytes_of;
-use self::place::OutHead;
+use self::place::{Heads, OutHead};
 use self::settings::{Local, Remote};
 use super::flow::{RecvWindow, SendWindow};
 use super::frame::{Fatal, Reason, StreamId, write};
@@ -85,7 +85,7 @@ pub(super) struct Core {
     /// Answers and credit, ahead of everything else.
     control: BytesMut,
     /// Heads that wait, in the order in which they were wanted.
-    heads: VecDeque<(StreamKey, OutHead)>,
+    heads: Heads,
     ring: Ring,
     /// Bytes that heads have brought since the last turn of the ring.
     run: usize,
@@ -164,7 +164,7 @@ impl Core {
             recv,
             send: SendWindow::new(FIRST_WINDOW),
             control,
-            heads: VecDeque::new(),
+            heads: Heads::new(),
             ring: Ring::default(),
             run: 0,
             starved: VecDeque::new(),
@@ -222,7 +222,7 @@ impl Core {
         self.open += 1;
         self.guard.opened();
         let head = OutHead::Request(start.form, start.extra);
-        self.heads.push_back((key, head));
+        self.push_head(key, head);
         self.leave_in_time();
         self.wake_keepalive();
         Some(key)

@@ -24,7 +24,7 @@ impl Core {
                 if end {
                     stream.queue.set_fin(Fin::EndStream);
                 }
-                self.heads.push_back((key, OutHead::Response(head, extra)));
+                self.push_head(key, OutHead::Response(head, extra));
                 return;
             }
             Order::Data(payload) if is_open => {

@@ -1,6 +1,8 @@
 //! What goes out, and in which order: answers of the connection, then heads with what fits at once,
 //! then DATA of each stream that is ready, a frame per turn.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,6 +43,17 @@ impl OutHead {
     }
 }
 
+/// Heads in the order in which they were wanted.
+pub(super) type Heads = VecDeque<(StreamKey, OutHead)>;
+
+/// For how many a thread keeps room: as many as most connections answer at once.
+const KEPT: usize = 128;
+
+thread_local! {
+    /// Room for heads. A connection has it until they are placed.
+    static HEADS: Cell<Heads> = const { Cell::new(Heads::new()) };
+}
+
 /// What a turn has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
@@ -51,6 +64,35 @@ enum Turn {
 }
 
 impl Core {
+    /// A head is wanted.
+    #[inline]
+    pub(super) fn push_head(&mut self, key: StreamKey, head: OutHead) {
+        // Where a thread's values are gone already each connection has its own.
+        if self.heads.capacity() == 0
+            && let Ok(heads) = HEADS.try_with(Cell::take)
+        {
+            self.heads = heads;
+        }
+        self.heads.push_back((key, head));
+    }
+
+    /// Gives the room for heads to the thread once all are placed.
+    #[inline]
+    fn give_heads_back(&mut self) {
+        if self.heads.is_empty() && self.heads.capacity() > 0 {
+            let heads = std::mem::take(&mut self.heads);
+            if heads.capacity() <= KEPT {
+                let _ = HEADS.try_with(|place| place.set(heads));
+            }
+        }
+    }
+
+    /// Gives back the memory of this thread's room for heads.
+    pub(in super::super) fn release_heads() {
+        let heads = HEADS.try_with(Cell::take);
+        drop(heads);
+    }
+
     /// Places what there is, as long as the socket takes it.
     pub(in super::super) fn fill(&mut self, out: &mut Out, now: Instant) {
         self.now = now;
@@ -76,6 +118,7 @@ impl Core {
                 break;
             }
         }
+        self.give_heads_back();
         // Fields that the peer would not take are answered by a reset.
         self.place_control(out);
     }

@@ -18,8 +18,9 @@ use super::closing::Death;
 use super::{Driver, IDLE, Turn};
 use crate::http2::held::Holder;
 use crate::http2::native::cell::Outbox;
-use crate::http2::native::connection::{Parts, Role, sooner};
+use crate::http2::native::connection::{Core, Parts, Role, sooner};
 use crate::http2::native::lent;
+use crate::http2::native::out::Out;
 use crate::http2::native::stream::Unsent;
 use crate::now;
 
@@ -205,6 +206,8 @@ impl Driver {
         lent::release::<Outbox>();
         lent::release::<Unsent>();
         release_thread_buffers();
+        Out::release();
+        Core::release_heads();
         self.rest();
         self.core.shrink();
         self.out.shrink();

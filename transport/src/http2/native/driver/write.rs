@@ -23,6 +23,7 @@ impl Driver {
     pub(super) fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Death> {
         let mut bytes = 0;
         self.hold_ahead();
+        self.out.borrow();
         loop {
             self.core.fill(&mut self.out, self.now);
             if self.out.is_empty() {
@@ -41,6 +42,7 @@ impl Driver {
                 break;
             }
         }
+        self.out.give_back();
         let flushed = self.flush(cx);
         // TLS has taken all of it, and holds it for the socket perhaps.
         if self.out.is_empty() && !self.is_flushing {

@@ -124,3 +124,29 @@ fn a_slow_socket_makes_the_buffer_no_larger_than_what_waits() {
     out.shrink();
     assert_eq!(out.small().capacity(), 0);
 }
+
+#[test]
+fn what_was_written_from_serves_the_next_connection() {
+    let mut one = Out::default();
+    one.small().extend_from_slice(&[1; 10_000]);
+    one.give_back();
+    assert_eq!(one.len(), 10_000, "it still waits");
+    one.advance(10_000);
+    one.give_back();
+    assert!(!one.can_shrink());
+    let mut other = Out::default();
+    other.borrow();
+    assert!(other.is_empty());
+    // Its room shows once it is begun anew.
+    other.small().reserve(1);
+    assert!(other.small().capacity() >= 10_000);
+    one.borrow();
+    assert_eq!(one.small().capacity(), 0, "it is lent");
+    // A long one is not kept for those who write little.
+    let long = vec![1; 2 * usize::try_from(KEPT).expect("it is short")];
+    other.small().extend_from_slice(&long);
+    other.advance(long.len());
+    other.give_back();
+    one.borrow();
+    assert_eq!(one.small().capacity(), 0);
+}
