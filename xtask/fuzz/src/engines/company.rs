@@ -169,6 +169,13 @@ impl Company<'_> {
         own == h2 || own == alone || self.is_unwanted(own, stream) || self.is_cut(stream)
     }
 
+    /// The DATA that the peer has sent.
+    fn sent(&self, stream: Option<u32>) -> Vec<u8> {
+        let own = self.said.iter().filter(|said| Some(said.stream) == stream);
+        let data = own.filter(|said| said.kind == DATA);
+        data.flat_map(|said| said.payload.iter().copied()).collect()
+    }
+
     /// The same but for the word that the rest of a request is not wanted: nobody has to be told once its
     /// end has come, and behind a whole answer each engine says so in its own time.
     fn is_unwanted(&self, own: &[Event], stream: Option<u32>) -> bool {
@@ -183,7 +190,17 @@ impl Company<'_> {
         let mut said = self.said.iter().filter(|said| Some(said.stream) == stream);
         let has_ended = said.any(|said| said.ends_stream());
         let is_answered = own.iter().any(|event| matches!(event, Event::EndStream(_)));
-        has_ended && rest(own) == rest(self.alone.part(stream))
+        // And what came before that word was taken.
+        let sent = self.sent(stream);
+        let is_taken = |event: &Event| match event {
+            Event::Received(_, bytes) => is_answered && sent.starts_with(bytes),
+            _ => false,
+        };
+        let mut untaken = rest(own);
+        untaken.retain(|event| !is_taken(event));
+        let alone = rest(self.alone.part(stream));
+        untaken == alone
+            || has_ended && rest(own) == alone
             || is_answered && rest(own) == rest(self.h2.part(stream))
     }
 
@@ -206,14 +223,12 @@ impl Company<'_> {
             })
         };
         // Also what was not taken one by one, since ours had reset the stream before.
-        let sent: Vec<u8> = self
-            .said
-            .iter()
-            .filter(|said| said.kind == DATA && Some(said.stream) == stream)
-            .flat_map(|said| said.payload.iter().copied())
-            .collect();
+        let sent = self.sent(stream);
+        let mut own_said = self.said.iter().filter(|said| Some(said.stream) == stream);
+        let has_ended = own_said.any(|said| said.ends_stream());
         let is_taken = |event: &Event| match event {
             Event::Received(_, own) => sent.starts_with(own),
+            Event::Ended(_, how) => how == "in order" && has_ended,
             _ => false,
         };
         let is_last_word = |event: &Event| match event {
