@@ -14,7 +14,7 @@ pub(super) struct Block {
     pub(super) fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
     /// It would be, were it free when the table's size is updated.
     pub(super) is_lax: bool,
-    /// Some of it is still to come: these are the fields that it begins with.
+    /// Some of it is still to come: these are the fields that it begins with, also where it is lax.
     pub(super) is_open: bool,
     /// Its stream had a head before: these are trailers, or an interim head came before.
     pub(super) is_further: bool,
@@ -82,10 +82,12 @@ pub(super) fn blocks<'a>(frames: impl Iterator<Item = &'a Said>) -> Vec<Block> {
         }
     }
     if let Some((first, octets)) = open {
+        let begun = strict.begun(&octets);
+        let is_lax = begun.is_none();
         blocks.push(Block {
             stream: first.stream,
-            fields: strict.begun(&octets),
-            is_lax: false,
+            fields: begun.or_else(|| lax.begun(&octets)),
+            is_lax,
             is_open: true,
             is_further: heads.contains_key(&first.stream),
             is_last: first.ends_stream(),

@@ -56,7 +56,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "what is no HPACK, at once",
         applies: |difference, frame| {
             let block = difference.block_of(frame?)?;
-            (block.is_open && block.fields.is_none() && difference.h2_ends(PROTOCOL_ERROR, None))
+            let is_none = block.fields.is_none() || block.is_lax;
+            (block.is_open && is_none && difference.h2_ends(PROTOCOL_ERROR, None))
                 .then_some(Then::Stop)
         },
     },
