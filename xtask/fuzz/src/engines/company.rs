@@ -177,31 +177,42 @@ impl Company<'_> {
     }
 
     /// The same but for the word that the rest of a request is not wanted: nobody has to be told once its
-    /// end has come, and behind a whole answer each engine says so in its own time.
+    /// end has come, and behind a whole answer each engine says so in its own time. What comes together
+    /// with what the answer waits for may be taken before that.
     fn is_unwanted(&self, own: &[Event], stream: Option<u32>) -> bool {
         let rest = |events: &[Event]| -> Vec<Event> {
             let is_word = |event: &&Event| matches!(event, Event::Reset(_, 0));
-            events
-                .iter()
-                .filter(|event| !is_word(event))
-                .cloned()
-                .collect()
+            let rest = events.iter().filter(|event| !is_word(event));
+            rest.cloned().collect()
         };
+        let is_answered = own.iter().any(|event| matches!(event, Event::EndStream(_)));
+        let (own, alone) = (rest(own), rest(self.alone.part(stream)));
+        own == alone
+            || is_answered && own == rest(self.h2.part(stream))
+            || is_answered && self.takes_more(&own, &alone, stream)
+    }
+
+    /// The same but for what was taken of what the peer has sent: at least as much.
+    fn takes_more(&self, own: &[Event], alone: &[Event], stream: Option<u32>) -> bool {
+        let sent = self.sent(stream);
         let mut said = self.said.iter().filter(|said| Some(said.stream) == stream);
         let has_ended = said.any(|said| said.ends_stream());
-        let is_answered = own.iter().any(|event| matches!(event, Event::EndStream(_)));
-        // And what came before that word was taken.
-        let sent = self.sent(stream);
-        let is_taken = |event: &Event| match event {
-            Event::Received(_, bytes) => is_answered && sent.starts_with(bytes),
+        let is_taken = |event: &&Event| match event {
+            Event::Received(_, bytes) => sent.starts_with(bytes),
+            Event::Ended(_, how) => has_ended && how == "in order",
             _ => false,
         };
-        let mut untaken = rest(own);
-        untaken.retain(|event| !is_taken(event));
-        let alone = rest(self.alone.part(stream));
-        untaken == alone
-            || has_ended && rest(own) == alone
-            || is_answered && rest(own) == rest(self.h2.part(stream))
+        let is_less = |event: &Event| match event {
+            Event::Received(_, less) => own
+                .iter()
+                .any(|event| matches!(event, Event::Received(_, more) if more.starts_with(less))),
+            event => own.contains(event),
+        };
+        let but_taken = |events: &[Event]| -> Vec<Event> {
+            let rest = events.iter().filter(|event| !is_taken(event));
+            rest.cloned().collect()
+        };
+        alone.iter().all(is_less) && but_taken(own) == but_taken(alone)
     }
 
     /// What was shown is what is shown of each by itself, up to some point, and that it was cut off there.
