@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::program::Said;
+use super::said::Said;
 use crate::http2::native::blocks::ByTheBook;
 use crate::wire::{CONTINUATION, END_HEADERS, HEADERS};
 

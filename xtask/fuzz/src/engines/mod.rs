@@ -7,6 +7,7 @@ mod difference;
 mod malformed;
 mod program;
 mod rules;
+mod said;
 pub(crate) mod seen;
 mod server;
 mod talk;

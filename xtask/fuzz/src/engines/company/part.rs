@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engines::program::Said;
 use crate::engines::rules::{
     FLOW_CONTROL_ERROR, INITIAL_WINDOW_SIZE, INTERNAL_ERROR, MAX_HEADER_LIST_SIZE, PROTOCOL_ERROR,
     REFUSED_STREAM, STREAM_CLOSED,
 };
+use crate::engines::said::Said;
 use crate::engines::seen::Event;
 use crate::wire::{DATA, HEADERS, SETTINGS, WINDOW_UPDATE};
 

@@ -5,7 +5,7 @@ use super::{
     MAX_HEADER_LIST_SIZE, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, Rule,
 };
 use crate::engines::difference::{Difference, Then, go_away, reset};
-use crate::engines::program::Said;
+use crate::engines::said::Said;
 use crate::engines::seen::Event;
 use crate::wire::{DATA, END_STREAM, SETTINGS, WINDOW_UPDATE};
 

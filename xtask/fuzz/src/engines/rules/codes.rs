@@ -6,7 +6,7 @@ use super::{
 };
 use crate::engines::blocks::Block;
 use crate::engines::difference::{Then, go_away, reset};
-use crate::engines::program::Said;
+use crate::engines::said::Said;
 use crate::engines::seen::Event;
 use crate::wire::{PREFACE, SETTINGS};
 

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::engines::blocks::Block;
 use crate::engines::difference::{Difference, Then, go_away, reset};
-use crate::engines::program::Said;
+use crate::engines::said::Said;
 use crate::engines::seen::Event;
 use crate::wire::{CONTINUATION, END_HEADERS, HEADERS, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE};
 

@@ -13,7 +13,8 @@ mod scopes;
 use std::collections::BTreeSet;
 
 use super::difference::{Difference, Then};
-use super::program::{Said, Step};
+use super::program::Step;
+use super::said::Said;
 use super::seen::Event;
 use crate::wire::{CONTINUATION, END_HEADERS, GOAWAY, HEADERS, SETTINGS};
 

@@ -2,7 +2,7 @@
 
 use super::{CANCEL, FRAME_SIZE_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, Rule, STREAM_CLOSED};
 use crate::engines::difference::{Difference, Then, go_away, reset};
-use crate::engines::program::{PRIORITY_FRAME, Said};
+use crate::engines::said::{PRIORITY_FRAME, Said};
 use crate::engines::seen::Event;
 use crate::wire::{CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, WINDOW_UPDATE};
 
