@@ -94,7 +94,8 @@ pub(super) fn explain(
     let together = steps.get(split.together.clone()).unwrap_or_default();
     let said: Vec<_> = together.iter().flat_map(|step| &step.frames).collect();
     let until = steps.iter().take(split.together.end);
-    let malformed = blocks(until.flat_map(|step| &step.frames));
+    let until: Vec<_> = until.flat_map(|step| &step.frames).collect();
+    let malformed = blocks(until.iter().copied());
     let malformed = malformed
         .iter()
         .filter(|block| block.is_malformed(is_server));
@@ -103,6 +104,7 @@ pub(super) fn explain(
         h2: &h2,
         alone: &alone,
         said: &said,
+        until: &until,
         malformed: malformed.map(|block| block.stream).collect(),
     };
     match company.unlike() {
@@ -132,6 +134,8 @@ struct Company<'a> {
     /// By ours, when each came by itself.
     alone: &'a Parts,
     said: &'a [&'a Said],
+    /// And what was said before.
+    until: &'a [&'a Said],
     /// Streams with a head or trailers that are malformed.
     malformed: BTreeSet<u32>,
 }
@@ -167,7 +171,11 @@ impl Company<'_> {
 
     fn is_known(&self, stream: Option<u32>) -> bool {
         let [own, h2, alone] = [self.own, self.h2, self.alone].map(|parts| parts.part(stream));
-        own == h2 || own == alone || self.is_unwanted(own, stream) || self.is_cut(stream)
+        own == h2
+            || own == alone
+            || self.is_unwanted(own, stream)
+            || self.is_held(own, stream)
+            || self.is_cut(stream)
     }
 
     /// The DATA that the peer has sent.
@@ -216,12 +224,38 @@ impl Company<'_> {
         alone.iter().all(is_less) && but_taken(own) == but_taken(alone)
     }
 
+    /// The same but for the rest of an answer: SETTINGS in company lower windows (RFC 9113 §6.9.2), before
+    /// all was sent that another frame would have let through.
+    fn is_held(&self, own: &[Event], stream: Option<u32>) -> bool {
+        let alone = self.alone.part(stream);
+        let is_prefix = |event: &Event| match event {
+            Event::Payload(_, own) => alone
+                .iter()
+                .any(|whole| matches!(whole, Event::Payload(_, all) if all.starts_with(own))),
+            event => alone.contains(event),
+        };
+        let is_held = |event: &&Event| matches!(event, Event::Payload(..) | Event::EndStream(_));
+        let rest = |events: &[Event]| events.iter().filter(|event| !is_held(event)).count();
+        part::are_lowered(self.said, self.until)
+            && own.iter().all(is_prefix)
+            && rest(own) == rest(alone)
+    }
+
     /// What was shown is what is shown of each by itself, up to some point, and that it was cut off there.
     fn is_cut(&self, stream: Option<u32>) -> bool {
-        let mut codes = self.alone.faults();
-        codes.extend(self.h2.faults());
-        codes.extend(part::possible(self.said, &self.malformed, stream));
-        let is_fault = |event: &Event| part::fault(event).is_some_and(|code| codes.contains(&code));
+        let known: Vec<_> = [self.alone, self.h2]
+            .into_iter()
+            .flat_map(Parts::faults)
+            .collect();
+        let codes = |of| {
+            let possible = part::possible(self.said, self.until, &self.malformed, of);
+            [known.as_slice(), &possible].concat()
+        };
+        let (own, all) = (codes(stream), codes(None));
+        let is_fault = |event: &Event| match event {
+            Event::GoAway(code) => all.contains(code),
+            event => part::fault(event).is_some_and(|code| own.contains(&code)),
+        };
         let mut said = self.said.iter().filter(|said| Some(said.stream) == stream);
         let own = self.own.part(stream);
         let alone = self.alone.part(stream);

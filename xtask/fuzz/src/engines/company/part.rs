@@ -10,6 +10,12 @@ use crate::engines::said::Said;
 use crate::engines::seen::Event;
 use crate::wire::{DATA, HEADERS, SETTINGS, WINDOW_UPDATE};
 
+/// What a window has first (RFC 9113 §6.9.2).
+const FIRST_WINDOW: u32 = 65_535;
+
+/// RFC 9113 §6.9.1.
+const LARGEST_WINDOW: u64 = (1 << 31) - 1;
+
 /// Under `None` what is of no stream.
 pub(super) struct Parts(BTreeMap<Option<u32>, Vec<Event>>);
 
@@ -75,7 +81,14 @@ pub(super) const fn fault(event: &Event) -> Option<u32> {
 
 /// What else may go wrong with a stream when frames come together: one by one, an answer may be through
 /// before.
-pub(super) fn possible(said: &[&Said], malformed: &BTreeSet<u32>, stream: Option<u32>) -> Vec<u32> {
+///
+/// `all` is what was said before, too.
+pub(super) fn possible(
+    said: &[&Said],
+    all: &[&Said],
+    malformed: &BTreeSet<u32>,
+    stream: Option<u32>,
+) -> Vec<u32> {
     let mut codes = Vec::new();
     // All of them may end the connection.
     let is_own = |said: &&&Said| stream.is_none_or(|stream| said.stream == stream);
@@ -102,9 +115,9 @@ pub(super) fn possible(said: &[&Said], malformed: &BTreeSet<u32>, stream: Option
     if values().any(|(id, _)| id == MAX_HEADER_LIST_SIZE) {
         codes.push(INTERNAL_ERROR);
     }
-    // A window that this takes above 2^31-1, of a stream that waits (RFC 9113 §6.9.2).
-    let is_wide = |(id, value)| id == INITIAL_WINDOW_SIZE && value > 65_535;
-    if values().any(is_wide) && said.iter().any(|said| said.kind == WINDOW_UPDATE) {
+    // A window that this takes above 2^31-1, of a stream that is still open or waits (RFC 9113 §6.9.1, §6.9.2).
+    let is_change = |said: &&Said| matches!(said.kind, WINDOW_UPDATE | SETTINGS);
+    if said.iter().any(is_change) && may_be_too_large(all, stream) {
         codes.push(FLOW_CONTROL_ERROR);
     }
     // Of those opened together each counts (RFC 9113 §5.1.2).
@@ -112,4 +125,34 @@ pub(super) fn possible(said: &[&Said], malformed: &BTreeSet<u32>, stream: Option
         codes.push(REFUSED_STREAM);
     }
     codes
+}
+
+/// All that was ever given to a window, this stream's or any, is more than one may have.
+fn may_be_too_large(all: &[&Said], stream: Option<u32>) -> bool {
+    let first = largest_first(all);
+    let mut given = BTreeMap::<_, u64>::new();
+    for said in all.iter().filter(|said| said.kind == WINDOW_UPDATE) {
+        let sum = given.entry(said.stream).or_insert_with(|| first.into());
+        *sum += u64::from(said.number().unwrap_or_default());
+    }
+    let is_own = |of: u32| stream.is_none_or(|stream| stream == of);
+    let mut given = given.into_iter();
+    given.any(|(of, sum)| is_own(of) && sum > LARGEST_WINDOW)
+}
+
+/// A window is to begin with less than it did at some time.
+pub(super) fn are_lowered(said: &[&Said], all: &[&Said]) -> bool {
+    let before = largest_first(all);
+    first_windows(said).any(|value| value < before)
+}
+
+fn largest_first(all: &[&Said]) -> u32 {
+    let values = first_windows(all).max();
+    values.unwrap_or_default().max(FIRST_WINDOW)
+}
+
+fn first_windows(said: &[&Said]) -> impl Iterator<Item = u32> {
+    let settings = said.iter().filter(|said| said.kind == SETTINGS);
+    let values = settings.flat_map(|said| said.settings());
+    values.filter_map(|(id, value)| (id == INITIAL_WINDOW_SIZE).then_some(value))
 }
