@@ -143,7 +143,7 @@ struct Company<'a> {
 impl Company<'_> {
     /// What ours does with nothing else does: a stream, or `None` in it for the connection.
     fn unlike(&self) -> Option<Option<u32>> {
-        if self.is_over_alone() || self.is_shared() {
+        if self.is_over_alone() {
             return None;
         }
         let all = [self.own, self.h2, self.alone];
@@ -162,17 +162,20 @@ impl Company<'_> {
     }
 
     /// Who gets how much of the connection's window is nobody's promise; how much there is, is.
-    fn is_shared(&self) -> bool {
-        let is_all = |other: &Parts| {
-            other.payload() == self.own.payload() && other.but_answers() == self.own.but_answers()
+    fn is_share(&self, stream: Option<u32>) -> bool {
+        let is_like = |other: &Parts| {
+            let [own, other_rest] =
+                [self.own, other].map(|parts| part::but_answers(parts.part(stream)));
+            other.payload() == self.own.payload() && own == other_rest
         };
-        self.own.payload() > 0 && (is_all(self.h2) || is_all(self.alone))
+        self.own.payload() > 0 && (is_like(self.h2) || is_like(self.alone))
     }
 
     fn is_known(&self, stream: Option<u32>) -> bool {
         let [own, h2, alone] = [self.own, self.h2, self.alone].map(|parts| parts.part(stream));
         own == h2
             || own == alone
+            || self.is_share(stream)
             || self.is_unwanted(own, stream)
             || self.is_held(own, stream)
             || self.is_cut(stream)

@@ -58,17 +58,15 @@ impl Parts {
         });
         lengths.sum()
     }
+}
 
-    /// Without answers, of which the window lets some through.
-    pub(super) fn but_answers(&self) -> Vec<&Event> {
-        let is_answer = |event: &Event| {
-            matches!(
-                event,
-                Event::Payload(..) | Event::EndStream(_) | Event::Head(..)
-            )
-        };
-        self.all().filter(|event| !is_answer(event)).collect()
-    }
+/// Without answers, of which the window lets some through; heads do not wait for it, trailers do.
+pub(super) fn but_answers(part: &[Event]) -> Vec<&Event> {
+    let is_answer = |event: &Event| match event {
+        Event::Head(_, fields) => !fields.iter().any(|(name, _)| name == ":status"),
+        event => matches!(event, Event::Payload(..) | Event::EndStream(_)),
+    };
+    part.iter().filter(|event| !is_answer(event)).collect()
 }
 
 /// The code by which something ends that has gone wrong.
