@@ -38,7 +38,7 @@ pub use deadline::{Deadline, Inherited, Timeout, TimeoutError, TimeoutText};
 pub use file_descriptor::FileDescriptor;
 pub use frame::{
     Frame, FrameDecoder, FrameEncoder, FrameError, Lent, Payload, buffer_for, has_spare_buffers,
-    release_spare_buffers, release_thread_buffers, reuse_buffer, sweep_spare_buffers,
+    release_spare_buffers, reuse_buffer, sweep_spare_buffers,
 };
 pub use metadata::{Metadata, MetadataError, MetadataValue};
 pub use method::{Idempotency, Method, MethodDescriptor, ServiceDescriptor, Shape};

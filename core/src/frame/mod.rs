@@ -22,7 +22,7 @@ pub use self::decode::FrameDecoder;
 pub use self::encode::FrameEncoder;
 pub use self::lent::Lent;
 pub use self::payload::Payload;
-pub use self::reuse::{buffer_for, release_thread_buffers, reuse_buffer};
+pub use self::reuse::{buffer_for, reuse_buffer};
 pub use self::spare::{has_spare_buffers, release_spare_buffers, sweep_spare_buffers};
 
 /// Flag and length in front of every message.

@@ -68,8 +68,8 @@ pub(super) fn buffer(room: usize) -> BytesMut {
     })
 }
 
-/// Gives back the memory of large messages that nobody uses, of which up to 8 MiB are kept for the
-/// next ones.
+/// Gives back the memory of messages that nobody uses, of which up to 9 MiB are kept for the next
+/// ones: 8 MiB of large ones, and 1 MiB of buffers of 1 to 32 KiB.
 ///
 /// Connections see to it that what was not used for a second or two is given back: those that have
 /// something to do. A process in which all of them are idle keeps what a late reader has left.
@@ -79,9 +79,10 @@ pub fn release_spare_buffers() {
     SOME.store(false, Ordering::Relaxed);
     drop(spare);
     drop(all);
+    reuse::release();
 }
 
-/// Gives back the memory of large messages that nobody has used since the last sweep; true if some
+/// Gives back the memory of messages that nobody has used since the last sweep; true if some
 /// is kept. One who sweeps once a second keeps it for a second or two.
 pub fn sweep_spare_buffers() -> bool {
     let mut spare = spare();
@@ -90,13 +91,13 @@ pub fn sweep_spare_buffers() -> bool {
     SOME.store(some, Ordering::Relaxed);
     drop(spare);
     drop(dropped);
-    some
+    reuse::sweep() || some
 }
 
-/// Whether memory of large messages may be kept: costs a load.
+/// Whether memory of messages may be kept: costs two loads.
 #[inline]
 pub fn has_spare_buffers() -> bool {
-    SOME.load(Ordering::Relaxed)
+    SOME.load(Ordering::Relaxed) || reuse::has_some()
 }
 
 fn spare() -> MutexGuard<'static, Spare> {

@@ -1,5 +1,5 @@
-//! Who looks after the memory of large messages that nobody uses: one connection of the process, on
-//! whichever engine.
+//! Who looks after the memory that nobody uses, of messages and of streams: one connection of the
+//! process, on whichever engine.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 use trunkline_core::{has_spare_buffers, release_spare_buffers, sweep_spare_buffers};
+
+use super::native;
 
 /// What was not used for this long, or up to twice as long, is given back: long enough for a stream
 /// of large messages with pauses, short enough for whoever looks at what a process holds.
@@ -38,10 +40,16 @@ impl Store {
     }
 }
 
-static BUFFERS: Store = Store::new(
-    has_spare_buffers,
-    sweep_spare_buffers,
-    release_spare_buffers,
+static SPARE: Store = Store::new(
+    || has_spare_buffers() || native::has_spare(),
+    || {
+        let kept = [sweep_spare_buffers(), native::sweep_spare()];
+        kept.contains(&true)
+    },
+    || {
+        release_spare_buffers();
+        native::release_spare();
+    },
 );
 
 /// A connection's part in it. The last one of the process to go releases everything.
@@ -54,7 +62,7 @@ pub(super) struct SpareWatch {
 
 impl SpareWatch {
     pub(super) fn new() -> Self {
-        Self::of(&BUFFERS)
+        Self::of(&SPARE)
     }
 
     fn of(store: &'static Store) -> Self {

@@ -162,7 +162,8 @@ impl Batch<'_> {
         let like_the_first = self.bytes.len().saturating_mul(MOST_MESSAGES - 1);
         let mut bytes = buffer_for(self.bytes.len() + like_the_first.min(most));
         bytes.extend_from_slice(&self.bytes);
-        self.bytes = bytes;
+        let first = std::mem::replace(&mut self.bytes, bytes);
+        reuse_buffer(first.freeze());
     }
 
     fn is_slow(&self) -> bool {

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::LocalKey;
 
 /// As many wait on a thread for the next stream as most connections have at once. Units: values of
@@ -24,7 +25,17 @@ pub(super) type Shelf<T> = RefCell<Vec<Box<T>>>;
 
 /// Batches on their way from threads that have too many to those that have too few.
 #[derive(Debug)]
-pub(super) struct Depot<T>(Mutex<Vec<Vec<Box<T>>>>);
+pub(super) struct Depot<T>(Mutex<Batches<T>>);
+
+#[derive(Debug)]
+struct Batches<T> {
+    all: Vec<Vec<Box<T>>>,
+    /// One was left or taken since the last sweep.
+    were_used: bool,
+}
+
+/// Of all kinds, for those who ask often.
+static BATCHES: AtomicUsize = AtomicUsize::new(0);
 
 /// What can be lent.
 pub(super) trait Lend: Default + Send + 'static {
@@ -81,30 +92,63 @@ impl<T: Lend> Drop for Lent<T> {
 
 impl<T> Depot<T> {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
+        Self(Mutex::new(Batches {
+            all: Vec::new(),
+            were_used: false,
+        }))
     }
 
     /// A batch, if there is one and nobody else is at it: who would have to wait makes one anew.
     fn take(&self) -> Option<Vec<Box<T>>> {
-        self.0.try_lock().ok()?.pop()
+        let mut batches = self.0.try_lock().ok()?;
+        let batch = batches.all.pop()?;
+        batches.were_used = true;
+        BATCHES.fetch_sub(1, Ordering::Relaxed);
+        Some(batch)
     }
 
     /// Leaves a batch there, if it has room.
     fn leave(&self, batch: impl FnOnce() -> Vec<Box<T>>) {
         if let Ok(mut batches) = self.0.try_lock()
-            && batches.len() < MOST_BATCHES
+            && batches.all.len() < MOST_BATCHES
         {
-            batches.push(batch());
+            batches.all.push(batch());
+            batches.were_used = true;
+            BATCHES.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn clear(&self) {
-        let all = self
-            .0
-            .try_lock()
-            .map(|mut batches| std::mem::take(&mut *batches));
+    /// Drops all, unless it `keeps_used` and some were used since the last sweep; true if some are left.
+    fn sweep(&self, keeps_used: bool) -> bool {
+        let Ok(mut batches) = self.0.try_lock() else {
+            return true;
+        };
+        if std::mem::take(&mut batches.were_used) && keeps_used {
+            return !batches.all.is_empty();
+        }
+        let all = std::mem::take(&mut batches.all);
+        BATCHES.fetch_sub(all.len(), Ordering::Relaxed);
+        drop(batches);
         drop(all);
+        false
     }
+}
+
+/// Whether threads have left any for others: costs a load.
+#[inline]
+pub(super) fn are_some_passed_on() -> bool {
+    BATCHES.load(Ordering::Relaxed) > 0
+}
+
+/// Gives back the memory of those that were left for other threads, where none of their kind was left
+/// or taken since the last sweep; true if some are kept.
+pub(super) fn sweep<T: Lend>() -> bool {
+    T::depot().sweep(true)
+}
+
+/// Gives back the memory of those that were left for other threads.
+pub(super) fn release_passed_on<T: Lend>() {
+    T::depot().sweep(false);
 }
 
 fn borrow<T: Lend>() -> Box<T> {
@@ -138,16 +182,14 @@ fn give_back<T: Lend>(mut value: Box<T>) {
     });
 }
 
-/// Gives back the memory of those that nobody uses on this thread, and of those on their way.
+/// Gives back the memory of those that nobody uses on this thread.
 pub(super) fn release<T: Lend>() {
     let all = T::shelf().try_with(RefCell::take);
     drop(all);
-    T::depot().clear();
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::thread;
 
@@ -197,7 +239,7 @@ mod tests {
     }
 
     fn passed_on<T: Lend>() -> usize {
-        T::depot().0.lock().unwrap().iter().map(Vec::len).sum()
+        T::depot().0.lock().unwrap().all.iter().map(Vec::len).sum()
     }
 
     fn lent<T: Lend>(count: usize) -> Vec<Lent<T>> {
@@ -236,7 +278,10 @@ mod tests {
         assert!((MOST - BATCH..=MOST).contains(&kept::<Many>()));
         assert_eq!(passed_on::<Many>(), MOST_BATCHES * BATCH);
         release::<Many>();
-        assert_eq!((kept::<Many>(), passed_on::<Many>()), (0, 0));
+        assert_eq!(kept::<Many>(), 0);
+        assert!(sweep::<Many>(), "they were just left there");
+        assert!(!sweep::<Many>());
+        assert_eq!(passed_on::<Many>(), 0);
         assert_eq!(MADE.load(Ordering::Relaxed), 20 * MOST);
     }
 

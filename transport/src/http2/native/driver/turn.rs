@@ -12,8 +12,6 @@
 
 use std::task::{Context, Poll, ready};
 
-use trunkline_core::release_thread_buffers;
-
 use super::closing::Death;
 use super::{Driver, IDLE, Turn};
 use crate::http2::held::Holder;
@@ -205,7 +203,6 @@ impl Driver {
         lent::release::<Parts>();
         lent::release::<Outbox>();
         lent::release::<Unsent>();
-        release_thread_buffers();
         Out::release();
         Core::release_heads();
         self.rest();
