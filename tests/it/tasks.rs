@@ -1,13 +1,19 @@
 //! Every RPC has a task of its own.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::Barrier;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio_stream::Stream;
+use trunkline::server::{Interceptor, Next, Receiver, Sender, ServerBuilder};
 use trunkline::transport::http2::ServerConfig;
-use trunkline::{Channel, Code, Response, Status};
-use trunkline_test_protos::echo::EchoClient;
+use trunkline::{Channel, Code, RequestContext, Response, Server, Status, Trailers};
+use trunkline_test_protos::echo::{Echo, EchoClient, EchoServer, Note};
 
 use crate::handlers::{Scripted, gated, note, number, scripted, telling};
 use crate::world::{PATIENCE, World, soon, until};
@@ -182,4 +188,113 @@ async fn a_failing_child_ends_the_rpc_and_its_siblings() {
         .await;
     drop((sender, receiver, echo));
     world.end().await;
+}
+
+/// Its handlers are no `async fn`: what they have captured is theirs until they are dropped.
+struct Handwritten;
+
+/// Its child runs for as long as the handler can feed it.
+fn feeding(cx: &RequestContext) -> UnboundedSender<Note> {
+    let (feed, mut fed) = unbounded_channel();
+    cx.spawn(async move {
+        while fed.recv().await.is_some() {}
+        Ok(())
+    });
+    feed
+}
+
+/// Feeds the requests to the child until there are no more.
+fn feed(
+    cx: &RequestContext,
+    mut requests: Receiver<Note>,
+) -> impl Future<Output = Result<(), Status>> + Send + use<> {
+    let feed = feeding(cx);
+    poll_fn(move |cx| {
+        while let Some(note) = ready!(Pin::new(&mut requests).poll_next(cx)) {
+            feed.send(note?).expect("a child that listens");
+        }
+        Poll::Ready(Ok(()))
+    })
+}
+
+impl Echo for Handwritten {
+    fn once(
+        &self,
+        cx: &RequestContext,
+        request: Note,
+    ) -> impl Future<Output = Result<Response<Note>, Status>> + Send {
+        let (feed, mut request) = (feeding(cx), Some(request));
+        poll_fn(move |_| {
+            let note = request.take().expect("polled once");
+            feed.send(note.clone()).expect("a child that listens");
+            Poll::Ready(Ok(note.into()))
+        })
+    }
+
+    fn expand(
+        &self,
+        cx: &RequestContext,
+        request: Note,
+        _: Sender<Note>,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        let (feed, mut request) = (feeding(cx), Some(request));
+        poll_fn(move |_| {
+            let note = request.take().expect("polled once");
+            feed.send(note).expect("a child that listens");
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    fn collect(
+        &self,
+        cx: &RequestContext,
+        requests: Receiver<Note>,
+    ) -> impl Future<Output = Result<Response<Note>, Status>> + Send {
+        let mut feed = Box::pin(feed(cx, requests));
+        poll_fn(move |cx| feed.as_mut().poll(cx).map_ok(|()| note("all").into()))
+    }
+
+    fn chat(
+        &self,
+        cx: &RequestContext,
+        requests: Receiver<Note>,
+        _: Sender<Note>,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        feed(cx, requests)
+    }
+}
+
+struct LetsPass;
+
+impl Interceptor for LetsPass {
+    async fn intercept(&self, cx: RequestContext, next: Next<'_>) -> Result<Trailers, Status> {
+        next.run(cx).await
+    }
+}
+
+async fn handwritten_handlers_end(server: ServerBuilder) {
+    let world = World::memory(server);
+    let echo = world.echo();
+    assert_eq!(soon(echo.once(number(3))).await.unwrap().number, 3);
+    let mut notes = soon(echo.expand(number(3))).await.unwrap();
+    assert_eq!(soon(notes.recv()).await.unwrap(), None);
+    let all = soon(echo.collect().upload((0..3).map(number))).await;
+    assert_eq!(all.unwrap().text, "all");
+    let (mut sender, mut receiver) = soon(echo.chat()).await.unwrap();
+    for n in 0..3 {
+        soon(sender.send(&number(n))).await.unwrap();
+    }
+    sender.finish();
+    assert_eq!(soon(receiver.recv()).await.unwrap(), None);
+    drop((notes, receiver, echo));
+    world.end().await;
+}
+
+/// A child that waits for what its handler holds is no reason to wait for ever: the handler is
+/// dropped when it is done, not when its RPC is.
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_has_captured_is_gone_before_its_children_are_waited_for() {
+    let server = || Server::insecure().add_service(EchoServer::new(Handwritten));
+    handwritten_handlers_end(server()).await;
+    handwritten_handlers_end(server().intercept(LetsPass)).await;
 }

@@ -142,9 +142,10 @@ impl<M: Method> Respond<M> {
         F: Future<Output = Result<Response<M::Response>, Status>>,
     {
         Reply {
-            handler,
-            respond: self,
-            large: None,
+            step: Step::Handler {
+                handler,
+                respond: self,
+            },
         }
     }
 
@@ -226,7 +227,9 @@ impl Rest {
     where
         F: Future<Output = Result<(), Status>>,
     {
-        Finish { handler }
+        Finish {
+            handler: Some(handler),
+        }
     }
 }
 
@@ -298,9 +301,18 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct Reply<M: Method, F> {
         #[pin]
-        handler: F,
-        respond: Respond<M>,
-        large: Option<Box<Large>>,
+        step: Step<M, F>,
+    }
+}
+
+pin_project! {
+    /// How far a reply is. The handler is gone as soon as it is done, as in an `async fn`: what it
+    /// has captured must not live on while the RPC waits for its children. They may wait for its end.
+    #[project = StepMut]
+    enum Step<M: Method, F> {
+        Handler { #[pin] handler: F, respond: Respond<M> },
+        Compressing { large: Box<Large> },
+        Done,
     }
 }
 
@@ -311,20 +323,22 @@ where
 {
     type Output = Outcome;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let this = self.project();
-        if this.large.is_none() {
-            let response = match ready!(this.handler.poll(cx)) {
-                Ok(response) => response,
-                Err(status) => return Poll::Ready(Outcome(Err(status))),
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut step = self.as_mut().project().step;
+        if let StepMut::Handler { handler, respond } = step.as_mut().project() {
+            let encoded = ready!(handler.poll(cx)).and_then(|response| respond.encode(response));
+            let outcome = match encoded {
+                Ok(Encoded::Later(large)) => {
+                    step.set(Step::Compressing { large });
+                    return self.poll(cx);
+                }
+                Ok(Encoded::Done(reply)) => Outcome::message(reply),
+                Err(status) => Outcome(Err(status)),
             };
-            match this.respond.encode(response) {
-                Ok(Encoded::Done(reply)) => return Poll::Ready(Outcome::message(reply)),
-                Ok(Encoded::Later(large)) => *this.large = Some(large),
-                Err(status) => return Poll::Ready(Outcome(Err(status))),
-            }
+            step.set(Step::Done);
+            return Poll::Ready(outcome);
         }
-        let Some(large) = this.large else {
+        let StepMut::Compressing { large } = step.project() else {
             return Poll::Pending;
         };
         let framed = ready!(Pin::new(&mut large.work).poll(cx));
@@ -344,8 +358,9 @@ pin_project! {
     /// The future of [`Rest::finish`]: the handler.
     #[must_use = "futures do nothing unless awaited"]
     pub struct Finish<F> {
+        // Gone as soon as it is done, as that of a `Reply`.
         #[pin]
-        handler: F,
+        handler: Option<F>,
     }
 }
 
@@ -353,7 +368,12 @@ impl<F: Future<Output = Result<(), Status>>> Future for Finish<F> {
     type Output = Outcome;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let result = ready!(self.project().handler.poll(cx));
+        let mut this = self.project();
+        let Some(handler) = this.handler.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let result = ready!(handler.poll(cx));
+        this.handler.set(None);
         Poll::Ready(Outcome(result.map(|()| Success::Streamed(Metadata::new()))))
     }
 }
