@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Difference;
+use super::{Difference, reset};
 use crate::engines::blocks::{Block, blocks};
 use crate::engines::said::Said;
 use crate::engines::seen::Event;
@@ -77,6 +77,22 @@ impl Difference<'_> {
             .into_iter()
             .flat_map(|(_now, before)| before)
             .flatten()
+    }
+
+    /// Server: the streams that the peer has sent a head for.
+    pub(in crate::engines) fn heads(&self) -> impl Iterator<Item = u32> {
+        let heads = self.frames().filter(|said| said.kind == HEADERS);
+        heads.map(|said| said.stream)
+    }
+
+    /// Server: neither the peer nor this engine has reset this stream, and not both have said all.
+    pub(in crate::engines) fn is_open(&self, of: &[Vec<Event>], stream: u32) -> bool {
+        let mut said = self.frames().filter(|said| said.stream == stream);
+        let has_ended = said.any(|said| said.ends_stream());
+        let mut said = self.frames().filter(|said| said.stream == stream);
+        let is_reset = said.any(|said| said.resets_stream());
+        let was_reset = reset(of.iter().flatten(), stream).is_some();
+        !(is_reset || was_reset || has_ended && Self::has_said_all(of, stream))
     }
 
     /// How many bytes of DATA each has sent.

@@ -162,24 +162,25 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // So ours has a place again for a further stream (RFC 9113 §5.1.2) when h2 still counts the one
-        // that is answered. What is open is not the same from then on.
-        name: "a place behind an early answer",
+        // So, and where a stream was reset by one of them only, one has a place again for a further stream
+        // (RFC 9113 §5.1.2) when the other still counts that one. What is open is not the same from then on.
+        name: "a place behind a stream that is over with one",
         applies: |difference, frame| {
             let stream = frame?.stream;
-            let is_over = |event: &Event| match event {
-                Event::Reset(of, NO_ERROR) => {
-                    reset(difference.h2_all.iter().flatten(), *of).is_none()
-                        && difference.is_answered(*of)
-                }
-                _ => false,
-            };
-            (difference.is_server
-                && reset(difference.h2, stream) == Some(REFUSED_STREAM)
-                && reset(difference.native, stream) != Some(REFUSED_STREAM)
-                && difference.native_before().any(is_over)
-                && difference.is_about(stream))
-            .then_some(Then::Stop)
+            let sides = [
+                (difference.h2_all, difference.native_all),
+                (difference.native_all, difference.h2_all),
+            ];
+            let is_refused =
+                |all: &[Vec<Event>]| reset(all.iter().flatten(), stream) == Some(REFUSED_STREAM);
+            let is_place = sides.into_iter().any(|(full, other)| {
+                let mut before = difference.heads().filter(|of| *of != stream);
+                is_refused(full)
+                    && !is_refused(other)
+                    && before
+                        .any(|of| difference.is_open(full, of) && !difference.is_open(other, of))
+            });
+            (difference.is_server && is_place && difference.is_about(stream)).then_some(Then::Stop)
         },
     },
     Rule {
