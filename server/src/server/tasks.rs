@@ -13,6 +13,13 @@ use super::place::{BoxPlace, PlaceOf};
 /// As many wait for the next RPC as most connections have at once; more end.
 const MOST: usize = 128;
 
+/// The largest place that a task keeps while it waits. Units: bytes.
+///
+/// The RPC of a handler that holds a few hundred bytes takes about one KiB, beneath interceptors
+/// less than two. A handler may hold any number: with [`MOST`] of its places a connection would
+/// keep what its worst burst took, for as long as anything comes at all.
+const KEPT_BYTES: usize = 2 * 1024;
+
 /// The tasks of one connection. Each runs one RPC at a time. When this is dropped those that wait
 /// end at once, and the others with their RPCs.
 pub(crate) struct Tasks {
@@ -163,6 +170,8 @@ impl Seat {
 impl Rest {
     /// A task is done; false if it is not needed any more.
     fn add(seat: &Arc<Seat>, place: Option<BoxPlace>, cx: &Context<'_>) -> bool {
+        // One that is too large is freed here: under no lock, and before the task counts as free.
+        let place = place.filter(|place| size_of_val(&**place) <= KEPT_BYTES);
         // Before anybody can take the seat.
         let mut next = lock(&seat.next);
         next.waker = Some(cx.waker().clone());

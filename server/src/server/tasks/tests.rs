@@ -99,6 +99,45 @@ async fn an_rpc_takes_the_place_of_the_last_one_of_its_kind_and_finds_nothing_of
     assert_eq!(alive(), 1);
 }
 
+/// Of the tasks that wait, how large the places are that they keep.
+fn kept(tasks: &Tasks) -> Vec<Option<usize>> {
+    let rest = lock(&tasks.rest);
+    let place = |seat: &Arc<Seat>| lock(&seat.next).place.as_ref().map(|it| size_of_val(&**it));
+    rest.seats.iter().map(place).collect()
+}
+
+/// An RPC that holds so many bytes while it runs.
+async fn hold<const BYTES: usize>(done: oneshot::Sender<usize>) {
+    let held = [1_u8; BYTES];
+    tokio::task::yield_now().await;
+    let _ = done.send(held.iter().map(|&each| usize::from(each)).sum());
+}
+
+#[tokio::test]
+async fn a_task_that_waits_keeps_a_small_place_and_frees_a_large_one() {
+    const SMALL: usize = KEPT_BYTES - 512;
+    const LARGE: usize = KEPT_BYTES + 1;
+    let tasks = Tasks::new(true);
+    for round in 0..3 {
+        let (done, ended) = oneshot::channel();
+        tasks.run(|| hold::<SMALL>(done));
+        assert_eq!(ended.await.unwrap(), SMALL);
+        until(|| !kept(&tasks).is_empty()).await;
+        let places = kept(&tasks);
+        assert!(
+            matches!(places[..], [Some(SMALL..=KEPT_BYTES)]),
+            "{round}: {places:?}"
+        );
+
+        let (done, ended) = oneshot::channel();
+        tasks.run(|| hold::<LARGE>(done));
+        assert_eq!(ended.await.unwrap(), LARGE);
+        until(|| !kept(&tasks).is_empty()).await;
+        assert_eq!(kept(&tasks), [None], "{round}");
+        assert_eq!(alive(), 1, "it waits without it");
+    }
+}
+
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn a_task_is_as_small_as_tokio_makes_them() {
