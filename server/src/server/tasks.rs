@@ -72,6 +72,11 @@ impl Tasks {
 
     /// Runs an RPC in a task of its own.
     ///
+    /// `F` must hold nothing once it is ready, as an `async fn`'s future does: it stays in its
+    /// place until the next one is put there. That happens under the lock of a seat, and `make`
+    /// runs there too: it must only build `F`, and run no code of anybody else, such as a
+    /// handler's or a drop of what one holds.
+    ///
     /// A panic unwinds through the task and ends it. What cannot run any more, because the runtime
     /// is about to go away, is dropped.
     pub(crate) fn run<F, C>(&self, make: C)
