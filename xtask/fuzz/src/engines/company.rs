@@ -227,21 +227,24 @@ impl Company<'_> {
         alone.iter().all(is_less) && but_taken(own) == but_taken(alone)
     }
 
-    /// The same but for the rest of an answer: SETTINGS in company lower windows (RFC 9113 §6.9.2), before
-    /// all was sent that another frame would have let through.
+    /// The same but for the rest of an answer, and the word behind it: SETTINGS in company lower windows
+    /// (RFC 9113 §6.9.2), before all was sent that another frame would have let through.
     fn is_held(&self, own: &[Event], stream: Option<u32>) -> bool {
         let alone = self.alone.part(stream);
-        let is_prefix = |event: &Event| match event {
+        let is_part = |event: &Event| match event {
             Event::Payload(_, own) => alone
                 .iter()
                 .any(|whole| matches!(whole, Event::Payload(_, all) if all.starts_with(own))),
             event => alone.contains(event),
         };
-        let is_held = |event: &&Event| matches!(event, Event::Payload(..) | Event::EndStream(_));
-        let rest = |events: &[Event]| events.iter().filter(|event| !is_held(event)).count();
+        let but_held = |events| {
+            let mut rest = part::but_answers(events);
+            rest.retain(|event| !matches!(event, Event::Reset(_, 0)));
+            rest
+        };
         part::are_lowered(self.said, self.until)
-            && own.iter().all(is_prefix)
-            && rest(own) == rest(alone)
+            && own.iter().all(is_part)
+            && but_held(own) == but_held(alone)
     }
 
     /// What was shown is what is shown of each by itself, up to some point, and that it was cut off there.
