@@ -44,10 +44,19 @@ pub(super) const RULES: &[Rule] = &[
                 own.or_else(|| other.filter(|_| !difference.is_server))
                     .is_some_and(|size| size > advised)
             };
+            // Of one whose caller has let go of it ours shows nothing at all.
+            let is_let_go = |of: u32| {
+                let mut native = difference.native_all.iter().flatten();
+                !difference.is_server
+                    && is_large(&of)
+                    && native.all(|event| event.stream() != Some(of))
+            };
             // What those have of the window others have here, and the end may come with them.
             let is_theirs = |event: &Event| match event {
                 Event::Payload(..) | Event::GoAway(NO_ERROR) | Event::Closed => true,
-                event => event.stream().is_some_and(|of| streams.contains(&of)),
+                event => event
+                    .stream()
+                    .is_some_and(|of| streams.contains(&of) || is_let_go(of)),
             };
             // The peer may go on with streams that were never on the wire.
             (!streams.is_empty()
